@@ -1,0 +1,119 @@
+package ciphersuite
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// HPKEPublicKey is an HPKE public key as RFC 9180, Section 7.1.1 serialises it (RFC 9420, Section 5.1.1).
+type HPKEPublicKey []byte
+
+// SignaturePublicKey is a signature public key in the format of RFC 9420, Section 5.1.1.
+type SignaturePublicKey []byte
+
+// KeyPair is an HPKE key pair. Private is in the form of SerializePrivateKey (RFC 9180, Section 7.1.2).
+type KeyPair struct {
+	Public  HPKEPublicKey
+	Private Secret
+}
+
+// HPKECiphertext is what EncryptWithLabel produces (RFC 9420, Section 7.6).
+type HPKECiphertext struct {
+	KEMOutput  []byte
+	Ciphertext []byte
+}
+
+// Recipient is one addressee of SealMany, with the plaintext meant for it.
+type Recipient struct {
+	PublicKey HPKEPublicKey
+	Plaintext []byte
+}
+
+// SignedMessage is one signature for VerifyBatch to check.
+type SignedMessage struct {
+	Key       SignaturePublicKey
+	Message   []byte
+	Signature []byte
+}
+
+// Provider carries out the primitives of one cipher suite. Implementations are safe for concurrent use, return the
+// errors named below for hostile input, and never panic on it. Calls that take many items may spread them over the
+// processors; their results do not depend on how.
+//
+// rand is crypto/rand.Reader in production. A provider reads all the entropy a call needs before it starts the work,
+// in the order of the items, so that a fixed stream gives fixed output.
+type Provider interface {
+	CipherSuite() CipherSuite
+
+	// Hash appends the digest of data to dst.
+	Hash(dst, data []byte) []byte
+	// MAC is the HMAC of data under key.
+	MAC(key Secret, data []byte) []byte
+	// Extract is KDF.Extract, HKDF-Extract (RFC 5869).
+	Extract(salt, ikm Secret) Secret
+	// Expand is KDF.Expand, HKDF-Expand (RFC 5869). n is at most 255 hash sizes; more is a programming error and
+	// panics, so callers that take n from outside check it.
+	Expand(prk Secret, info []byte, n int) Secret
+
+	// AEADSeal encrypts and authenticates plaintext. Key or nonce of another size is ErrKeySize.
+	AEADSeal(key Secret, nonce, aad, plaintext []byte) ([]byte, error)
+	// AEADOpen reverses AEADSeal, or answers ErrOpen.
+	AEADOpen(key Secret, nonce, aad, ciphertext []byte) ([]byte, error)
+
+	// GenerateKeyPair makes a fresh HPKE key pair.
+	GenerateKeyPair(rand io.Reader) (KeyPair, error)
+	// DeriveKeyPair is KEM.DeriveKeyPair (RFC 9180, Section 7.1.3).
+	DeriveKeyPair(ikm Secret) (KeyPair, error)
+	// DeriveKeyPairs derives one key pair from each secret.
+	DeriveKeyPairs(ikms []Secret) ([]KeyPair, error)
+	// KeyPairOf completes a serialised private key with its public key.
+	KeyPairOf(private Secret) (KeyPair, error)
+	// CheckHPKEPublicKey answers ErrPublicKey for a key of wrong size, off the curve, or of low order.
+	CheckHPKEPublicKey(key HPKEPublicKey) error
+
+	// SealMany is HPKE SealBase (RFC 9180, Section 6.1) with one info and an empty aad for many recipients. The work
+	// that depends on info alone is done once. A bad recipient key gives an *IndexError around ErrPublicKey.
+	SealMany(rand io.Reader, info []byte, to []Recipient) ([]HPKECiphertext, error)
+	// Open is HPKE OpenBase with an empty aad. Any failure is ErrOpen.
+	Open(recipient KeyPair, info []byte, ct HPKECiphertext) (Secret, error)
+	// SendExport sets up an HPKE sender with empty info and exports KDF.Nh bytes (RFC 9420, Section 8.3).
+	SendExport(rand io.Reader, to HPKEPublicKey, exporterContext []byte) (kemOutput []byte, secret Secret, err error)
+	// ReceiveExport is the other side of SendExport.
+	ReceiveExport(recipient KeyPair, kemOutput, exporterContext []byte) (Secret, error)
+
+	// GenerateSigner makes a fresh signature key.
+	GenerateSigner(rand io.Reader) (crypto.Signer, error)
+	// ParseSigner reads a signature private key: the seed for EdDSA, the big-endian scalar for ECDSA.
+	ParseSigner(private Secret) (crypto.Signer, error)
+	// PublicKeyOf is the signer's public key as it stands in a leaf; ErrPublicKey when it belongs to another scheme.
+	PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error)
+	// CheckSignaturePublicKey answers ErrPublicKey for a key of wrong size, off the curve, or of low order.
+	CheckSignaturePublicKey(key SignaturePublicKey) error
+	// Sign signs message, which is not hashed beforehand.
+	Sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error)
+	// Verify answers ErrSignature (or ErrPublicKey) unless signature is valid. See the package documentation for the
+	// rule by which Ed25519 signatures are judged.
+	Verify(key SignaturePublicKey, message, signature []byte) error
+	// VerifyBatch judges every item by the same rule as Verify, and answers an *IndexError around Verify's error for
+	// the first item that fails.
+	VerifyBatch(items []SignedMessage) error
+}
+
+// Errors of providers. None carries key material.
+var (
+	ErrOpen      = errors.New("decryption failed")
+	ErrSignature = errors.New("signature does not verify")
+	ErrPublicKey = errors.New("public key is malformed, of low order, or of another scheme")
+	ErrKeySize   = errors.New("key or nonce of wrong size")
+)
+
+// IndexError names the item at which a call on many items failed.
+type IndexError struct {
+	Index int
+	Err   error
+}
+
+func (e *IndexError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
+func (e *IndexError) Unwrap() error { return e.Err }

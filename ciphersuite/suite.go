@@ -1,0 +1,156 @@
+package ciphersuite
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+)
+
+// CipherSuite is the code point of a cipher suite (RFC 9420, Section 17.1). Unknown values survive decoding and
+// encoding.
+type CipherSuite uint16
+
+// The cipher suites of RFC 9420, Section 17.1.
+const (
+	MLS128DHKEMX25519AES128GCMSHA256Ed25519        CipherSuite = 1
+	MLS128DHKEMP256AES128GCMSHA256P256             CipherSuite = 2
+	MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519 CipherSuite = 3
+	MLS256DHKEMX448AES256GCMSHA512Ed448            CipherSuite = 4
+	MLS256DHKEMP521AES256GCMSHA512P521             CipherSuite = 5
+	MLS256DHKEMX448CHACHA20POLY1305SHA512Ed448     CipherSuite = 6
+	MLS256DHKEMP384AES256GCMSHA384P384             CipherSuite = 7
+)
+
+// ErrUnsupported says that this build has no implementation of a cipher suite.
+var ErrUnsupported = errors.New("cipher suite not supported")
+
+// Params are the sizes and identifiers that a cipher suite fixes.
+type Params struct {
+	Name string // as registered, such as MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519
+
+	HashFunc  crypto.Hash
+	HashSize  int // KDF.Nh, and the size of every hash, MAC and derived secret
+	KeySize   int // AEAD.Nk
+	NonceSize int // AEAD.Nn
+	TagSize   int // bytes an AEAD ciphertext is longer than its plaintext
+
+	HPKEPublicKeySize  int // KEM.Npk
+	HPKEPrivateKeySize int // KEM.Nsk
+	KEMOutputSize      int // KEM.Nenc
+
+	SignaturePublicKeySize int
+
+	KEM, KDF, AEAD uint16 // HPKE code points (RFC 9180, Section 7)
+}
+
+// All lists the suites of RFC 9420 in the order of their code points, whether or not this build supports them.
+func All() []CipherSuite {
+	return []CipherSuite{1, 2, 3, 4, 5, 6, 7}
+}
+
+// Params reports the sizes of a suite of RFC 9420, and false for any other code point.
+func (cs CipherSuite) Params() (Params, bool) {
+	p := Params{NonceSize: 12, TagSize: 16}
+	switch cs {
+	case MLS128DHKEMX25519AES128GCMSHA256Ed25519:
+		p.Name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519"
+		p.x25519()
+		p.aes128()
+		p.SignaturePublicKeySize = 32
+	case MLS128DHKEMP256AES128GCMSHA256P256:
+		p.Name = "MLS_128_DHKEMP256_AES128GCM_SHA256_P256"
+		p.kem(0x0010, 65, 32)
+		p.kdf(0x0001, crypto.SHA256)
+		p.aes128()
+		p.SignaturePublicKeySize = 65
+	case MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519:
+		p.Name = "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519"
+		p.x25519()
+		p.chacha()
+		p.SignaturePublicKeySize = 32
+	case MLS256DHKEMX448AES256GCMSHA512Ed448:
+		p.Name = "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448"
+		p.x448()
+		p.aes256()
+		p.SignaturePublicKeySize = 57
+	case MLS256DHKEMP521AES256GCMSHA512P521:
+		p.Name = "MLS_256_DHKEMP521_AES256GCM_SHA512_P521"
+		p.kem(0x0012, 133, 66)
+		p.kdf(0x0003, crypto.SHA512)
+		p.aes256()
+		p.SignaturePublicKeySize = 133
+	case MLS256DHKEMX448CHACHA20POLY1305SHA512Ed448:
+		p.Name = "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448"
+		p.x448()
+		p.chacha()
+		p.SignaturePublicKeySize = 57
+	case MLS256DHKEMP384AES256GCMSHA384P384:
+		p.Name = "MLS_256_DHKEMP384_AES256GCM_SHA384_P384"
+		p.kem(0x0011, 97, 48)
+		p.kdf(0x0002, crypto.SHA384)
+		p.aes256()
+		p.SignaturePublicKeySize = 97
+	default:
+		return Params{}, false
+	}
+	return p, true
+}
+
+func (p *Params) x25519() { p.kem(0x0020, 32, 32); p.kdf(0x0001, crypto.SHA256) }
+func (p *Params) x448()   { p.kem(0x0021, 56, 56); p.kdf(0x0003, crypto.SHA512) }
+func (p *Params) aes128() { p.AEAD, p.KeySize = 0x0001, 16 }
+func (p *Params) aes256() { p.AEAD, p.KeySize = 0x0002, 32 }
+func (p *Params) chacha() { p.AEAD, p.KeySize = 0x0003, 32 }
+
+func (p *Params) kem(id uint16, public, private int) {
+	p.KEM, p.HPKEPublicKeySize, p.KEMOutputSize, p.HPKEPrivateKeySize = id, public, public, private
+}
+
+func (p *Params) kdf(id uint16, h crypto.Hash) {
+	p.KDF, p.HashFunc, p.HashSize = id, h, h.Size()
+}
+
+// String is the registered name, or the code point in hexadecimal.
+func (cs CipherSuite) String() string {
+	if p, ok := cs.Params(); ok {
+		return p.Name
+	}
+	return fmt.Sprintf("CipherSuite(0x%04x)", uint16(cs))
+}
+
+// Suite is a cipher suite ready for use: the primitives of a Provider and, on top of them, the labelled functions of
+// RFC 9420, Sections 5.1, 5.2 and 8. It is safe for concurrent use.
+type Suite struct {
+	Provider
+	Params // sizes, for reading only
+}
+
+// New makes the suite with this build's own provider. It fails with ErrUnsupported for unknown code points, and for
+// X448 and Ed448 in a build with the tag copse_stdlib.
+func New(cs CipherSuite) (*Suite, error) {
+	p, err := newProvider(cs)
+	if err != nil {
+		return nil, err
+	}
+	return NewWithProvider(p)
+}
+
+// NewWithProvider makes a suite on primitives from elsewhere: a hardware module, or a provider that counts.
+func NewWithProvider(p Provider) (*Suite, error) {
+	params, ok := p.CipherSuite().Params()
+	if !ok {
+		return nil, fmt.Errorf("%w: %v", ErrUnsupported, p.CipherSuite())
+	}
+	return &Suite{Provider: p, Params: params}, nil
+}
+
+// Supported lists the suites that New makes in this build.
+func Supported() []CipherSuite {
+	var out []CipherSuite
+	for _, cs := range All() {
+		if _, err := newProvider(cs); err == nil {
+			out = append(out, cs)
+		}
+	}
+	return out
+}

@@ -1,0 +1,40 @@
+package framing
+
+import (
+	"github.com/copse-mls/copse/internal/wire"
+)
+
+// SyntaxError says that bytes are not an encoding of the structure that was expected: which structure, at which
+// offset, and why.
+type SyntaxError = wire.SyntaxError
+
+// Value is any structure of RFC 9420 that this package defines. Only this package implements it.
+type Value interface {
+	encode(w *wire.Writer)
+	decode(r *wire.Reader)
+	structName() string // RFC name, for errors
+}
+
+// Marshal encodes v.
+func Marshal(v Value) ([]byte, error) { return Append(nil, v) }
+
+// Append appends the encoding of v to dst. It fails when v cannot be encoded: a missing variant, or a vector longer
+// than 2^30-1 bytes.
+func Append(dst []byte, v Value) ([]byte, error) {
+	w := wire.NewWriter(dst)
+	v.encode(w)
+	return w.Bytes()
+}
+
+// Unmarshal decodes data, all of it, into v. It fails with a *SyntaxError. The decoded value refers to a copy of
+// data, never to data itself.
+func Unmarshal(data []byte, v Value) error {
+	return UnmarshalShared(append([]byte(nil), data...), v)
+}
+
+// UnmarshalShared is Unmarshal without the copy: the decoded value aliases data, which must not change any more.
+func UnmarshalShared(data []byte, v Value) error {
+	r := wire.NewReader(v.structName(), data)
+	v.decode(r)
+	return r.Finish()
+}
