@@ -107,6 +107,8 @@ var (
 	ErrSignature = errors.New("signature does not verify")
 	ErrPublicKey = errors.New("public key is malformed, of low order, or of another scheme")
 	ErrKeySize   = errors.New("key or nonce of wrong size")
+	// ErrPrivateKey is about HPKE and signature private keys.
+	ErrPrivateKey = errors.New("private key is of wrong size or out of range")
 )
 
 // IndexError names the item at which a call on many items failed.

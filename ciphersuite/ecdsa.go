@@ -1,0 +1,94 @@
+package ciphersuite
+
+// ECDSA with DER signatures (RFC 9420, Section 5.1.2; RFC 8446, Section 4.2.3) and uncompressed points as keys
+// (RFC 9420, Section 5.1.1).
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	cryptorand "crypto/rand"
+	"io"
+)
+
+type ecdsaScheme struct {
+	curve elliptic.Curve
+	hash  crypto.Hash
+}
+
+func (s ecdsaScheme) scalarSize() int { return (s.curve.Params().BitSize + 7) / 8 }
+
+func (s ecdsaScheme) digest(message []byte) []byte { return hasher{s.hash}.sum(nil, message) }
+
+// generate tries scalars until one is in range; all but one in 2 to the power of 32 are.
+func (s ecdsaScheme) generate(rand io.Reader) (crypto.Signer, error) {
+	for {
+		scalar, err := readEntropy(rand, s.scalarSize())
+		if err != nil {
+			return nil, err
+		}
+		if excess := s.scalarSize()*8 - s.curve.Params().BitSize; excess > 0 {
+			scalar[0] &= 0xff >> excess
+		}
+		signer, err := s.parse(scalar)
+		clear(scalar)
+		if err == nil {
+			return signer, nil
+		}
+	}
+}
+
+// parse accepts scalars without their leading zeros, and with too many: both are about.
+func (s ecdsaScheme) parse(private []byte) (crypto.Signer, error) {
+	scalar := make([]byte, s.scalarSize())
+	defer clear(scalar)
+	for len(private) > len(scalar) && private[0] == 0 {
+		private = private[1:]
+	}
+	if len(private) > len(scalar) {
+		return nil, ErrPrivateKey
+	}
+	copy(scalar[len(scalar)-len(private):], private)
+	key, err := ecdsa.ParseRawPrivateKey(s.curve, scalar)
+	if err != nil {
+		return nil, ErrPrivateKey
+	}
+	return key, nil
+}
+
+func (s ecdsaScheme) encode(public crypto.PublicKey) SignaturePublicKey {
+	key, ok := public.(*ecdsa.PublicKey)
+	if !ok || key == nil || key.Curve != s.curve {
+		return nil
+	}
+	b, err := key.Bytes()
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+func (s ecdsaScheme) check(key SignaturePublicKey) error {
+	if _, err := ecdsa.ParseUncompressedPublicKey(s.curve, key); err != nil {
+		return ErrPublicKey
+	}
+	return nil
+}
+
+func (s ecdsaScheme) sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error) {
+	if rand == nil {
+		rand = cryptorand.Reader
+	}
+	return signer.Sign(rand, s.digest(message), s.hash)
+}
+
+func (s ecdsaScheme) verify(key SignaturePublicKey, message, signature []byte) error {
+	public, err := ecdsa.ParseUncompressedPublicKey(s.curve, key)
+	if err != nil {
+		return ErrPublicKey
+	}
+	if !ecdsa.VerifyASN1(public, s.digest(message), signature) {
+		return ErrSignature
+	}
+	return nil
+}

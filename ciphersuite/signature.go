@@ -1,0 +1,101 @@
+package ciphersuite
+
+// Signature schemes (RFC 9420, Section 5.1.1 and the SignatureScheme names of RFC 8446, Section 4.2.3).
+
+import (
+	"crypto"
+	"crypto/elliptic"
+	"io"
+)
+
+// scheme is a signature scheme. Batches are the provider's affair unless the scheme is a batchScheme too.
+type scheme interface {
+	generate(rand io.Reader) (crypto.Signer, error)
+	parse(private []byte) (crypto.Signer, error)
+	// encode is the public key in the form of a leaf, unchecked, and nil for a key of another scheme.
+	encode(public crypto.PublicKey) SignaturePublicKey
+	check(key SignaturePublicKey) error
+	sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error)
+	verify(key SignaturePublicKey, message, signature []byte) error
+}
+
+// batchScheme can judge many signatures together.
+type batchScheme interface {
+	// verifyBatch answers an *IndexError for the first item that verify refuses.
+	verifyBatch(items []SignedMessage) error
+}
+
+// schemeFor reports false where this build has no such scheme.
+func schemeFor(cs CipherSuite) (scheme, bool) {
+	switch cs {
+	case MLS128DHKEMX25519AES128GCMSHA256Ed25519, MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519:
+		return ed25519Scheme{}, true
+	case MLS128DHKEMP256AES128GCMSHA256P256:
+		return ecdsaScheme{elliptic.P256(), crypto.SHA256}, true
+	case MLS256DHKEMP384AES256GCMSHA384P384:
+		return ecdsaScheme{elliptic.P384(), crypto.SHA384}, true
+	case MLS256DHKEMP521AES256GCMSHA512P521:
+		return ecdsaScheme{elliptic.P521(), crypto.SHA512}, true
+	case MLS256DHKEMX448AES256GCMSHA512Ed448, MLS256DHKEMX448CHACHA20POLY1305SHA512Ed448:
+		return ed448()
+	}
+	return nil, false
+}
+
+func (p *provider) GenerateSigner(rand io.Reader) (crypto.Signer, error) {
+	return p.signs.generate(rand)
+}
+
+func (p *provider) ParseSigner(private Secret) (crypto.Signer, error) {
+	return p.signs.parse(private.Bytes())
+}
+
+// encodedKey is the public key of a signer of the right scheme. A signer whose keys the standard library has no type
+// for may answer Public with a SignaturePublicKey.
+func (p *provider) encodedKey(signer crypto.Signer) (SignaturePublicKey, error) {
+	if signer == nil {
+		return nil, ErrPublicKey
+	}
+	public := signer.Public()
+	key, ok := public.(SignaturePublicKey)
+	if !ok {
+		key = p.signs.encode(public)
+	}
+	if len(key) != p.params.SignaturePublicKeySize {
+		return nil, ErrPublicKey
+	}
+	return key, nil
+}
+
+func (p *provider) PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error) {
+	key, err := p.encodedKey(signer)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.signs.check(key); err != nil {
+		return nil, err
+	}
+	return append(SignaturePublicKey(nil), key...), nil
+}
+
+func (p *provider) CheckSignaturePublicKey(key SignaturePublicKey) error { return p.signs.check(key) }
+
+func (p *provider) Sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error) {
+	if _, err := p.encodedKey(signer); err != nil {
+		return nil, err
+	}
+	return p.signs.sign(rand, signer, message)
+}
+
+func (p *provider) Verify(key SignaturePublicKey, message, signature []byte) error {
+	return p.signs.verify(key, message, signature)
+}
+
+func (p *provider) VerifyBatch(items []SignedMessage) error {
+	if b, ok := p.signs.(batchScheme); ok {
+		return b.verifyBatch(items)
+	}
+	return forEach(len(items), func(i int) error {
+		return p.signs.verify(items[i].Key, items[i].Message, items[i].Signature)
+	})
+}
