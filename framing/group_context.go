@@ -2,7 +2,10 @@ package framing
 
 // RFC 9420, Section 8.1: Group Context.
 
-import "github.com/copse-mls/copse/ciphersuite"
+import (
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // Epoch numbers the states of a group from 0 (RFC 9420, Section 8.1).
 type Epoch uint64
@@ -16,4 +19,26 @@ type GroupContext struct {
 	TreeHash                []byte
 	ConfirmedTranscriptHash []byte
 	Extensions              Extensions
+}
+
+func (*GroupContext) structName() string { return "GroupContext" }
+
+func (g *GroupContext) encode(w *wire.Writer) {
+	w.Uint16(uint16(g.Version))
+	w.Uint16(uint16(g.CipherSuite))
+	w.Opaque(g.GroupID)
+	w.Uint64(uint64(g.Epoch))
+	w.Opaque(g.TreeHash)
+	w.Opaque(g.ConfirmedTranscriptHash)
+	writeList(w, g.Extensions)
+}
+
+func (g *GroupContext) decode(r *wire.Reader) {
+	g.Version = ProtocolVersion(r.Uint16())
+	g.CipherSuite = ciphersuite.CipherSuite(r.Uint16())
+	g.GroupID = r.Opaque()
+	g.Epoch = Epoch(r.Uint64())
+	g.TreeHash = r.Opaque()
+	g.ConfirmedTranscriptHash = r.Opaque()
+	g.Extensions = readList[Extension](r)
 }

@@ -2,7 +2,10 @@ package framing
 
 // RFC 9420, Section 7.2: Leaf Node Contents.
 
-import "github.com/copse-mls/copse/ciphersuite"
+import (
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // LeafIndex numbers the leaves of a ratchet tree from 0 (RFC 9420, Section 4.1.1).
 type LeafIndex uint32
@@ -16,6 +19,9 @@ const (
 	LeafNodeSourceUpdate     LeafNodeSource = 2
 	LeafNodeSourceCommit     LeafNodeSource = 3
 )
+
+// String is the source's name in RFC 9420, or its value in hexadecimal.
+func (s LeafNodeSource) String() string { return codeName(s, "key_package", "update", "commit") }
 
 // Capabilities list what a client understands (RFC 9420, Section 7.2). Default types are not listed.
 type Capabilities struct {
@@ -43,4 +49,73 @@ type LeafNode struct {
 	ParentHash     []byte   // when LeafNodeSource is commit
 	Extensions     Extensions
 	Signature      []byte
+}
+
+func (*Capabilities) structName() string { return "Capabilities" }
+
+func (c *Capabilities) encode(w *wire.Writer) {
+	writeNumbers(w, 2, c.Versions)
+	writeNumbers(w, 2, c.CipherSuites)
+	writeNumbers(w, 2, c.Extensions)
+	writeNumbers(w, 2, c.Proposals)
+	writeNumbers(w, 2, c.Credentials)
+}
+
+func (c *Capabilities) decode(r *wire.Reader) {
+	c.Versions = readNumbers[ProtocolVersion](r, 2)
+	c.CipherSuites = readNumbers[ciphersuite.CipherSuite](r, 2)
+	c.Extensions = readNumbers[ExtensionType](r, 2)
+	c.Proposals = readNumbers[ProposalType](r, 2)
+	c.Credentials = readNumbers[CredentialType](r, 2)
+}
+
+func (*Lifetime) structName() string { return "Lifetime" }
+
+func (l *Lifetime) encode(w *wire.Writer) {
+	w.Uint64(l.NotBefore)
+	w.Uint64(l.NotAfter)
+}
+
+func (l *Lifetime) decode(r *wire.Reader) {
+	*l = Lifetime{NotBefore: r.Uint64(), NotAfter: r.Uint64()}
+}
+
+func (*LeafNode) structName() string { return "LeafNode" }
+
+func (l *LeafNode) encode(w *wire.Writer) {
+	l.encodeUnsigned(w)
+	w.Opaque(l.Signature)
+}
+
+// encodeUnsigned writes all fields above the signature, with which LeafNodeTBS begins.
+func (l *LeafNode) encodeUnsigned(w *wire.Writer) {
+	w.Opaque(l.EncryptionKey)
+	w.Opaque(l.SignatureKey)
+	l.Credential.encode(w)
+	l.Capabilities.encode(w)
+	writeEnum(w, LeafNodeSourceCommit, l.LeafNodeSource)
+	switch l.LeafNodeSource {
+	case LeafNodeSourceKeyPackage:
+		l.Lifetime.encode(w)
+	case LeafNodeSourceCommit:
+		w.Opaque(l.ParentHash)
+	}
+	writeList(w, l.Extensions)
+}
+
+func (l *LeafNode) decode(r *wire.Reader) {
+	l.EncryptionKey = r.Opaque()
+	l.SignatureKey = r.Opaque()
+	read(r, &l.Credential)
+	read(r, &l.Capabilities)
+	l.LeafNodeSource = readEnum(r, LeafNodeSourceCommit)
+	l.Lifetime, l.ParentHash = Lifetime{}, nil
+	switch l.LeafNodeSource {
+	case LeafNodeSourceKeyPackage:
+		read(r, &l.Lifetime)
+	case LeafNodeSourceCommit:
+		l.ParentHash = r.Opaque()
+	}
+	l.Extensions = readList[Extension](r)
+	l.Signature = r.Opaque()
 }

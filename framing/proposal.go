@@ -1,0 +1,196 @@
+package framing
+
+// RFC 9420, Section 12.1: Proposals.
+
+import (
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
+
+// Proposal is a change that somebody wants the group to make (RFC 9420, Section 12.1): *Add, *Update, *Remove,
+// *PreSharedKey, *ReInit, *ExternalInit, *GroupContextExtensions or *CustomProposal. As a Value, each of them is its
+// own structure without the type in front; MarshalProposal writes the type too.
+type Proposal interface {
+	Value
+	// ProposalType is the code point of the kind of proposal.
+	ProposalType() ProposalType
+	sealedProposal()
+}
+
+// Add asks for a new member (RFC 9420, Section 12.1.1).
+type Add struct {
+	KeyPackage KeyPackage
+}
+
+// Update replaces the sender's leaf (RFC 9420, Section 12.1.2).
+type Update struct {
+	LeafNode LeafNode
+}
+
+// Remove asks for a member to leave (RFC 9420, Section 12.1.3).
+type Remove struct {
+	Removed LeafIndex
+}
+
+// PreSharedKey injects a pre-shared key into the key schedule (RFC 9420, Section 12.1.4).
+type PreSharedKey struct {
+	PSK PreSharedKeyID
+}
+
+// ReInit ends the group in favour of a new one with other parameters (RFC 9420, Section 12.1.5).
+type ReInit struct {
+	GroupID     []byte // of the new group
+	Version     ProtocolVersion
+	CipherSuite ciphersuite.CipherSuite
+	Extensions  Extensions
+}
+
+// ExternalInit carries the init secret of a newcomer's external commit (RFC 9420, Section 12.1.6).
+type ExternalInit struct {
+	KEMOutput []byte
+}
+
+// GroupContextExtensions replaces all extensions of the group context (RFC 9420, Section 12.1.7).
+type GroupContextExtensions struct {
+	Extensions Extensions
+}
+
+// CustomProposal is a proposal of a type that RFC 9420 does not define. RFC 9420 gives such a proposal no length;
+// Copse reads and writes its body as opaque<V>, and Data is that vector's content.
+type CustomProposal struct {
+	Type ProposalType
+	Data []byte
+}
+
+// MarshalProposal encodes p with its type in front (RFC 9420, Section 12.1).
+func MarshalProposal(p Proposal) ([]byte, error) { return Marshal(&taggedProposal{p}) }
+
+// UnmarshalProposal decodes a proposal with its type in front (RFC 9420, Section 12.1), all of data. It fails with a
+// *SyntaxError. The proposal refers to a copy of data.
+func UnmarshalProposal(data []byte) (Proposal, error) {
+	var t taggedProposal
+	if err := Unmarshal(data, &t); err != nil {
+		return nil, err
+	}
+	return t.p, nil
+}
+
+// taggedProposal is the structure that RFC 9420 calls Proposal.
+type taggedProposal struct{ p Proposal }
+
+func (*taggedProposal) structName() string { return "Proposal" }
+
+func (t *taggedProposal) encode(w *wire.Writer) {
+	if t.p == nil {
+		w.Failf("Proposal is missing")
+		return
+	}
+	w.Uint16(uint16(t.p.ProposalType()))
+	t.p.encode(w)
+}
+
+func (t *taggedProposal) decode(r *wire.Reader) {
+	t.p = newProposal(ProposalType(r.Uint16()))
+	read(r, t.p)
+}
+
+func newProposal(t ProposalType) Proposal {
+	switch t {
+	case ProposalTypeAdd:
+		return new(Add)
+	case ProposalTypeUpdate:
+		return new(Update)
+	case ProposalTypeRemove:
+		return new(Remove)
+	case ProposalTypePSK:
+		return new(PreSharedKey)
+	case ProposalTypeReInit:
+		return new(ReInit)
+	case ProposalTypeExternalInit:
+		return new(ExternalInit)
+	case ProposalTypeGroupContextExtensions:
+		return new(GroupContextExtensions)
+	default:
+		return &CustomProposal{Type: t}
+	}
+}
+
+// ProposalType is add.
+func (*Add) ProposalType() ProposalType { return ProposalTypeAdd }
+
+// ProposalType is update.
+func (*Update) ProposalType() ProposalType { return ProposalTypeUpdate }
+
+// ProposalType is remove.
+func (*Remove) ProposalType() ProposalType { return ProposalTypeRemove }
+
+// ProposalType is psk.
+func (*PreSharedKey) ProposalType() ProposalType { return ProposalTypePSK }
+
+// ProposalType is reinit.
+func (*ReInit) ProposalType() ProposalType { return ProposalTypeReInit }
+
+// ProposalType is external_init.
+func (*ExternalInit) ProposalType() ProposalType { return ProposalTypeExternalInit }
+
+// ProposalType is group_context_extensions.
+func (*GroupContextExtensions) ProposalType() ProposalType { return ProposalTypeGroupContextExtensions }
+
+// ProposalType is p.Type.
+func (p *CustomProposal) ProposalType() ProposalType { return p.Type }
+
+func (*Add) sealedProposal()                    {}
+func (*Update) sealedProposal()                 {}
+func (*Remove) sealedProposal()                 {}
+func (*PreSharedKey) sealedProposal()           {}
+func (*ReInit) sealedProposal()                 {}
+func (*ExternalInit) sealedProposal()           {}
+func (*GroupContextExtensions) sealedProposal() {}
+func (*CustomProposal) sealedProposal()         {}
+
+func (*Add) structName() string                    { return "Add" }
+func (*Update) structName() string                 { return "Update" }
+func (*Remove) structName() string                 { return "Remove" }
+func (*PreSharedKey) structName() string           { return "PreSharedKey" }
+func (*ReInit) structName() string                 { return "ReInit" }
+func (*ExternalInit) structName() string           { return "ExternalInit" }
+func (*GroupContextExtensions) structName() string { return "GroupContextExtensions" }
+func (*CustomProposal) structName() string         { return "CustomProposal" }
+
+func (p *Add) encode(w *wire.Writer)          { p.KeyPackage.encode(w) }
+func (p *Add) decode(r *wire.Reader)          { read(r, &p.KeyPackage) }
+func (p *Update) encode(w *wire.Writer)       { p.LeafNode.encode(w) }
+func (p *Update) decode(r *wire.Reader)       { read(r, &p.LeafNode) }
+func (p *Remove) encode(w *wire.Writer)       { w.Uint32(uint32(p.Removed)) }
+func (p *Remove) decode(r *wire.Reader)       { p.Removed = LeafIndex(r.Uint32()) }
+func (p *PreSharedKey) encode(w *wire.Writer) { p.PSK.encode(w) }
+func (p *PreSharedKey) decode(r *wire.Reader) { read(r, &p.PSK) }
+func (p *ExternalInit) encode(w *wire.Writer) { w.Opaque(p.KEMOutput) }
+func (p *ExternalInit) decode(r *wire.Reader) { p.KEMOutput = r.Opaque() }
+
+func (p *GroupContextExtensions) encode(w *wire.Writer) { writeList(w, p.Extensions) }
+func (p *GroupContextExtensions) decode(r *wire.Reader) { p.Extensions = readList[Extension](r) }
+
+func (p *ReInit) encode(w *wire.Writer) {
+	w.Opaque(p.GroupID)
+	w.Uint16(uint16(p.Version))
+	w.Uint16(uint16(p.CipherSuite))
+	writeList(w, p.Extensions)
+}
+
+func (p *ReInit) decode(r *wire.Reader) {
+	p.GroupID = r.Opaque()
+	p.Version = ProtocolVersion(r.Uint16())
+	p.CipherSuite = ciphersuite.CipherSuite(r.Uint16())
+	p.Extensions = readList[Extension](r)
+}
+
+func (p *CustomProposal) encode(w *wire.Writer) {
+	if p.Type.IsDefault() {
+		w.Failf("CustomProposal of type %v, which has a structure of its own", p.Type)
+		return
+	}
+	w.Opaque(p.Data)
+}
+
+func (p *CustomProposal) decode(r *wire.Reader) { p.Data = r.Opaque() }
