@@ -1,0 +1,228 @@
+package keyschedule
+
+// RFC 9420, Section 9.1: Encryption Keys.
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// RatchetKind tells the two ratchets of a leaf apart (RFC 9420, Section 9.1).
+type RatchetKind uint8
+
+// The ratchets of a leaf.
+const (
+	HandshakeRatchet   RatchetKind = iota // proposals and commits
+	ApplicationRatchet                    // application data
+	ratchetKinds
+)
+
+// RatchetFor is the ratchet that content of a type is encrypted with (RFC 9420, Section 6.3.1).
+func RatchetFor(t framing.ContentType) RatchetKind {
+	if t == framing.ContentTypeApplication {
+		return ApplicationRatchet
+	}
+	return HandshakeRatchet
+}
+
+// String is "handshake" or "application", the label from which the ratchet is derived.
+func (k RatchetKind) String() string {
+	switch k {
+	case HandshakeRatchet:
+		return "handshake"
+	case ApplicationRatchet:
+		return "application"
+	default:
+		return fmt.Sprintf("RatchetKind(%d)", uint8(k))
+	}
+}
+
+// Errors of ratchets, wrapped in a *RatchetError.
+var (
+	// ErrGenerationUsed says that the key of this generation has been handed out: the message is a repeat.
+	ErrGenerationUsed = errors.New("generation has been used")
+	// ErrGenerationTooOld says that the key of this generation is no longer kept: it was used, or dropped by Limits.
+	ErrGenerationTooOld = errors.New("generation is too old")
+	// ErrGenerationTooFar says that the generation is further ahead of the ratchet than Limits.ForwardDistance.
+	ErrGenerationTooFar = errors.New("generation is too far ahead")
+	// ErrRatchetExhausted says that all 2^32 generations of a sending ratchet are used; the group needs a new epoch.
+	ErrRatchetExhausted = errors.New("ratchet is exhausted")
+	// ErrUsageLimit says that sending once more in this epoch would pass the AEAD's usage limit; the group needs a
+	// new epoch.
+	ErrUsageLimit = errors.New("usage limit of the AEAD is reached")
+)
+
+// RatchetError says which key could not be had, and why.
+type RatchetError struct {
+	Leaf       framing.LeafIndex
+	Ratchet    RatchetKind
+	Generation framing.Generation
+	Err        error
+}
+
+func (e *RatchetError) Error() string {
+	return fmt.Sprintf("leaf %d, %v ratchet, generation %d: %v", e.Leaf, e.Ratchet, e.Generation, e.Err)
+}
+
+// Unwrap gives one of this package's sentinel errors.
+func (e *RatchetError) Unwrap() error { return e.Err }
+
+// MessageKey is the key for one message (RFC 9420, Section 9.1). The caller owns it and erases it after that message.
+type MessageKey struct {
+	Generation framing.Generation
+	Key        ciphersuite.Secret // AEAD.Nk bytes
+	Nonce      ciphersuite.Secret // AEAD.Nn bytes, before the reuse guard is mixed in
+}
+
+// Erase overwrites key and nonce.
+func (k MessageKey) Erase() {
+	k.Key.Erase()
+	k.Nonce.Erase()
+}
+
+// ratchet is one state of a hash ratchet. It is immutable; its methods borrow it and answer with new states, which
+// share what they did not change.
+type ratchet struct {
+	secret  ciphersuite.Secret // of generation next; none after the last generation
+	next    uint64             // at most generations
+	floor   uint64             // below it no key is kept; from it up to next, a key that is not in skipped was used
+	skipped []SkippedKey       // ascending, from floor up to next
+}
+
+// SkippedKey is a key kept for a late message.
+type SkippedKey struct {
+	Generation framing.Generation
+	Material   ciphersuite.Secret // AEAD.Nk bytes of key, then AEAD.Nn bytes of nonce
+}
+
+// check says why the key of a generation is not to be had. It derives nothing.
+func (r *ratchet) check(generation framing.Generation, l Limits) error {
+	g := uint64(generation)
+	switch {
+	case g >= r.next && g-r.next > uint64(l.ForwardDistance):
+		return ErrGenerationTooFar
+	case g >= r.next && r.secret.IsZero():
+		return ErrErased
+	case g >= r.next:
+		return nil
+	case g < r.floor:
+		return ErrGenerationTooOld
+	}
+	i, found := r.find(generation)
+	switch {
+	case !found:
+		return ErrGenerationUsed
+	case r.skipped[i].Material.IsZero():
+		return ErrErased
+	}
+	return nil
+}
+
+func (r *ratchet) find(generation framing.Generation) (int, bool) {
+	return slices.BinarySearchFunc(r.skipped, generation, func(k SkippedKey, g framing.Generation) int {
+		return int(int64(k.Generation) - int64(g))
+	})
+}
+
+// take gives the key of a generation that check has passed, and the state without it.
+func (r *ratchet) take(suite *ciphersuite.Suite, generation framing.Generation, l Limits) (MessageKey, *ratchet) {
+	if uint64(generation) >= r.next {
+		return r.advance(suite, generation, l)
+	}
+	i, _ := r.find(generation)
+	material := r.skipped[i].Material.Bytes()
+	key := MessageKey{
+		Generation: generation,
+		Key:        ciphersuite.NewSecret(slices.Clone(material[:suite.KeySize])),
+		Nonce:      ciphersuite.NewSecret(slices.Clone(material[suite.KeySize:])),
+	}
+	after := *r
+	after.skipped = slices.Concat(r.skipped[:i], r.skipped[i+1:])
+	return key, &after
+}
+
+// advance moves to a generation at or after next, and keeps the keys on the way as the limits allow.
+func (r *ratchet) advance(suite *ciphersuite.Suite, generation framing.Generation, l Limits) (MessageKey, *ratchet) {
+	g := uint64(generation)
+	keep := max(r.next, l.keptFrom(g+1), g-min(g, uint64(l.SkippedKeys)))
+	after := &ratchet{next: g + 1, floor: r.floor, skipped: r.skipped}
+	if keep < g {
+		after.skipped = append(make([]SkippedKey, 0, len(r.skipped)+int(g-keep)), r.skipped...)
+	}
+	if keep > r.next {
+		after.floor = keep // and so all older keys go as well
+	}
+	secret := r.secret
+	for at := r.next; at < g; at++ {
+		passed := framing.Generation(at)
+		if at >= keep {
+			after.skipped = append(after.skipped, SkippedKey{passed, keyMaterial(suite, secret, passed)})
+		}
+		secret = r.step(suite, secret, passed)
+	}
+	key := MessageKey{
+		Generation: generation,
+		Key:        suite.DeriveTreeSecret(secret, "key", uint32(generation), suite.KeySize),
+		Nonce:      suite.DeriveTreeSecret(secret, "nonce", uint32(generation), suite.NonceSize),
+	}
+	if after.next < generations {
+		after.secret = r.step(suite, secret, generation)
+	} else if secret != r.secret {
+		secret.Erase()
+	}
+	after.trim(l)
+	return key, after
+}
+
+// step derives the secret of the next generation and erases the present one, unless r still owns it.
+func (r *ratchet) step(suite *ciphersuite.Suite, secret ciphersuite.Secret, generation framing.Generation) ciphersuite.Secret {
+	next := suite.DeriveTreeSecret(secret, "secret", uint32(generation), suite.HashSize)
+	if secret != r.secret {
+		secret.Erase()
+	}
+	return next
+}
+
+func keyMaterial(suite *ciphersuite.Suite, secret ciphersuite.Secret, generation framing.Generation) ciphersuite.Secret {
+	key := suite.DeriveTreeSecret(secret, "key", uint32(generation), suite.KeySize)
+	nonce := suite.DeriveTreeSecret(secret, "nonce", uint32(generation), suite.NonceSize)
+	defer key.Erase()
+	defer nonce.Erase()
+	return ciphersuite.NewSecret(slices.Concat(key.Bytes(), nonce.Bytes()))
+}
+
+// trim drops the oldest skipped keys beyond the limits. It does not erase them: the state before may be the one that
+// stays.
+func (r *ratchet) trim(l Limits) {
+	r.floor = max(r.floor, l.keptFrom(r.next))
+	drop := max(0, len(r.skipped)-l.SkippedKeys)
+	if drop > 0 {
+		r.floor = max(r.floor, uint64(r.skipped[drop-1].Generation)+1)
+	}
+	for drop < len(r.skipped) && uint64(r.skipped[drop].Generation) < r.floor {
+		drop++
+	}
+	r.skipped = r.skipped[drop:]
+}
+
+// eraseExcept erases the secrets of r that keep, which may be nil, does not share.
+func (r *ratchet) eraseExcept(keep *ratchet) {
+	if r == nil || r == keep {
+		return
+	}
+	if keep == nil {
+		keep = &ratchet{}
+	}
+	if r.secret != keep.secret {
+		r.secret.Erase()
+	}
+	for _, k := range r.skipped {
+		if i, found := keep.find(k.Generation); !found || keep.skipped[i].Material != k.Material {
+			k.Material.Erase()
+		}
+	}
+}

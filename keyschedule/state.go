@@ -1,0 +1,214 @@
+package keyschedule
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// ErrTreeState says that the parts of a stored SecretTree do not fit together.
+var ErrTreeState = errors.New("parts of a secret tree do not fit together")
+
+// NodeState is a node of a SecretTree for storage. Nodes are counted within their level from the left; leaves are at
+// level 0.
+type NodeState struct {
+	Level    uint8
+	Position uint32
+	Secret   ciphersuite.Secret // zero when the node has no secret any more and is to be deleted from storage
+}
+
+// RatchetState is a ratchet of a SecretTree for storage.
+type RatchetState struct {
+	Leaf    framing.LeafIndex
+	Kind    RatchetKind
+	Next    uint64             // generation of Secret; 2^32 after the last one
+	Secret  ciphersuite.Secret // zero when Next is 2^32
+	Floor   uint64             // no key below this generation is kept
+	Skipped []SkippedKey       // in the order of their generations, all from Floor up to Next
+}
+
+// Nodes yields the nodes of t that hold a secret, or only what differs from since, when that is not nil: nodes new in
+// t, and nodes whose secret is gone. The tree keeps the secrets yielded, and the loop must not call EraseExcept.
+func (t *SecretTree) Nodes(since *SecretTree) iter.Seq[NodeState] {
+	return func(yield func(NodeState) bool) {
+		t.differences(since, func(d difference) bool {
+			if d.now.secret == d.then.secret {
+				return true
+			}
+			return yield(NodeState{uint8(d.level), d.position, d.now.secret})
+		})
+	}
+}
+
+// Ratchets yields the ratchets of t, or only those that differ from since, when that is not nil. The tree keeps the
+// secrets yielded, and the loop must not call EraseExcept.
+func (t *SecretTree) Ratchets(since *SecretTree) iter.Seq[RatchetState] {
+	return func(yield func(RatchetState) bool) {
+		t.differences(since, func(d difference) bool {
+			for k, r := range d.now.ratchets {
+				if r == d.then.ratchets[k] || r == nil {
+					continue
+				}
+				state := RatchetState{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor, r.skipped}
+				if !yield(state) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
+// difference is a place in which two trees have different nodes; where one has none, the node is empty.
+type difference struct {
+	then, now *node
+	level     int
+	position  uint32
+}
+
+// differences visits the places in which t differs from since, parents before children, until visit answers false.
+func (t *SecretTree) differences(since *SecretTree, visit func(difference) bool) {
+	t.epoch.erasing.RLock()
+	defer t.epoch.erasing.RUnlock()
+	nothing := &node{}
+	var walk func(d difference) bool
+	walk = func(d difference) bool {
+		if d.then == d.now {
+			return true
+		}
+		if d.then == nil {
+			d.then = nothing
+		}
+		if d.now == nil {
+			d.now = nothing
+		}
+		if !visit(d) {
+			return false
+		}
+		for i := range uint32(2) {
+			if !walk(difference{d.then.child[i], d.now.child[i], d.level - 1, d.position<<1 | i}) {
+				return false
+			}
+		}
+		return true
+	}
+	top := difference{now: t.root, level: t.epoch.depth}
+	if since != nil {
+		top.then = since.root
+	}
+	walk(top)
+}
+
+// TreeState is a SecretTree for storage. It consists of what SecretTree.Nodes and SecretTree.Ratchets yielded, each
+// the latest state, and of SecretTree.Sent.
+type TreeState struct {
+	TreeParams
+	Sent     [2]uint64 // by RatchetKind
+	Nodes    []NodeState
+	Ratchets []RatchetState
+}
+
+// RestoreSecretTree makes the tree that was stored, and takes over its secrets. A part that is missing counts as
+// erased. It fails as NewSecretTree does, and with ErrTreeState when a part has no place in the tree, two parts claim
+// the same place, or a ratchet contradicts itself. Whoever restores the same state twice sends with the same keys
+// twice.
+func RestoreSecretTree(state TreeState) (*SecretTree, error) {
+	t, err := newTree(state.TreeParams)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range state.Nodes {
+		if err := t.restoreNode(s); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range state.Ratchets {
+		if err := t.restoreRatchet(s); err != nil {
+			return nil, err
+		}
+	}
+	for kind := range ratchetKinds {
+		sent := state.Sent[kind]
+		if t.epoch.own != framing.NoLeaf {
+			if r, err := t.find(t.epoch.own, kind); err == nil {
+				sent = max(sent, r.next)
+			}
+		}
+		if sent > generations {
+			return nil, fmt.Errorf("%w: %d messages sent", ErrTreeState, sent)
+		}
+		t.epoch.sent[kind].next.Store(sent)
+	}
+	return t, nil
+}
+
+func (t *SecretTree) restoreNode(s NodeState) error {
+	n, err := t.place(int(s.Level), s.Position)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.Secret.Len() != t.epoch.suite.HashSize:
+		return fmt.Errorf("node at level %d, position %d: %w", s.Level, s.Position, ErrSecretSize)
+	case *n != node{}:
+		return fmt.Errorf("%w: node at level %d, position %d overlaps another", ErrTreeState, s.Level, s.Position)
+	}
+	n.secret = s.Secret
+	return nil
+}
+
+func (t *SecretTree) restoreRatchet(s RatchetState) error {
+	fail := func(reason string) error {
+		return fmt.Errorf("%w: leaf %d, %v ratchet %s", ErrTreeState, s.Leaf, s.Kind, reason)
+	}
+	n, err := t.place(0, uint32(s.Leaf))
+	switch {
+	case err != nil:
+		return err
+	case s.Kind >= ratchetKinds:
+		return fail("is of no kind")
+	case !n.consumed() || n.ratchets[s.Kind] != nil:
+		return fail("overlaps another part")
+	case s.Next > generations || s.Floor > s.Next:
+		return fail("has generations out of range")
+	case s.Next == generations && !s.Secret.IsZero():
+		return fail("has a secret beyond its end")
+	case s.Next < generations && s.Secret.Len() != t.epoch.suite.HashSize:
+		return fmt.Errorf("leaf %d, %v ratchet: %w", s.Leaf, s.Kind, ErrSecretSize)
+	}
+	lowest := s.Floor
+	for _, k := range s.Skipped {
+		g := uint64(k.Generation)
+		if g < lowest || g >= s.Next {
+			return fail("has skipped keys out of order")
+		}
+		if k.Material.Len() != t.epoch.suite.KeySize+t.epoch.suite.NonceSize {
+			return fmt.Errorf("leaf %d, %v ratchet, skipped key: %w", s.Leaf, s.Kind, ErrSecretSize)
+		}
+		lowest = g + 1
+	}
+	n.ratchets[s.Kind] = &ratchet{s.Secret, s.Next, s.Floor, s.Skipped}
+	return nil
+}
+
+// place finds or makes the node at a place whose ancestors hold no secret.
+func (t *SecretTree) place(level int, position uint32) (*node, error) {
+	if level > t.epoch.depth || position>>(t.epoch.depth-level) != 0 {
+		return nil, fmt.Errorf("%w: no level %d, position %d", ErrTreeState, level, position)
+	}
+	n := t.root
+	for above := t.epoch.depth; above > level; above-- {
+		if !n.consumed() {
+			return nil, fmt.Errorf("%w: level %d, position %d is below an unopened node", ErrTreeState, level, position)
+		}
+		i := position >> (above - level - 1) & 1
+		if n.child[i] == nil {
+			n.child[i] = &node{}
+		}
+		n = n.child[i]
+	}
+	return n, nil
+}
