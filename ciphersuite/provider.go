@@ -42,8 +42,9 @@ type SignedMessage struct {
 // errors named below for hostile input, and never panic on it. Calls that take many items may spread them over the
 // processors; their results do not depend on how.
 //
-// rand is crypto/rand.Reader in production. A provider reads all the entropy a call needs before it starts the work,
-// in the order of the items, so that a fixed stream gives fixed output.
+// rand is crypto/rand.Reader in production; nil means that too. A provider reads all the entropy a call needs before it
+// starts the work, in the order of the items, so that a fixed stream gives fixed output. ECDSA signatures are the
+// exception: the standard library mixes in randomness of its own.
 type Provider interface {
 	CipherSuite() CipherSuite
 
@@ -59,7 +60,7 @@ type Provider interface {
 
 	// AEADSeal encrypts and authenticates plaintext. Key or nonce of another size is ErrKeySize.
 	AEADSeal(key Secret, nonce, aad, plaintext []byte) ([]byte, error)
-	// AEADOpen reverses AEADSeal, or answers ErrOpen.
+	// AEADOpen reverses AEADSeal, or answers ErrOpen. Key or nonce of another size is ErrKeySize.
 	AEADOpen(key Secret, nonce, aad, ciphertext []byte) ([]byte, error)
 
 	// GenerateKeyPair makes a fresh HPKE key pair.
@@ -68,7 +69,8 @@ type Provider interface {
 	DeriveKeyPair(ikm Secret) (KeyPair, error)
 	// DeriveKeyPairs derives one key pair from each secret.
 	DeriveKeyPairs(ikms []Secret) ([]KeyPair, error)
-	// KeyPairOf completes a serialised private key with its public key.
+	// KeyPairOf completes a serialised private key with its public key, or answers ErrPrivateKey. The pair shares the
+	// Secret with the caller.
 	KeyPairOf(private Secret) (KeyPair, error)
 	// CheckHPKEPublicKey answers ErrPublicKey for a key of wrong size, off the curve, or of low order.
 	CheckHPKEPublicKey(key HPKEPublicKey) error
@@ -78,20 +80,23 @@ type Provider interface {
 	SealMany(rand io.Reader, info []byte, to []Recipient) ([]HPKECiphertext, error)
 	// Open is HPKE OpenBase with an empty aad. Any failure is ErrOpen.
 	Open(recipient KeyPair, info []byte, ct HPKECiphertext) (Secret, error)
-	// SendExport sets up an HPKE sender with empty info and exports KDF.Nh bytes (RFC 9420, Section 8.3).
+	// SendExport sets up an HPKE sender with empty info and exports KDF.Nh bytes (RFC 9420, Section 8.3). A bad key is
+	// ErrPublicKey.
 	SendExport(rand io.Reader, to HPKEPublicKey, exporterContext []byte) (kemOutput []byte, secret Secret, err error)
-	// ReceiveExport is the other side of SendExport.
+	// ReceiveExport is the other side of SendExport. Any failure is ErrOpen.
 	ReceiveExport(recipient KeyPair, kemOutput, exporterContext []byte) (Secret, error)
 
 	// GenerateSigner makes a fresh signature key.
 	GenerateSigner(rand io.Reader) (crypto.Signer, error)
-	// ParseSigner reads a signature private key: the seed for EdDSA, the big-endian scalar for ECDSA.
+	// ParseSigner reads a signature private key, or answers ErrPrivateKey: the seed for EdDSA, the big-endian scalar for
+	// ECDSA, with or without leading zeros.
 	ParseSigner(private Secret) (crypto.Signer, error)
-	// PublicKeyOf is the signer's public key as it stands in a leaf; ErrPublicKey when it belongs to another scheme.
+	// PublicKeyOf is the signer's public key as it stands in a leaf; ErrPublicKey when it belongs to another scheme. A
+	// signer may answer Public with a SignaturePublicKey, or with the type of the scheme's Go package.
 	PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error)
 	// CheckSignaturePublicKey answers ErrPublicKey for a key of wrong size, off the curve, or of low order.
 	CheckSignaturePublicKey(key SignaturePublicKey) error
-	// Sign signs message, which is not hashed beforehand.
+	// Sign signs message, which is not hashed beforehand. A signer of another scheme is ErrPublicKey.
 	Sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error)
 	// Verify answers ErrSignature (or ErrPublicKey) unless signature is valid. See the package documentation for the
 	// rule by which Ed25519 signatures are judged.
