@@ -2,7 +2,14 @@ package framing
 
 // RFC 9420, Section 6.1: Content Authentication.
 
-import "github.com/copse-mls/copse/internal/wire"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // FramedContentAuthData authenticates a FramedContent (RFC 9420, Section 6.1).
 type FramedContentAuthData struct {
@@ -11,7 +18,7 @@ type FramedContentAuthData struct {
 }
 
 // UnverifiedContent is the structure AuthenticatedContent of RFC 9420, Section 6 as it comes from outside, before
-// anybody has checked its signature.
+// anybody has checked its signature. Verify makes an AuthenticatedContent of it.
 type UnverifiedContent struct {
 	WireFormat WireFormat // mls_public_message or mls_private_message
 	Content    FramedContent
@@ -62,4 +69,193 @@ func (u *UnverifiedContent) decode(r *wire.Reader) {
 
 func (f WireFormat) framesContent() bool {
 	return f == WireFormatPublicMessage || f == WireFormatPrivateMessage
+}
+
+// AuthenticatedContent is content whose signature has been made or verified (RFC 9420, Section 6). It comes out of
+// SignContent, OpenPublic or UnverifiedContent.Verify, never out of bytes alone, and does not change.
+type AuthenticatedContent struct {
+	u          UnverifiedContent
+	tbs        []byte // FramedContentTBS
+	contentEnd int    // where in tbs the content ends and the group context begins
+}
+
+// versionSize is the length of the version in front of FramedContentTBS.
+const versionSize = 2
+
+// SignContentParams is what content is signed with (RFC 9420, Section 6.1).
+type SignContentParams struct {
+	SignParams
+	WireFormat   WireFormat    // the signature binds the content to mls_public_message or mls_private_message
+	GroupContext *GroupContext // of the content's epoch; not used for external and new_member_proposal senders
+}
+
+// SignContent signs content (RFC 9420, Section 6.1). A commit gets its confirmation tag afterwards, by
+// WithConfirmationTag. It fails with a *RuleError when the sender may not send such content so, and with ErrSigner when
+// the content is a newcomer's and the signer not the newcomer. content must not change any more.
+func SignContent(content *FramedContent, p SignContentParams) (*AuthenticatedContent, error) {
+	c, err := prepare(&UnverifiedContent{WireFormat: p.WireFormat, Content: *content}, p.GroupContext)
+	if err != nil {
+		return nil, err
+	}
+	if key := content.NewcomerKey(); key != nil {
+		c.u.Auth.Signature, err = p.signAs(key, LabelFramedContentTBS, c.tbs)
+	} else {
+		c.u.Auth.Signature, err = p.sign(LabelFramedContentTBS, c.tbs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// VerifyParams is what a content's signature is verified with (RFC 9420, Section 6.1).
+type VerifyParams struct {
+	Suite        *ciphersuite.Suite
+	SignatureKey ciphersuite.SignaturePublicKey // of the member or external sender; not used for newcomers, who state it
+	GroupContext *GroupContext                  // of the content's epoch; not used for external and new_member_proposal senders
+}
+
+// Verify checks the signature (RFC 9420, Section 6.1), and that such a sender may send such content in this wire
+// format. It fails with a *RuleError. It checks neither a membership tag, which only OpenPublic sees, nor the
+// confirmation tag, which takes the key schedule of the next epoch.
+func (u *UnverifiedContent) Verify(p VerifyParams) (*AuthenticatedContent, error) {
+	c, err := prepare(u, p.GroupContext)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.verify(p); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *AuthenticatedContent) verify(p VerifyParams) error {
+	key, rule := p.SignatureKey, ""
+	switch c.u.Content.Sender.SenderType {
+	case SenderTypeMember:
+		rule = "V-FR-05"
+	case SenderTypeExternal:
+		rule = "V-FR-11"
+	case SenderTypeNewMemberProposal:
+		key, rule = c.u.Content.NewcomerKey(), "V-FR-12"
+	case SenderTypeNewMemberCommit:
+		key, rule = c.u.Content.NewcomerKey(), "V-FR-13"
+	}
+	if err := p.Suite.VerifyWithLabel(key, LabelFramedContentTBS, c.tbs, c.u.Auth.Signature); err != nil {
+		return &RuleError{Rule: rule, Leaf: c.u.Content.senderLeaf(), Detail: "signature of content", Err: err}
+	}
+	return nil
+}
+
+// prepare checks what can be checked without keys and encodes FramedContentTBS (RFC 9420, Section 6.1).
+func prepare(u *UnverifiedContent, context *GroupContext) (*AuthenticatedContent, error) {
+	if err := u.Content.check(u.WireFormat); err != nil {
+		return nil, err
+	}
+	w := wire.NewWriter(nil)
+	w.Uint16(uint16(MLS10))
+	u.encodeContent(w)
+	contentEnd := w.Len()
+	switch u.Content.Sender.SenderType {
+	case SenderTypeMember, SenderTypeNewMemberCommit:
+		if err := u.Content.checkContext(context); err != nil {
+			return nil, err
+		}
+		context.encode(w)
+	}
+	tbs, err := w.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return &AuthenticatedContent{u: *u, tbs: tbs, contentEnd: contentEnd}, nil
+}
+
+// checkContext refuses a group context of another group or epoch, under which no honest sender signs the content.
+func (c *FramedContent) checkContext(context *GroupContext) error {
+	switch {
+	case context == nil:
+		return errors.New("framing: a member's content needs a group context")
+	case !bytes.Equal(context.GroupID, c.GroupID):
+		return &RuleError{Rule: "V-FR-01", Leaf: c.senderLeaf(), Detail: "content is for another group"}
+	case context.Epoch != c.Epoch:
+		return &RuleError{Rule: "V-FR-02", Leaf: c.senderLeaf(), Detail: "content is for another epoch"}
+	}
+	return nil
+}
+
+// WithConfirmationTag is the same commit with its confirmation tag, which is made after the signature (RFC 9420,
+// Section 6.1).
+func (c *AuthenticatedContent) WithConfirmationTag(tag []byte) *AuthenticatedContent {
+	out := *c
+	out.u.Auth.ConfirmationTag = tag
+	return &out
+}
+
+// WireFormat is the wire format that the signature covers.
+func (c *AuthenticatedContent) WireFormat() WireFormat { return c.u.WireFormat }
+
+// Content is what was signed, for reading only.
+func (c *AuthenticatedContent) Content() *FramedContent { return &c.u.Content }
+
+// Auth is the signature and the confirmation tag, for reading only.
+func (c *AuthenticatedContent) Auth() *FramedContentAuthData { return &c.u.Auth }
+
+// Unverified is the content in the form that Marshal takes, for storage.
+func (c *AuthenticatedContent) Unverified() *UnverifiedContent {
+	u := c.u
+	return &u
+}
+
+// ConfirmedTranscriptHashInput is the structure of this name for a commit (RFC 9420, Section 8.2).
+func (c *AuthenticatedContent) ConfirmedTranscriptHashInput() ([]byte, error) {
+	if err := c.u.mustBe(ContentTypeCommit); err != nil {
+		return nil, err
+	}
+	return c.followContent(func(w *wire.Writer) { w.Opaque(c.u.Auth.Signature) })
+}
+
+// ConfirmedTranscriptHashInput is the structure of this name for a commit (RFC 9420, Section 8.2).
+func (u *UnverifiedContent) ConfirmedTranscriptHashInput() ([]byte, error) {
+	if err := u.mustBe(ContentTypeCommit); err != nil {
+		return nil, err
+	}
+	return encoded(func(w *wire.Writer) {
+		u.encodeContent(w)
+		w.Opaque(u.Auth.Signature)
+	})
+}
+
+// ProposalRef is the hash by which a commit names this proposal (RFC 9420, Section 5.2).
+func (c *AuthenticatedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRef, error) {
+	if err := c.u.mustBe(ContentTypeProposal); err != nil {
+		return nil, err
+	}
+	b, err := c.followContent(func(w *wire.Writer) { c.u.Auth.encode(w, ContentTypeProposal) })
+	if err != nil {
+		return nil, err
+	}
+	return suite.RefHash("MLS 1.0 Proposal Reference", b), nil
+}
+
+// followContent is the encoded wire format and content, taken from what was signed, with what write writes after it.
+func (c *AuthenticatedContent) followContent(write func(*wire.Writer)) ([]byte, error) {
+	return encoded(func(w *wire.Writer) {
+		w.Raw(c.tbs[versionSize:c.contentEnd])
+		write(w)
+	})
+}
+
+func (u *UnverifiedContent) mustBe(t ContentType) error {
+	if u.Content.ContentType != t {
+		return fmt.Errorf("framing: content is of type %v, not %v", u.Content.ContentType, t)
+	}
+	return nil
+}
+
+// checkConfirmationTag refuses to send a commit that has no confirmation tag yet.
+func (c *AuthenticatedContent) checkConfirmationTag(suite *ciphersuite.Suite) error {
+	if c.u.Content.ContentType == ContentTypeCommit && len(c.u.Auth.ConfirmationTag) != suite.HashSize {
+		return errors.New("framing: commit has no confirmation tag of the suite's size")
+	}
+	return nil
 }

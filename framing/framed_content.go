@@ -2,7 +2,10 @@ package framing
 
 // RFC 9420, Section 6: Message Framing.
 
-import "github.com/copse-mls/copse/internal/wire"
+import (
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // ContentType says what a FramedContent holds (RFC 9420, Section 6).
 type ContentType uint8
@@ -124,4 +127,61 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 		c.Commit = new(Commit)
 		read(r, c.Commit)
 	}
+}
+
+// NewcomerKey is the key that signs a message of somebody who is not a member yet, which stands in the message itself:
+// that of the leaf in the Add or in the external commit's path (RFC 9420, Section 6.1). It is nil for every other
+// sender, and when the content is not what such a sender may send.
+func (c *FramedContent) NewcomerKey() ciphersuite.SignaturePublicKey {
+	switch {
+	case c.Sender.SenderType == SenderTypeNewMemberProposal && c.ContentType == ContentTypeProposal:
+		if add, ok := c.Proposal.(*Add); ok {
+			return add.KeyPackage.LeafNode.SignatureKey
+		}
+	case c.Sender.SenderType == SenderTypeNewMemberCommit && c.ContentType == ContentTypeCommit:
+		if c.Commit != nil && c.Commit.Path != nil {
+			return c.Commit.Path.LeafNode.SignatureKey
+		}
+	}
+	return nil
+}
+
+// check judges what can be judged without a group: whether such a sender may send such content in format f.
+func (c *FramedContent) check(f WireFormat) error {
+	rule, detail := "", ""
+	switch sender := c.Sender.SenderType; {
+	case !f.framesContent():
+		rule, detail = "V-WIRE-09", "wire format "+f.String()+" frames no content"
+	case f == WireFormatPublicMessage && c.ContentType == ContentTypeApplication:
+		rule, detail = "V-APP-01", "application data in a PublicMessage"
+	case f == WireFormatPrivateMessage && sender != SenderTypeMember:
+		rule, detail = "V-FR-14", "PrivateMessage from a sender of type "+sender.String()
+	case sender == SenderTypeExternal && !c.openToExternal():
+		rule, detail = "V-FR-10", "external sender may not send this"
+	case sender == SenderTypeNewMemberProposal && c.NewcomerKey() == nil:
+		rule, detail = "V-FR-12", "new_member_proposal without an Add"
+	case sender == SenderTypeNewMemberCommit && c.NewcomerKey() == nil:
+		rule, detail = "V-FR-13", "new_member_commit without a path"
+	default:
+		return nil
+	}
+	return &RuleError{Rule: rule, Leaf: c.senderLeaf(), Detail: detail}
+}
+
+// openToExternal reports whether an external sender may send the content (RFC 9420, Section 12.1.8). Whether it may
+// send a proposal of a custom type is known only to who defined the type, so that package mls decides it.
+func (c *FramedContent) openToExternal() bool {
+	if c.ContentType != ContentTypeProposal || c.Proposal == nil {
+		return false
+	}
+	t := c.Proposal.ProposalType()
+	return t != ProposalTypeUpdate && t != ProposalTypeExternalInit
+}
+
+// senderLeaf is the leaf to name in errors.
+func (c *FramedContent) senderLeaf() LeafIndex {
+	if c.Sender.SenderType == SenderTypeMember {
+		return c.Sender.LeafIndex
+	}
+	return NoLeaf
 }

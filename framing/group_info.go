@@ -2,7 +2,10 @@ package framing
 
 // RFC 9420, Section 12.4.3: Adding Members to the Group.
 
-import "github.com/copse-mls/copse/internal/wire"
+import (
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // GroupInfo describes a group to somebody who wants to join it (RFC 9420, Section 12.4.3).
 type GroupInfo struct {
@@ -34,4 +37,32 @@ func (g *GroupInfo) decode(r *wire.Reader) {
 	g.ConfirmationTag = r.Opaque()
 	g.Signer = LeafIndex(r.Uint32())
 	g.Signature = r.Opaque()
+}
+
+// Sign sets the signature (RFC 9420, Section 12.4.3). That the signer belongs to the leaf g.Signer is the caller's
+// business, since only the tree knows that leaf.
+func (g *GroupInfo) Sign(p SignParams) error {
+	tbs, err := encoded(g.encodeUnsigned)
+	if err != nil {
+		return err
+	}
+	signature, err := p.sign(LabelGroupInfoTBS, tbs)
+	if err != nil {
+		return err
+	}
+	g.Signature = signature
+	return nil
+}
+
+// VerifySignature checks the signature by key, which is that of leaf g.Signer (RFC 9420, Section 12.4.3). It fails
+// with a *RuleError (rule V-WEL-05).
+func (g *GroupInfo) VerifySignature(suite *ciphersuite.Suite, key ciphersuite.SignaturePublicKey) error {
+	tbs, err := encoded(g.encodeUnsigned)
+	if err != nil {
+		return err
+	}
+	if err := suite.VerifyWithLabel(key, LabelGroupInfoTBS, tbs, g.Signature); err != nil {
+		return &RuleError{Rule: "V-WEL-05", Leaf: g.Signer, Detail: "signature of GroupInfo", Err: err}
+	}
+	return nil
 }

@@ -44,3 +44,47 @@ func (k *KeyPackage) decode(r *wire.Reader) {
 	k.Extensions = readList[Extension](r)
 	k.Signature = r.Opaque()
 }
+
+// Sign sets the signature (RFC 9420, Section 10). The leaf is signed before. It fails with ErrSigner unless the
+// signer belongs to the leaf's signature key.
+func (k *KeyPackage) Sign(p SignParams) error {
+	tbs, err := encoded(k.encodeUnsigned)
+	if err != nil {
+		return err
+	}
+	signature, err := p.signAs(k.LeafNode.SignatureKey, LabelKeyPackageTBS, tbs)
+	if err != nil {
+		return err
+	}
+	k.Signature = signature
+	return nil
+}
+
+// VerifySignature checks the package's signature by its leaf's key, but not the leaf's own signature (RFC 9420,
+// Section 10.1). It fails with a *RuleError (rule V-KP-03, or V-KP-01 for a package of another cipher suite).
+func (k *KeyPackage) VerifySignature(suite *ciphersuite.Suite) error {
+	if err := sameSuite("V-KP-01", suite, k.CipherSuite); err != nil {
+		return err
+	}
+	tbs, err := encoded(k.encodeUnsigned)
+	if err != nil {
+		return err
+	}
+	if err := suite.VerifyWithLabel(k.LeafNode.SignatureKey, LabelKeyPackageTBS, tbs, k.Signature); err != nil {
+		return &RuleError{Rule: "V-KP-03", Leaf: NoLeaf, Detail: "signature of KeyPackage", Err: err}
+	}
+	return nil
+}
+
+// Ref is the hash by which a Welcome names the package (RFC 9420, Section 5.2). It fails with a *RuleError (rule
+// V-KP-01) when suite is not the package's.
+func (k *KeyPackage) Ref(suite *ciphersuite.Suite) (KeyPackageRef, error) {
+	if err := sameSuite("V-KP-01", suite, k.CipherSuite); err != nil {
+		return nil, err
+	}
+	b, err := Marshal(k)
+	if err != nil {
+		return nil, err
+	}
+	return suite.RefHash("MLS 1.0 KeyPackage Reference", b), nil
+}

@@ -3,6 +3,8 @@ package framing
 // RFC 9420, Section 7.2: Leaf Node Contents.
 
 import (
+	"encoding/binary"
+
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/internal/wire"
 )
@@ -118,4 +120,58 @@ func (l *LeafNode) decode(r *wire.Reader) {
 	}
 	l.Extensions = readList[Extension](r)
 	l.Signature = r.Opaque()
+}
+
+// Sign sets the signature, which for the sources update and commit covers groupID and index too, and for key_package
+// ignores them (RFC 9420, Section 7.2). It fails with ErrSigner unless the signer belongs to l.SignatureKey.
+func (l *LeafNode) Sign(p SignParams, groupID []byte, index LeafIndex) error {
+	tbs, err := l.tbs(groupID, index)
+	if err != nil {
+		return err
+	}
+	signature, err := p.signAs(l.SignatureKey, LabelLeafNodeTBS, tbs)
+	if err != nil {
+		return err
+	}
+	l.Signature = signature
+	return nil
+}
+
+// VerifySignature checks the signature by the leaf's own key (RFC 9420, Section 7.2). groupID and index are not used
+// when the source is key_package. It fails with a *RuleError (rule V-LN-04).
+func (l *LeafNode) VerifySignature(suite *ciphersuite.Suite, groupID []byte, index LeafIndex) error {
+	tbs, err := l.tbs(groupID, index)
+	if err != nil {
+		return err
+	}
+	if err := suite.VerifyWithLabel(l.SignatureKey, LabelLeafNodeTBS, tbs, l.Signature); err != nil {
+		if l.LeafNodeSource == LeafNodeSourceKeyPackage {
+			index = NoLeaf
+		}
+		return &RuleError{Rule: "V-LN-04", Leaf: index, Detail: "signature of leaf", Err: err}
+	}
+	return nil
+}
+
+func (l *LeafNode) tbs(groupID []byte, index LeafIndex) ([]byte, error) {
+	b, err := encoded(l.encodeUnsigned)
+	if err != nil {
+		return nil, err
+	}
+	return l.appendTBSContext(b, groupID, index), nil
+}
+
+// LeafTBS appends the structure LeafNodeTBS (RFC 9420, Section 7.2) of a decoded leaf whose encoding is raw, without
+// encoding it again. groupID and index are not used when the source is key_package.
+func LeafTBS(dst []byte, leaf *LeafNode, raw, groupID []byte, index LeafIndex) []byte {
+	signature := wire.LengthSize(len(leaf.Signature)) + len(leaf.Signature)
+	return leaf.appendTBSContext(append(dst, raw[:len(raw)-signature]...), groupID, index)
+}
+
+func (l *LeafNode) appendTBSContext(b, groupID []byte, index LeafIndex) []byte {
+	if l.LeafNodeSource == LeafNodeSourceKeyPackage {
+		return b
+	}
+	b = append(wire.AppendLength(b, len(groupID)), groupID...)
+	return binary.BigEndian.AppendUint32(b, uint32(index))
 }

@@ -2,7 +2,12 @@ package framing
 
 // RFC 9420, Section 6.2: Encoding and Decoding a Public Message.
 
-import "github.com/copse-mls/copse/internal/wire"
+import (
+	"errors"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // PublicMessage is content that is signed but not encrypted (RFC 9420, Section 6.2). Nothing in it is to be trusted
 // before OpenPublic has succeeded.
@@ -29,4 +34,85 @@ func (m *PublicMessage) decode(r *wire.Reader) {
 	if m.Content.Sender.SenderType == SenderTypeMember {
 		m.MembershipTag = r.Opaque()
 	}
+}
+
+var errMembershipKey = errors.New("framing: a member's PublicMessage needs the membership key")
+
+// ProtectPublic turns signed content into a PublicMessage (RFC 9420, Section 6.2). membershipKey is that of the content's
+// epoch, and is not used unless the sender is a member. It fails with a *RuleError (rule V-FR-06) for content that was
+// signed for another wire format.
+func (c *AuthenticatedContent) ProtectPublic(suite *ciphersuite.Suite, membershipKey ciphersuite.Secret) (*PublicMessage, error) {
+	if err := c.checkSigned(WireFormatPublicMessage, suite); err != nil {
+		return nil, err
+	}
+	m := &PublicMessage{Content: c.u.Content, Auth: c.u.Auth}
+	if c.u.Content.Sender.SenderType != SenderTypeMember {
+		return m, nil
+	}
+	if membershipKey.IsZero() {
+		return nil, errMembershipKey
+	}
+	tbm, err := c.tbm()
+	if err != nil {
+		return nil, err
+	}
+	m.MembershipTag = suite.MAC(membershipKey, tbm)
+	return m, nil
+}
+
+// OpenPublicParams is what a PublicMessage is opened with (RFC 9420, Section 6.2).
+type OpenPublicParams struct {
+	VerifyParams
+	MembershipKey ciphersuite.Secret // of the content's epoch; not used unless the sender is a member
+}
+
+// OpenPublic checks the membership tag of a member's message and the signature (RFC 9420, Section 6.2). It fails with
+// a *RuleError (rule V-FR-08 for the tag, else as UnverifiedContent.Verify does). Somebody who has no membership key,
+// such as a delivery service, uses Unverified and Verify.
+func OpenPublic(m *PublicMessage, p OpenPublicParams) (*AuthenticatedContent, error) {
+	c, err := prepare(m.Unverified(), p.GroupContext)
+	if err != nil {
+		return nil, err
+	}
+	if m.Content.Sender.SenderType == SenderTypeMember {
+		if p.MembershipKey.IsZero() {
+			return nil, errMembershipKey
+		}
+		tbm, err := c.tbm()
+		if err != nil {
+			return nil, err
+		}
+		if !p.Suite.VerifyMAC(p.MembershipKey, tbm, m.MembershipTag) {
+			return nil, &RuleError{Rule: "V-FR-08", Leaf: m.Content.senderLeaf(), Detail: "membership tag does not verify"}
+		}
+	}
+	if err := c.verify(p.VerifyParams); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Unverified is the content without its membership tag.
+func (m *PublicMessage) Unverified() *UnverifiedContent {
+	return &UnverifiedContent{WireFormat: WireFormatPublicMessage, Content: m.Content, Auth: m.Auth}
+}
+
+// tbm encodes AuthenticatedContentTBM (RFC 9420, Section 6.2).
+func (c *AuthenticatedContent) tbm() ([]byte, error) {
+	return encoded(func(w *wire.Writer) {
+		w.Raw(c.tbs)
+		c.u.Auth.encode(w, c.u.Content.ContentType)
+	})
+}
+
+// checkSigned checks that content is complete and was signed for format f.
+func (c *AuthenticatedContent) checkSigned(f WireFormat, suite *ciphersuite.Suite) error {
+	if c.u.WireFormat != f {
+		return &RuleError{
+			Rule:   "V-FR-06",
+			Leaf:   c.u.Content.senderLeaf(),
+			Detail: "content was signed for " + c.u.WireFormat.String() + ", not " + f.String(),
+		}
+	}
+	return c.checkConfirmationTag(suite)
 }

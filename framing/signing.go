@@ -1,0 +1,63 @@
+package framing
+
+// RFC 9420, Section 5.1.2: Signing.
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"io"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
+)
+
+// The labels of signatures (RFC 9420, Section 17.6), for those who verify in batches.
+const (
+	LabelFramedContentTBS = "FramedContentTBS"
+	LabelLeafNodeTBS      = "LeafNodeTBS"
+	LabelKeyPackageTBS    = "KeyPackageTBS"
+	LabelGroupInfoTBS     = "GroupInfoTBS"
+)
+
+// ErrSigner says that a signer does not belong to the signature key that the signed structure states.
+var ErrSigner = errors.New("signer does not belong to the signature key in the structure")
+
+// SignParams is what a signature is made with (RFC 9420, Section 5.1.2).
+type SignParams struct {
+	Suite  *ciphersuite.Suite
+	Rand   io.Reader // crypto/rand.Reader in production
+	Signer crypto.Signer
+}
+
+// sign signs tbs.
+func (p SignParams) sign(label string, tbs []byte) ([]byte, error) {
+	return p.Suite.SignWithLabel(p.Rand, p.Signer, label, tbs)
+}
+
+// signAs signs tbs, in which stated is the key by which others will verify.
+func (p SignParams) signAs(stated ciphersuite.SignaturePublicKey, label string, tbs []byte) ([]byte, error) {
+	key, err := p.Suite.PublicKeyOf(p.Signer)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(key, stated) {
+		return nil, ErrSigner
+	}
+	return p.sign(label, tbs)
+}
+
+// encoded collects what write writes.
+func encoded(write func(*wire.Writer)) ([]byte, error) {
+	w := wire.NewWriter(nil)
+	write(w)
+	return w.Bytes()
+}
+
+// sameSuite refuses a structure that states another cipher suite than the one at hand.
+func sameSuite(rule string, suite *ciphersuite.Suite, stated ciphersuite.CipherSuite) error {
+	if suite.CipherSuite() == stated {
+		return nil
+	}
+	return &RuleError{Rule: rule, Leaf: NoLeaf, Detail: "cipher suite is " + stated.String() + ", not " + suite.Name}
+}
