@@ -50,3 +50,13 @@ func parseLength(b []byte) (n, size int, reason string) {
 	}
 	return n, size, ""
 }
+
+// ParseLength reads a vector header from the front of b without looking at the vector (RFC 9420, Section 2.1.2). It
+// reports the length and the size of the header, and fails with a *SyntaxError.
+func ParseLength(b []byte) (n, size int, err error) {
+	n, size, reason := parseLength(b)
+	if reason != "" {
+		return 0, 0, &SyntaxError{Struct: "vector", Reason: reason}
+	}
+	return n, size, nil
+}

@@ -1,0 +1,57 @@
+# Copse: `make help` lists the targets. Everything needs Go, git and make; -race needs a C compiler, too.
+
+GO       ?= go
+FUZZTIME ?= 10s
+BIN      := bin/copse
+
+# Where the sources of the command and of all packages below it lie, to rebuild only when one changed.
+SOURCES := $(shell find cmd interop internal ciphersuite framing treekem keyschedule -name '*.go' -not -name '*_test.go' 2>/dev/null) \
+           interop/vectors/SHA256SUMS go.mod go.sum
+
+.PHONY: help run test check format vet staticcheck race stdlib fuzz vectors bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN): $(SOURCES)
+	$(GO) build -o $@ ./cmd/copse
+
+run: $(BIN) ## replay the published test vectors (fetched first if none are here)
+	@./$(BIN) vectors --fetch || { echo "make run: the replay did not succeed; the reason is above" >&2; exit 1; }
+
+test: ## run the tests
+	$(GO) test ./...
+
+check: format vet staticcheck race stdlib fuzz vectors ## run everything that has to hold before a change is merged
+	@echo "check: all is well"
+
+format: ## gofmt says nothing
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt wants to change:"; echo "$$out"; exit 1; } >&2
+
+vet: ## go vet says nothing
+	$(GO) vet ./...
+	$(GO) vet -tags copse_stdlib ./...
+
+# The tools live in a module of their own, so that whoever imports Copse inherits none of their dependencies.
+staticcheck: ## staticcheck says nothing
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+race: ## run the tests, house rules included, with the race detector
+	$(GO) test -race ./...
+
+stdlib: ## run the tests of the engine built from the standard library alone
+	$(GO) test -tags copse_stdlib ./internal/wire/... ./internal/parallel/... ./ciphersuite/... ./framing/... ./treekem/... ./keyschedule/...
+
+fuzz: ## run every fuzz target for FUZZTIME (default 10s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' ./.ci/fuzz
+
+vectors: $(BIN) ## replay the published test vectors if they are here
+	@if ./$(BIN) vectors where >/dev/null; then ./$(BIN) vectors; else \
+	  echo "WARNING: THE PUBLISHED TEST VECTORS ARE NOT HERE AND WERE NOT REPLAYED (make run fetches them)" >&2; fi
+
+bench: ## measure against the limits that the design sets
+	$(GO) run ./internal/bench
+
+clean: ## remove what was built
+	rm -rf bin
