@@ -90,3 +90,9 @@ func (s *Suite) DeriveTreeSecret(secret Secret, label string, generation uint32,
 func (s *Suite) VerifyMAC(key Secret, data, tag []byte) bool {
 	return subtle.ConstantTimeCompare(s.MAC(key, data), tag) == 1
 }
+
+// RandomSecret draws n bytes from rand; nil means crypto/rand.Reader.
+func (s *Suite) RandomSecret(rand io.Reader, n int) (Secret, error) {
+	b, err := readEntropy(rand, n)
+	return NewSecret(b), err
+}

@@ -13,19 +13,31 @@ import (
 // Go cannot promise that no copy remains: the runtime may have moved the bytes while growing a stack, and hash and
 // cipher implementations keep key schedules that only the garbage collector frees. Erase overwrites the one heap
 // array that this package owns.
-type Secret struct{ held *held }
+type Secret struct {
+	// Two pointers, because fmt cannot call Format on an unexported field of somebody's struct, and then follows one
+	// when the verb is wrong: "%!x(*held=&{[1 2 3]})".
+	held **held
+}
 
 type held struct{ b []byte }
 
 // NewSecret takes ownership of b.
-func NewSecret(b []byte) Secret { return Secret{&held{b}} }
+func NewSecret(b []byte) Secret {
+	cell := new(struct {
+		to *held
+		held
+	})
+	cell.b = b
+	cell.to = &cell.held
+	return Secret{&cell.to}
+}
 
 // Bytes is the key material itself, not a copy. It is nil for a zero or erased Secret.
 func (s Secret) Bytes() []byte {
 	if s.held == nil {
 		return nil
 	}
-	return s.held.b
+	return (*s.held).b
 }
 
 // Len is the length in bytes.
@@ -44,7 +56,7 @@ func (s Secret) Clone() Secret {
 	if s.held == nil {
 		return Secret{}
 	}
-	return NewSecret(append([]byte(nil), s.held.b...))
+	return NewSecret(append([]byte(nil), s.Bytes()...))
 }
 
 // Erase overwrites the key material in every copy of this Secret. It may be called twice.
@@ -52,8 +64,8 @@ func (s Secret) Erase() {
 	if s.held == nil {
 		return
 	}
-	clear(s.held.b)
-	s.held.b = nil
+	clear(s.Bytes())
+	(*s.held).b = nil
 }
 
 // Format writes a placeholder for every verb.
