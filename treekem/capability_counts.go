@@ -1,0 +1,163 @@
+package treekem
+
+// RFC 9420, Section 7.3: what the members of a group support, counted.
+
+import (
+	"slices"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// kind is a list whose entries are counted over all members.
+type kind int
+
+const (
+	versions kind = iota
+	cipherSuites
+	extensions
+	proposals
+	credentials
+	credentialsInUse // one entry a member: the type of its own credential
+	kinds
+)
+
+// counts says how many members have each code point in each of their lists, every list taken as a set. It is a value
+// that trees share; countsWriter makes changed ones.
+type counts struct {
+	pages [kinds]*pageTable
+}
+
+type (
+	page      [256]uint32
+	pageTable [256]*page
+)
+
+func (c *counts) of(k kind, code uint16) int {
+	if c.pages[k] == nil || c.pages[k][code>>8] == nil {
+		return 0
+	}
+	return int(c.pages[k][code>>8][code&0xff])
+}
+
+// codes lists the code points of a kind that some member has, in ascending order.
+func (c *counts) codes(k kind) []uint16 {
+	var out []uint16
+	if c.pages[k] == nil {
+		return nil
+	}
+	for hi, p := range c.pages[k] {
+		if p == nil {
+			continue
+		}
+		for lo, n := range p {
+			if n > 0 {
+				out = append(out, uint16(hi<<8|lo))
+			}
+		}
+	}
+	return out
+}
+
+// countsWriter changes counts, copying each table and page the first time it touches it.
+type countsWriter struct {
+	counts
+	ownTable [kinds]bool
+	ownPage  [kinds][256]bool
+}
+
+// replace counts fresh in the place of old; either may be nil.
+func (w *countsWriter) replace(old, fresh *framing.LeafNode) {
+	if old != nil && fresh != nil && sameSupport(old, fresh) {
+		return
+	}
+	w.tally(old, ^uint32(0))
+	w.tally(fresh, 1)
+}
+
+func sameSupport(a, b *framing.LeafNode) bool {
+	return a.Credential.Type == b.Credential.Type &&
+		slices.Equal(a.Capabilities.Versions, b.Capabilities.Versions) &&
+		slices.Equal(a.Capabilities.CipherSuites, b.Capabilities.CipherSuites) &&
+		slices.Equal(a.Capabilities.Extensions, b.Capabilities.Extensions) &&
+		slices.Equal(a.Capabilities.Proposals, b.Capabilities.Proposals) &&
+		slices.Equal(a.Capabilities.Credentials, b.Capabilities.Credentials)
+}
+
+// tally adds by, modulo 2^32, for each code point of a leaf, once a list however often the list repeats it.
+func (w *countsWriter) tally(leaf *framing.LeafNode, by uint32) {
+	if leaf == nil {
+		return
+	}
+	c := &leaf.Capabilities
+	tallyList(w, versions, c.Versions, by)
+	tallyList(w, cipherSuites, c.CipherSuites, by)
+	tallyList(w, extensions, c.Extensions, by)
+	tallyList(w, proposals, c.Proposals, by)
+	tallyList(w, credentials, c.Credentials, by)
+	w.add(credentialsInUse, uint16(leaf.Credential.Type), by)
+}
+
+func tallyList[T ~uint16](w *countsWriter, k kind, list []T, by uint32) {
+	if !slices.IsSorted(list) {
+		list = slices.Clone(list)
+		slices.Sort(list)
+	}
+	for j, code := range list {
+		if j == 0 || list[j-1] != code {
+			w.add(k, uint16(code), by)
+		}
+	}
+}
+
+func (w *countsWriter) add(k kind, code uint16, by uint32) {
+	if !w.ownTable[k] {
+		t := new(pageTable)
+		if old := w.pages[k]; old != nil {
+			*t = *old
+		}
+		w.pages[k], w.ownTable[k] = t, true
+	}
+	hi := code >> 8
+	if !w.ownPage[k][hi] {
+		fresh := new(page)
+		if old := w.pages[k][hi]; old != nil {
+			*fresh = *old
+		}
+		w.pages[k][hi], w.ownPage[k][hi] = fresh, true
+	}
+	w.pages[k][hi][code&0xff] += by
+}
+
+// Support counts how many members have each code point in their capabilities. Default types, which nobody lists, are
+// counted as listed only.
+type Support struct {
+	counts
+	members int
+}
+
+// Support reports what the members of the tree support.
+func (t *Tree) Support() Support { return Support{t.caps, t.Members()} }
+
+// Members is the number of members counted.
+func (s Support) Members() int { return s.members }
+
+// Extension is the number of members that list the extension type.
+func (s Support) Extension(x framing.ExtensionType) int { return s.of(extensions, uint16(x)) }
+
+// Proposal is the number of members that list the proposal type.
+func (s Support) Proposal(x framing.ProposalType) int { return s.of(proposals, uint16(x)) }
+
+// Credential is the number of members that list the credential type.
+func (s Support) Credential(x framing.CredentialType) int { return s.of(credentials, uint16(x)) }
+
+// Version is the number of members that list the protocol version.
+func (s Support) Version(x framing.ProtocolVersion) int { return s.of(versions, uint16(x)) }
+
+// CredentialsInUse lists the types of the members' own credentials, ascending.
+func (s Support) CredentialsInUse() []framing.CredentialType {
+	var out []framing.CredentialType
+	for _, code := range s.codes(credentialsInUse) {
+		out = append(out, framing.CredentialType(code))
+	}
+	return out
+}

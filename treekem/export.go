@@ -1,0 +1,39 @@
+package treekem
+
+// RFC 9420, Section 12.4.3.3: Ratchet Tree Extension.
+
+import (
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
+)
+
+// Export is the data of a ratchet_tree extension: every node up to the last that is not blank (RFC 9420,
+// Section 12.4.3.3).
+func (t *Tree) Export() []byte {
+	const header = 4
+	body := t.appendNodes(make([]byte, header))
+	// The header goes right before the nodes, in the room left for its longest form.
+	n := len(body) - header
+	out := body[header-wire.LengthSize(n):]
+	wire.AppendLength(out[:0], n)
+	return out
+}
+
+func (t *Tree) appendNodes(out []byte) []byte {
+	next := NodeIndex(0)
+	var scratch []byte
+	t.each(func(x NodeIndex, b *block, slot int) bool {
+		for ; next < x; next++ {
+			out = framing.AppendNode(out, framing.NodeTypeBlank, nil)
+		}
+		next = x + 1
+		if slot >= blockParents {
+			out = framing.AppendNode(out, framing.NodeTypeLeaf, b.leaf(slot-blockParents))
+			return true
+		}
+		scratch = appendParent(scratch[:0], t.keyAt(b, slot), t.parentHashAt(b, slot), b.unmergedAt(slot))
+		out = framing.AppendNode(out, framing.NodeTypeParent, scratch)
+		return true
+	})
+	return out
+}

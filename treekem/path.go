@@ -1,0 +1,180 @@
+package treekem
+
+// RFC 9420, Sections 7.4 to 7.6: the sender's side of an update path.
+
+import (
+	"crypto"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+const updatePathLabel = "UpdatePathNode"
+
+// PathParams is what a sender chooses for its path.
+type PathParams struct {
+	Rand    io.Reader         // crypto/rand.Reader in production; nil means that
+	Sender  framing.LeafIndex // its leaf, blank only in an external commit
+	GroupID []byte
+	Signer  crypto.Signer
+	// Leaf gives credential, capabilities, extensions and signature key of the new leaf. Its source, encryption key,
+	// parent hash and signature are made here.
+	Leaf framing.LeafNode
+}
+
+// Path is a fresh path of one sender, set in an Edit: the public keys are in the tree, the secrets are here. It is
+// for one Commit. The caller owns its secrets and calls Erase when the Commit is made, and keeps what PrivatePath and
+// CommitSecret answered before.
+type Path struct {
+	suite   *ciphersuite.Suite
+	sender  framing.LeafIndex
+	leaf    framing.LeafNode
+	steps   []step
+	secrets []ciphersuite.Secret // path_secret[k] of steps[k]
+	pairs   []ciphersuite.KeyPair
+	leafKey ciphersuite.KeyPair
+	commit  ciphersuite.Secret
+}
+
+// NewPath generates a path for the sender and sets it in the tree (RFC 9420, Section 7.5), proposals having been
+// applied before. The Edit's Tree then has the tree hash of the provisional group context with which to Seal.
+func (e *Edit) NewPath(params PathParams) (*Path, error) {
+	if uint32(params.Sender) >= e.width {
+		return nil, &framing.RuleError{Rule: "V-CM-02", Leaf: params.Sender, Detail: "sender is outside the tree"}
+	}
+	p := &Path{suite: e.suite, sender: params.Sender, steps: e.filteredDirectPath(params.Sender)}
+	if err := p.generate(params.Rand); err != nil {
+		return nil, fmt.Errorf("treekem: generating a path: %w", err)
+	}
+	keys := make([]ciphersuite.HPKEPublicKey, len(p.pairs))
+	for k := range p.pairs {
+		keys[k] = p.pairs[k].Public
+	}
+	s := e.spine(p.sender)
+	e.blankPath(s)
+	e.settle(s)
+	p.leaf = params.Leaf
+	p.leaf.LeafNodeSource = framing.LeafNodeSourceCommit
+	p.leaf.EncryptionKey = p.leafKey.Public
+	p.leaf.ParentHash = e.setPath(s, p.steps, keys)
+	signing := framing.SignParams{Suite: e.suite, Rand: params.Rand, Signer: params.Signer}
+	err := p.leaf.Sign(signing, params.GroupID, p.sender)
+	if err != nil {
+		return nil, fmt.Errorf("treekem: signing the leaf of a path: %w", err)
+	}
+	if err := e.setLeaf(s, &p.leaf); err != nil {
+		return nil, err
+	}
+	e.settle(s)
+	return p, nil
+}
+
+// generate makes the leaf's key pair, the path secrets and their key pairs (RFC 9420, Section 7.4).
+func (p *Path) generate(rand io.Reader) error {
+	leafKey, err := p.suite.GenerateKeyPair(rand)
+	if err != nil {
+		return err
+	}
+	secret, err := p.suite.RandomSecret(rand, p.suite.HashSize)
+	if err != nil {
+		return err
+	}
+	p.leafKey = leafKey
+	p.secrets, p.commit = ratchetPathSecrets(p.suite, secret, len(p.steps))
+	p.pairs, err = nodeKeyPairs(p.suite, p.secrets)
+	return err
+}
+
+// ratchetPathSecrets derives n path secrets, of which the given one is the first, and the one after them, which is
+// the commit secret (RFC 9420, Sections 7.4 and 12.4.1).
+func ratchetPathSecrets(suite *ciphersuite.Suite, first ciphersuite.Secret, n int) ([]ciphersuite.Secret, ciphersuite.Secret) {
+	secrets := make([]ciphersuite.Secret, 0, n)
+	for range n {
+		secrets = append(secrets, first)
+		first = suite.DeriveSecret(first, "path")
+	}
+	return secrets, first
+}
+
+// nodeKeyPairs derives the key pair of each path secret (RFC 9420, Section 7.4).
+func nodeKeyPairs(suite *ciphersuite.Suite, pathSecrets []ciphersuite.Secret) ([]ciphersuite.KeyPair, error) {
+	nodeSecrets := make([]ciphersuite.Secret, len(pathSecrets))
+	for k, s := range pathSecrets {
+		nodeSecrets[k] = suite.DeriveSecret(s, "node")
+	}
+	defer eraseAll(nodeSecrets)
+	return suite.DeriveKeyPairs(nodeSecrets)
+}
+
+func eraseAll(secrets []ciphersuite.Secret) {
+	for _, s := range secrets {
+		s.Erase()
+	}
+}
+
+// Seal encrypts the path secrets to the members, except those that the same Commit adds (RFC 9420, Section 7.6). tree
+// is what the Edit became; groupContext is the provisional group context, encoded.
+func (p *Path) Seal(rand io.Reader, tree *Tree, groupContext []byte, added []framing.LeafIndex) (*framing.UpdatePath, error) {
+	update := &framing.UpdatePath{LeafNode: p.leaf, Nodes: make([]framing.UpdatePathNode, len(p.steps))}
+	var to []ciphersuite.Recipient
+	ends := make([]int, len(p.steps))
+	for k, s := range p.steps {
+		for _, x := range exclude(tree.Resolution(s.copath), added) {
+			to = append(to, ciphersuite.Recipient{PublicKey: tree.encryptionKey(x), Plaintext: p.secrets[k].Bytes()})
+		}
+		ends[k] = len(to)
+	}
+	sealed, err := p.suite.EncryptManyWithLabel(rand, updatePathLabel, groupContext, to)
+	if err != nil {
+		return nil, fmt.Errorf("treekem: encrypting a path: %w", err)
+	}
+	start := 0
+	for k, end := range ends {
+		update.Nodes[k] = framing.UpdatePathNode{EncryptionKey: p.pairs[k].Public, EncryptedPathSecret: sealed[start:end:end]}
+		start = end
+	}
+	return update, nil
+}
+
+// exclude is a resolution without the leaves just added.
+func exclude(resolution []NodeIndex, added []framing.LeafIndex) []NodeIndex {
+	if len(added) == 0 {
+		return resolution
+	}
+	sorted := slices.Clone(added)
+	slices.Sort(sorted)
+	return slices.DeleteFunc(resolution, func(x NodeIndex) bool {
+		i, leaf := x.Leaf()
+		_, found := slices.BinarySearch(sorted, i)
+		return leaf && found
+	})
+}
+
+// CommitSecret is the secret that the path adds to the key schedule (RFC 9420, Section 12.4.1). The caller owns it.
+func (p *Path) CommitSecret() ciphersuite.Secret { return p.commit }
+
+// PathSecret is what a Welcome carries to a member that the same Commit adds at leaf i: the secret of the lowest node
+// above both sender and newcomer (RFC 9420, Section 12.4.3.1). It stays the Path's.
+func (p *Path) PathSecret(i framing.LeafIndex) (ciphersuite.Secret, bool) {
+	for k, s := range p.steps {
+		if s.copath.Covers(i) {
+			return p.secrets[k], true
+		}
+	}
+	return ciphersuite.Secret{}, false
+}
+
+// PrivatePath is the sender's private state after its Commit takes effect. The caller owns it.
+func (p *Path) PrivatePath() *PrivatePath {
+	q := &PrivatePath{suite: p.suite, leaf: p.sender, leafKey: p.leafKey}
+	for k, s := range p.steps {
+		q.nodes = append(q.nodes, privateNode{s.node, p.pairs[k]})
+	}
+	return q
+}
+
+// Erase overwrites the path secrets (RFC 9420, Section 7.5), not the commit secret nor the key pairs.
+func (p *Path) Erase() { eraseAll(p.secrets) }
