@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/copse-mls/copse/interop/vectors"
+)
+
+func vectorsCommand() *cobra.Command {
+	var opt struct {
+		dir   string
+		only  []string
+		json  bool
+		fetch bool
+	}
+	cmd := &cobra.Command{
+		Use:   "vectors",
+		Short: "Replay the published test vectors",
+		Long: `vectors replays the test vectors that the MLS working group publishes and reports a line per file and
+cipher suite. The last line counts the cases; a case is one element of a file's array. A file of which
+nothing ran counts as one failure.
+
+Vectors are looked for in --dir, else in the folder that ` + vectors.EnvDir + ` names, else in
+../shared/test-vectors, else in the cache that "copse vectors fetch" fills. In a folder that you named,
+files may differ from the published ones, and the report says so; elsewhere they may not.
+
+Files: ` + strings.Join(vectors.Names(), ", ") + `.
+
+Exit status: 0 when every case passed (or was skipped, for a cipher suite that this build was made
+without), 1 when any failed, 2 when the input cannot be used.`,
+		Example: `  copse vectors
+  copse vectors --only tree-math --only treekem
+  copse vectors --dir ~/mls-implementations/test-vectors --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folder, err := vectors.Find(opt.dir, "")
+			var missing *vectors.NotFoundError
+			if opt.fetch && errors.As(err, &missing) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "no test vectors here; downloading the published ones")
+				if err = fetch(cmd, vectors.FetchParams{}); err == nil {
+					folder, err = vectors.Find(opt.dir, "")
+				}
+			}
+			if err != nil {
+				return err
+			}
+			status := newStatus(cmd.ErrOrStderr())
+			report, err := vectors.Replay(cmd.Context(), vectors.ReplayParams{
+				Folder:   folder,
+				Only:     opt.only,
+				Progress: func(done, total int) { status.show("%d of %d cases", done, total) },
+			})
+			status.clear()
+			if err != nil {
+				return err
+			}
+			return showReport(cmd.OutOrStdout(), report, opt.json)
+		},
+	}
+	cmd.Flags().StringVar(&opt.dir, "dir", "", "folder with the vector files")
+	cmd.Flags().StringArrayVar(&opt.only, "only", nil, "replay this file only, named without .json; may be given again")
+	cmd.Flags().BoolVar(&opt.json, "json", false, "report as JSON")
+	cmd.Flags().BoolVar(&opt.fetch, "fetch", false, "when no vectors are found, fetch them first")
+	cmd.AddCommand(fetchCommand(), whereCommand())
+	return cmd
+}
+
+// showReport writes the report and turns a failure into the exit status.
+func showReport(w io.Writer, report *vectors.Report, asJSON bool) error {
+	write := report.WriteText
+	if asJSON {
+		write = func(w io.Writer) error {
+			e := json.NewEncoder(w)
+			e.SetIndent("", "  ")
+			return e.Encode(report)
+		}
+	}
+	if err := write(w); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return errFailed
+	}
+	return nil
+}
+
+func fetchCommand() *cobra.Command {
+	var p vectors.FetchParams
+	cmd := &cobra.Command{
+		Use:   "fetch",
+		Short: "Download the published test vectors",
+		Long: `fetch downloads the test vectors of the MLS working group, revision
+` + vectors.Commit + `, and puts each file into place only after its SHA-256
+digest was found to be the one this build expects. An interrupted download goes on where it stopped.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return fetch(cmd, p) },
+	}
+	cmd.Flags().StringVar(&p.Dir, "dir", "", "folder to fill (default: copse/vectors/REVISION in your cache folder)")
+	cmd.Flags().StringVar(&p.BaseURL, "url", "", "where the files are (default "+vectors.PublishedURL+")")
+	return cmd
+}
+
+// fetch downloads and says what became of each file.
+func fetch(cmd *cobra.Command, p vectors.FetchParams) error {
+	status := newStatus(cmd.ErrOrStderr())
+	p.Progress = func(at vectors.FetchProgress) {
+		switch {
+		case at.Kept:
+			status.line("%s: already there", at.File)
+		case at.Done:
+			status.line("%s: fetched and verified", at.File)
+		default:
+			status.show("%s: %d kB", at.File, at.Received>>10)
+		}
+	}
+	dir, err := vectors.Fetch(cmd.Context(), p)
+	status.clear()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), "vectors are in", dir)
+	return err
+}
+
+func whereCommand() *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "where",
+		Short: "Print the folder that vectors are read from",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			folder, err := vectors.Find(dir, "")
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), folder.Dir)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "folder with the vector files")
+	return cmd
+}
+
+// status keeps one line up to date on a terminal and writes nothing of it elsewhere.
+type status struct {
+	w        io.Writer
+	terminal bool
+	shown    bool
+}
+
+func newStatus(w io.Writer) *status {
+	f, ok := w.(*os.File)
+	return &status{w: w, terminal: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// show replaces the line. Failing to write it is no reason to stop the work it is about.
+func (s *status) show(format string, args ...any) {
+	if s.terminal {
+		s.shown = true
+		fmt.Fprintf(s.w, "\r\x1b[K"+format, args...)
+	}
+}
+
+// clear removes the line.
+func (s *status) clear() {
+	if s.shown {
+		s.shown = false
+		fmt.Fprint(s.w, "\r\x1b[K")
+	}
+}
+
+// line writes a line that stays.
+func (s *status) line(format string, args ...any) {
+	s.clear()
+	fmt.Fprintf(s.w, format+"\n", args...)
+}

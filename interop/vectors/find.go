@@ -1,0 +1,93 @@
+package vectors
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// EnvDir is the environment variable that names a folder of vectors.
+const EnvDir = "COPSE_VECTORS"
+
+// siblingDir is where a checkout finds vectors that lie beside it.
+const siblingDir = "../shared/test-vectors"
+
+// Folder is a place with vector files.
+type Folder struct {
+	Dir    string
+	Source string // how it was found, for a person: "--dir", "COPSE_VECTORS", ...
+
+	// Named says that the user chose the folder. Its files need not be the published ones; elsewhere they must be.
+	Named bool
+}
+
+// NotFoundError says that no folder of vectors exists in any place where one was looked for.
+type NotFoundError struct{ Looked []string }
+
+func (e *NotFoundError) Error() string {
+	return "no test vectors found; looked at\n  " + strings.Join(e.Looked, "\n  ") +
+		"\n`copse vectors fetch` downloads them, --dir or " + EnvDir + " names a folder that has them"
+}
+
+// Find looks for vectors: in dir if it is not empty, else in the folder that COPSE_VECTORS names, else in
+// ../shared/test-vectors beside root (the repository, or the working directory when root is empty), else in the cache
+// that Fetch fills. A folder that was named must exist. It fails with an *InputError or a *NotFoundError.
+func Find(dir, root string) (Folder, error) {
+	if dir != "" {
+		return named(dir, "--dir")
+	}
+	if dir = os.Getenv(EnvDir); dir != "" {
+		return named(dir, EnvDir)
+	}
+	sibling := filepath.Join(root, filepath.FromSlash(siblingDir))
+	places := []Folder{{Dir: sibling, Source: "beside the repository"}}
+	if cache, err := CacheDir(); err == nil {
+		places = append(places, Folder{Dir: cache, Source: "cache"})
+	}
+	looked := []string{EnvDir + " (not set)"}
+	for _, p := range places {
+		if isDir(p.Dir) {
+			return p, nil
+		}
+		looked = append(looked, p.Dir+" ("+p.Source+")")
+	}
+	return Folder{}, &NotFoundError{Looked: looked}
+}
+
+func named(dir, source string) (Folder, error) {
+	if !isDir(dir) {
+		return Folder{}, &InputError{Path: dir, Err: fmt.Errorf("not a folder (named by %s)", source)}
+	}
+	return Folder{Dir: dir, Source: source, Named: true}, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// CacheDir is the folder that Fetch fills when it is given none: copse/vectors/COMMIT under the user's cache folder.
+func CacheDir() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(base, "copse", "vectors", Commit), nil
+}
+
+// InputError says that a file or folder cannot be used, and why.
+type InputError struct {
+	Path string
+	Err  error
+}
+
+func (e *InputError) Error() string { return e.Path + ": " + e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
+var (
+	errTooLarge   = fmt.Errorf("larger than %d MB", maxFileSize>>20)
+	errNotOurs    = errors.New("differs from the published file of this name")
+	errNotRegular = errors.New("not a regular file")
+)

@@ -1,0 +1,165 @@
+package vectors
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+)
+
+// Report is what a replay came to. Its JSON form is stable.
+type Report struct {
+	Dir     string        `json:"dir"`
+	Source  string        `json:"source"`
+	Files   []*FileReport `json:"files"`
+	Passed  int           `json:"passed"`
+	Failed  int           `json:"failed"`
+	Skipped int           `json:"skipped"`
+	Elapsed time.Duration `json:"elapsed_ns"`
+}
+
+// FileReport is what became of one file.
+type FileReport struct {
+	Name   string         `json:"name"`
+	NotYet bool           `json:"not_yet,omitempty"` // needs a layer that this version of Copse does not have
+	Note   string         `json:"note,omitempty"`    // what a reader should know, such as that the file is not the published one
+	Empty  bool           `json:"empty,omitempty"`   // nothing ran, which counts as one failure
+	Suites []*SuiteReport `json:"suites,omitempty"`
+	Failed []FailedCase   `json:"failures,omitempty"`
+}
+
+// SuiteReport counts the cases of one file that are for one cipher suite.
+type SuiteReport struct {
+	CipherSuite ciphersuite.CipherSuite `json:"cipher_suite,omitempty"` // 0 when the file has no suites
+	Name        string                  `json:"name,omitempty"`
+	Passed      int                     `json:"passed"`
+	Failed      int                     `json:"failed"`
+	Skipped     int                     `json:"skipped"`
+	SkipReason  string                  `json:"skip_reason,omitempty"`
+	Time        time.Duration           `json:"time_ns"` // summed over the cases, which run side by side
+}
+
+// FailedCase is one element of a file for which some check did not hold.
+type FailedCase struct {
+	Case        int                     `json:"case"` // position in the file's array, from 0
+	CipherSuite ciphersuite.CipherSuite `json:"cipher_suite,omitempty"`
+	Failures    []Failure               `json:"checks"`
+}
+
+// OK reports whether everything that was asked for ran and passed.
+func (r *Report) OK() bool { return r.Failed == 0 }
+
+// add counts one case.
+func (f *FileReport) add(j *job) {
+	var s *SuiteReport
+	for _, have := range f.Suites {
+		if have.CipherSuite == j.suite {
+			s = have
+		}
+	}
+	if s == nil {
+		s = &SuiteReport{CipherSuite: j.suite, Name: suiteName(j.suite)}
+		f.Suites = append(f.Suites, s)
+	}
+	s.Time += j.took
+	switch {
+	case j.skipped != "":
+		s.Skipped++
+		s.SkipReason = j.skipped
+	case len(j.failures) > 0:
+		s.Failed++
+		f.Failed = append(f.Failed, FailedCase{Case: j.index, CipherSuite: j.suite, Failures: j.failures})
+	default:
+		s.Passed++
+	}
+}
+
+// sum fills in the totals. A file of which nothing ran counts as one failure.
+func (r *Report) sum() {
+	for _, f := range r.Files {
+		ran := 0
+		for _, s := range f.Suites {
+			r.Passed += s.Passed
+			r.Failed += s.Failed
+			r.Skipped += s.Skipped
+			ran += s.Passed + s.Failed
+		}
+		if ran == 0 && !f.NotYet {
+			f.Empty = true
+			r.Failed++
+		}
+	}
+}
+
+// WriteText writes the report for a person: a line per file and suite, every failure, and the totals as the last line.
+func (r *Report) WriteText(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, "vectors from %s (%s)\n\n", r.Dir, r.Source)
+	fmt.Fprint(tw, "file\tcipher suite\tpassed\tfailed\tskipped\ttime\t\n")
+	for _, f := range r.Files {
+		f.writeLines(tw)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, f := range r.Files {
+		if err := f.writeFailures(w); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "\nreplayed in %s\n%d passed, %d failed, %d skipped\n",
+		r.Elapsed.Round(time.Millisecond), r.Passed, r.Failed, r.Skipped)
+	return err
+}
+
+// writeLines writes one line for each suite. The tabwriter keeps errors until it is flushed.
+func (f *FileReport) writeLines(w io.Writer) {
+	switch {
+	case f.NotYet:
+		fmt.Fprintf(w, "%s\tnot yet: needs a group, which a later version has\t\t\t\t\t\n", f.Name)
+	case f.Empty:
+		fmt.Fprintf(w, "%s\tNOTHING RAN\t0\t1\t0\t\t\n", f.Name)
+	}
+	for _, s := range f.Suites {
+		name := s.Name
+		if name == "" {
+			name = "-"
+		}
+		note := ""
+		if s.Skipped > 0 {
+			note = "SKIPPED: " + s.SkipReason
+		}
+		if s.Failed > 0 {
+			note = "FAILED"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", f.Name, name, s.Passed, s.Failed, s.Skipped,
+			s.Time.Round(100*time.Microsecond), note)
+	}
+}
+
+// writeFailures writes what a person needs to find the cause of each failure.
+func (f *FileReport) writeFailures(w io.Writer) error {
+	if f.Note != "" {
+		if _, err := fmt.Fprintf(w, "\nnote: %s.json %s\n", f.Name, f.Note); err != nil {
+			return err
+		}
+	}
+	for _, c := range f.Failed {
+		for _, x := range c.Failures {
+			suite := ""
+			if c.CipherSuite != 0 {
+				suite = fmt.Sprintf(", suite %d", c.CipherSuite)
+			}
+			want := ""
+			if x.Want != "" {
+				want = "\n  want " + x.Want
+			}
+			if _, err := fmt.Fprintf(w, "\n%s.json, case %d%s: %s\n  got  %s%s\n", f.Name, c.Case, suite, x.Check, x.Got, want); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
