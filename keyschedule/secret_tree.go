@@ -254,8 +254,8 @@ func (n *node) open(suite *ciphersuite.Suite, level int) ciphersuite.Secret {
 }
 
 // EraseExcept overwrites every secret that t holds and keep does not, and from then on t answers ErrErased. keep is
-// the tree that replaces t, or nil when the epoch is no longer needed. Secrets that t shares with a third tree are
-// lost to that one, too.
+// the tree that replaces t, or nil when the epoch is no longer needed. Call it for every tree that is replaced. Secrets
+// that t shares with a third tree are lost to that one, too, which answers ErrErased where it needs them.
 func (t *SecretTree) EraseExcept(keep *SecretTree) {
 	if t == keep {
 		return

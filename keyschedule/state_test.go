@@ -1,0 +1,264 @@
+package keyschedule
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+type (
+	nodePlace    struct{ level, position uint32 }
+	ratchetPlace struct {
+		leaf framing.LeafIndex
+		kind RatchetKind
+	}
+)
+
+// storage holds the parts of a tree as a store would.
+type storage struct {
+	nodes    map[nodePlace][]byte
+	ratchets map[ratchetPlace]RatchetState
+}
+
+func newStorage() *storage {
+	return &storage{map[nodePlace][]byte{}, map[ratchetPlace]RatchetState{}}
+}
+
+// save writes what changed.
+func (s *storage) save(tree, since *SecretTree) (written int) {
+	for n := range tree.Nodes(since) {
+		written++
+		place := nodePlace{uint32(n.Level), n.Position}
+		if n.Secret.IsZero() {
+			delete(s.nodes, place)
+		} else {
+			s.nodes[place] = slices.Clone(n.Secret.Bytes())
+		}
+	}
+	for r := range tree.Ratchets(since) {
+		written++
+		r.Secret = r.Secret.Clone()
+		r.Skipped = slices.Clone(r.Skipped)
+		for i, k := range r.Skipped {
+			r.Skipped[i].Material = k.Material.Clone()
+		}
+		s.ratchets[ratchetPlace{r.Leaf, r.Kind}] = r
+	}
+	return written
+}
+
+func (s *storage) load(p TreeParams, sent [2]uint64) TreeState {
+	state := TreeState{TreeParams: p, Sent: sent}
+	for place, secret := range s.nodes {
+		state.Nodes = append(state.Nodes, NodeState{uint8(place.level), place.position, secretOf(secret)})
+	}
+	for _, r := range s.ratchets {
+		r.Secret = r.Secret.Clone()
+		r.Skipped = slices.Clone(r.Skipped)
+		state.Ratchets = append(state.Ratchets, r)
+	}
+	return state
+}
+
+// What is written step by step equals what is written at once, and a tree read back answers as the one written.
+func TestStoreAndRestore(t *testing.T) {
+	suite := newSuite(t, firstSuite)
+	params := TreeParams{Suite: suite, Leaves: 8, Own: 1, Limits: Limits{SkippedKeys: 4}}
+	rapid.Check(t, func(t *rapid.T) {
+		tree := newTestTree(t, suite, params)
+		stored := newStorage()
+		stored.save(tree, nil)
+		for range rapid.IntRange(0, 20).Draw(t, "messages") {
+			leaf := framing.LeafIndex(rapid.IntRange(0, 7).Draw(t, "leaf"))
+			kind := rapid.SampledFrom(kinds()).Draw(t, "kind")
+			g := framing.Generation(rapid.IntRange(0, 12).Draw(t, "generation"))
+			_, next, err := tree.ReceivingKey(leaf, kind, g)
+			if leaf == 1 {
+				_, next, err = tree.SendingKey(kind)
+			}
+			if err != nil {
+				continue
+			}
+			if rapid.Bool().Draw(t, "erase first") {
+				tree.EraseExcept(next)
+			}
+			stored.save(next, tree)
+			tree.EraseExcept(next)
+			tree = next
+		}
+		whole := newStorage()
+		whole.save(tree, nil)
+		require.Equal(t, whole.nodes, stored.nodes)
+		require.Len(t, stored.ratchets, len(whole.ratchets))
+
+		sent := [2]uint64{tree.Sent(HandshakeRatchet), tree.Sent(ApplicationRatchet)}
+		back, err := RestoreSecretTree(stored.load(params, sent))
+		require.NoError(t, err)
+		require.Equal(t, heldCopy(tree), heldCopy(back))
+		for leaf := range framing.LeafIndex(8) {
+			for _, kind := range kinds() {
+				for g := range framing.Generation(14) {
+					requireSame(t,
+						func() (MessageKey, *SecretTree, error) { return tree.ReceivingKey(leaf, kind, g) },
+						func() (MessageKey, *SecretTree, error) { return back.ReceivingKey(leaf, kind, g) })
+				}
+			}
+		}
+		for _, kind := range kinds() {
+			requireSame(t,
+				func() (MessageKey, *SecretTree, error) { return tree.SendingKey(kind) },
+				func() (MessageKey, *SecretTree, error) { return back.SendingKey(kind) })
+		}
+	})
+}
+
+func requireSame(t require.TestingT, a, b func() (MessageKey, *SecretTree, error)) {
+	keyA, _, errA := a()
+	keyB, _, errB := b()
+	require.Equal(t, errA, errB)
+	require.Equal(t, keyA.Generation, keyB.Generation)
+	require.Equal(t, reveal(keyA), reveal(keyB))
+}
+
+// One message of an active leaf changes one record, however large the tree.
+func TestChangesAreSmall(t *testing.T) {
+	suite := newSuite(t, firstSuite)
+	tree := newTestTree(t, suite, TreeParams{Leaves: 1 << 20})
+	_, active, err := tree.ReceivingKey(other, ApplicationRatchet, 0)
+	require.NoError(t, err)
+	require.Equal(t, 1+20+2, newStorage().save(active, tree), "the root goes, a sibling per level and two ratchets come")
+	_, next, err := active.ReceivingKey(other, ApplicationRatchet, 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, newStorage().save(next, active))
+	require.Zero(t, newStorage().save(next, next))
+
+	for range next.Nodes(nil) { // a loop may stop early
+		break
+	}
+	for range next.Ratchets(nil) {
+		break
+	}
+}
+
+func TestRestoreSkipsReservedGenerations(t *testing.T) {
+	suite := newSuite(t, firstSuite)
+	tree := restoreAt(t, suite, 0, 3, [2]uint64{0, 7})
+	for kind, want := range map[RatchetKind]framing.Generation{HandshakeRatchet: 3, ApplicationRatchet: 7} {
+		key, _, err := tree.SendingKey(kind)
+		require.NoError(t, err)
+		require.Equal(t, want, key.Generation)
+	}
+	_, _, err := tree.ReceivingKey(other, ApplicationRatchet, 0)
+	require.ErrorIs(t, err, ErrErased, "a part that is missing counts as erased")
+}
+
+func TestRestoreRefusesContradictions(t *testing.T) {
+	suite := newSuite(t, firstSuite)
+	hash := func() ciphersuite.Secret { return ciphersuite.NewSecret(pattern(1, suite.HashSize)) }
+	short := func() ciphersuite.Secret { return ciphersuite.NewSecret(pattern(1, suite.HashSize-1)) }
+	skipped := func(generations ...framing.Generation) (out []SkippedKey) {
+		for _, g := range generations {
+			out = append(out, SkippedKey{g, ciphersuite.NewSecret(pattern(1, suite.KeySize+suite.NonceSize))})
+		}
+		return out
+	}
+	ratchet := func(r RatchetState) TreeState { return TreeState{Ratchets: []RatchetState{r}} }
+	for name, c := range map[string]struct {
+		state TreeState
+		want  error
+	}{
+		"level":            {TreeState{Nodes: []NodeState{{3, 0, hash()}}}, ErrTreeState},
+		"position":         {TreeState{Nodes: []NodeState{{1, 2, hash()}}}, ErrTreeState},
+		"position of root": {TreeState{Nodes: []NodeState{{2, 1, hash()}}}, ErrTreeState},
+		"node size":        {TreeState{Nodes: []NodeState{{0, 0, short()}}}, ErrSecretSize},
+		"node missing":     {TreeState{Nodes: []NodeState{{0, 0, ciphersuite.Secret{}}}}, ErrSecretSize},
+		"twice":            {TreeState{Nodes: []NodeState{{0, 0, hash()}, {0, 0, hash()}}}, ErrTreeState},
+		"below":            {TreeState{Nodes: []NodeState{{1, 0, hash()}, {0, 1, hash()}}}, ErrTreeState},
+		"above":            {TreeState{Nodes: []NodeState{{0, 1, hash()}, {1, 0, hash()}}}, ErrTreeState},
+		"leaf":             {ratchet(RatchetState{Leaf: 4, Secret: hash()}), ErrTreeState},
+		"kind":             {ratchet(RatchetState{Kind: 2, Secret: hash()}), ErrTreeState},
+		"ratchet size":     {ratchet(RatchetState{Secret: short()}), ErrSecretSize},
+		"next":             {ratchet(RatchetState{Next: 1<<32 + 1, Secret: hash()}), ErrTreeState},
+		"floor":            {ratchet(RatchetState{Next: 1, Floor: 2, Secret: hash()}), ErrTreeState},
+		"secret at end":    {ratchet(RatchetState{Next: 1 << 32, Secret: hash()}), ErrTreeState},
+		"skipped at next":  {ratchet(RatchetState{Next: 1, Secret: hash(), Skipped: skipped(1)}), ErrTreeState},
+		"skipped at floor": {ratchet(RatchetState{Next: 9, Floor: 2, Secret: hash(), Skipped: skipped(1)}), ErrTreeState},
+		"skipped order":    {ratchet(RatchetState{Next: 9, Secret: hash(), Skipped: skipped(2, 1)}), ErrTreeState},
+		"skipped twice":    {ratchet(RatchetState{Next: 9, Secret: hash(), Skipped: skipped(2, 2)}), ErrTreeState},
+		"skipped size":     {ratchet(RatchetState{Next: 9, Secret: hash(), Skipped: []SkippedKey{{1, hash()}}}), ErrSecretSize},
+		"ratchet twice":    {TreeState{Ratchets: []RatchetState{{Secret: hash()}, {Secret: hash()}}}, ErrTreeState},
+		"leaf and ratchet": {TreeState{Nodes: []NodeState{{0, 0, hash()}}, Ratchets: []RatchetState{{Secret: hash()}}}, ErrTreeState},
+		"sent":             {TreeState{Sent: [2]uint64{1<<32 + 1, 0}}, ErrTreeState},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.state.TreeParams = TreeParams{Suite: suite, Leaves: 4}
+			_, err := RestoreSecretTree(c.state)
+			require.ErrorIs(t, err, c.want)
+		})
+	}
+	_, err := RestoreSecretTree(TreeState{TreeParams: TreeParams{Suite: suite, Leaves: 5}})
+	require.ErrorIs(t, err, ErrLeafCount)
+	_, err = RestoreSecretTree(ratchetAtEnd(suite))
+	require.NoError(t, err)
+}
+
+func ratchetAtEnd(suite *ciphersuite.Suite) TreeState {
+	return TreeState{
+		TreeParams: TreeParams{Suite: suite, Leaves: 4},
+		Ratchets:   []RatchetState{{Next: 1 << 32}},
+	}
+}
+
+// FuzzRestore feeds arbitrary parts: restoring never panics, and what it accepts can be used and stored again.
+func FuzzRestore(f *testing.F) {
+	suite := newSuite(f, firstSuite)
+	f.Add([]byte{0, 2, 0, 1, 1, 0, 9, 0})
+	f.Add([]byte{0, 1, 1, 1, 0, 0, 3, 2, 1, 0, 1, 3, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		next := func() byte {
+			if len(data) == 0 {
+				return 0
+			}
+			b := data[0]
+			data = data[1:]
+			return b
+		}
+		state := TreeState{TreeParams: TreeParams{Suite: suite, Leaves: 4}}
+		for len(data) > 0 {
+			if next()%2 == 0 {
+				state.Nodes = append(state.Nodes, NodeState{next(), uint32(next()), ciphersuite.NewSecret(pattern(1, 32))})
+				continue
+			}
+			r := RatchetState{
+				Leaf: framing.LeafIndex(next()), Kind: RatchetKind(next()),
+				Next: uint64(next()), Floor: uint64(next()), Secret: ciphersuite.NewSecret(pattern(2, 32)),
+			}
+			for range next() % 4 {
+				r.Skipped = append(r.Skipped, SkippedKey{framing.Generation(next()), ciphersuite.NewSecret(pattern(3, 28))})
+			}
+			state.Ratchets = append(state.Ratchets, r)
+		}
+		tree, err := RestoreSecretTree(state)
+		if err != nil {
+			return
+		}
+		for leaf := range framing.LeafIndex(4) {
+			for g := range framing.Generation(8) {
+				if _, next, err := tree.ReceivingKey(leaf, ApplicationRatchet, g); err == nil {
+					tree.EraseExcept(next)
+					tree = next
+				}
+			}
+		}
+		stored := newStorage()
+		stored.save(tree, nil)
+		back, err := RestoreSecretTree(stored.load(state.TreeParams, [2]uint64{}))
+		require.NoError(t, err)
+		require.Equal(t, heldCopy(tree), heldCopy(back))
+	})
+}
