@@ -6,7 +6,7 @@ package keyschedule
 // default.
 type Limits struct {
 	// ForwardDistance is how many generations a message may be ahead of its ratchet. The generation of a message is
-	// not signed, so each member can make others derive so many secrets, at about 1 us each with its skipped key.
+	// not signed, so each member can make others derive so many secrets, at 1 to 2 us each with the key to keep.
 	// Default: 1024.
 	ForwardDistance uint32
 
