@@ -18,7 +18,8 @@ type kind struct {
 
 // instance is one case, decoded and ready to be replayed.
 type instance struct {
-	suite  ciphersuite.CipherSuite // 0 in files that have no suites
+	suited bool                    // whether cases of this kind name a suite
+	suite  ciphersuite.CipherSuite // as the case names it, 0 included
 	replay func(*trial)
 }
 
@@ -58,7 +59,9 @@ func Names() []string {
 // unsuited is a kind whose cases name no cipher suite.
 func unsuited[T any](name string, replay func(*trial, *T)) kind {
 	return kind{name: name, load: func(data []byte) ([]instance, error) {
-		return load(data, replay, func(*T) ciphersuite.CipherSuite { return 0 })
+		return load(data, func(c *T) instance {
+			return instance{replay: func(t *trial) { replay(t, c) }}
+		})
 	}}
 }
 
@@ -67,12 +70,14 @@ func suitedKind[T interface {
 	suite() ciphersuite.CipherSuite
 }](name string, replay func(*trial, *T)) kind {
 	return kind{name: name, load: func(data []byte) ([]instance, error) {
-		return load(data, replay, func(c *T) ciphersuite.CipherSuite { return (*c).suite() })
+		return load(data, func(c *T) instance {
+			return instance{suited: true, suite: (*c).suite(), replay: func(t *trial) { replay(t, c) }}
+		})
 	}}
 }
 
 // load decodes a file of cases. Unknown fields are refused: what they ask for could not be checked.
-func load[T any](data []byte, replay func(*trial, *T), suite func(*T) ciphersuite.CipherSuite) ([]instance, error) {
+func load[T any](data []byte, prepare func(*T) instance) ([]instance, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(data, &elements); err != nil {
 		return nil, fmt.Errorf("not a JSON array of cases: %w", err)
@@ -88,7 +93,7 @@ func load[T any](data []byte, replay func(*trial, *T), suite func(*T) ciphersuit
 		if string(bytes.TrimSpace(e)) == "null" {
 			return nil, fmt.Errorf("case %d: null is not a case", i)
 		}
-		cases[i] = instance{suite: suite(c), replay: func(t *trial) { replay(t, c) }}
+		cases[i] = prepare(c)
 	}
 	return cases, nil
 }
@@ -96,7 +101,7 @@ func load[T any](data []byte, replay func(*trial, *T), suite func(*T) ciphersuit
 // run replays one case. It reports a skip, with the reason, only for a suite that this build was made without.
 func (c instance) run() (failures []Failure, skipped string) {
 	t := &trial{}
-	if c.suite != 0 {
+	if c.suited {
 		suite, err := ciphersuite.New(c.suite)
 		if _, known := c.suite.Params(); known && errors.Is(err, ciphersuite.ErrUnsupported) {
 			return nil, "not in this build"

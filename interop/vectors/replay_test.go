@@ -258,14 +258,14 @@ func TestEveryValueMatters(t *testing.T) {
 	}
 }
 
-// fails reports whether a file of one case is unusable or does not pass.
+// fails reports whether a file of one case is anything but a pass.
 func fails(k kind, data []byte) bool {
 	cases, err := k.load(data)
 	if err != nil {
 		return true
 	}
-	failures, _ := cases[0].run()
-	return len(failures) > 0
+	failures, skipped := cases[0].run()
+	return len(failures) > 0 || skipped != ""
 }
 
 // richest is the case of suite 1, or of no suite, with the most values.
@@ -329,7 +329,7 @@ func (v value) change(cut bool) (restore func()) {
 		if err != nil {
 			panic(err)
 		}
-		v.set(n + 1)
+		v.set(n + 3) // suites 1 and 2 have a hash in common, 1 and 4 have nothing
 	case nil:
 		v.set("00")
 	}

@@ -47,6 +47,7 @@ func (t *trial) apply(edit *treekem.Edit, proposal framing.Proposal, sender fram
 	var err error
 	switch p := proposal.(type) {
 	case *framing.Add:
+		t.succeeds("signature of the KeyPackage", p.KeyPackage.VerifySignature(t.suite))
 		_, err = edit.Add(&p.KeyPackage.LeafNode)
 	case *framing.Update:
 		err = edit.Update(sender, &p.LeafNode)

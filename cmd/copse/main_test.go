@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/copse-mls/copse/interop/vectors"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"copse": main})
+}
+
+// TestScripts runs testdata/script. Each script begins in an empty folder without vectors anywhere near.
+func TestScripts(t *testing.T) {
+	published := publishedDir()
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			server := httptest.NewServer(http.FileServer(http.Dir(env.WorkDir)))
+			env.Defer(server.Close)
+			env.Setenv("SERVER", server.URL)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("PUBLISHED", published)
+			env.Setenv(vectors.EnvDir, "")
+			return os.MkdirAll(filepath.Join(env.WorkDir, "repo"), 0o755)
+		},
+		Condition: func(cond string) (bool, error) {
+			return cond == "published" && published != "", nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"last":  lastLine,
+		},
+	})
+}
+
+// publishedDir is the folder with the published vectors, empty when there is none.
+func publishedDir() string {
+	folder, err := vectors.Find("", filepath.Join("..", ".."))
+	if err != nil {
+		return ""
+	}
+	dir, err := filepath.Abs(folder.Dir)
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
+// exits runs "exits STATUS COMMAND ARGS..." and checks the exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND ARGS...")
+	}
+	status := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		status = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if status != args[0] {
+		ts.Fatalf("%v: exit status %s, want %s", args[1:], status, args[0])
+	}
+}
+
+// lastLine runs "last TEXT" and checks the last line of the standard output.
+func lastLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: last TEXT")
+	}
+	lines := strings.Split(strings.TrimRight(ts.ReadFile("stdout"), "\n"), "\n")
+	if got := lines[len(lines)-1]; got != args[0] {
+		ts.Fatalf("last line is %q, want %q", got, args[0])
+	}
+}
