@@ -64,7 +64,7 @@ func TestWalkRatchetTreeStops(t *testing.T) {
 
 // FuzzWalkRatchetTree compares the walk with the decoder of RatchetTree on hostile input.
 func FuzzWalkRatchetTree(f *testing.F) {
-	for seed := range 4 {
+	for seed := range 16 {
 		f.Add(marshal(f, sampleOf(new(RatchetTree)).Example(seed)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

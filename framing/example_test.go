@@ -1,0 +1,67 @@
+package framing_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"log"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// A member proposes to remove another. Keys and group context come from the key schedule and the tree.
+func Example() {
+	suite, err := ciphersuite.New(ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519)
+	check(err)
+	signer, err := suite.GenerateSigner(rand.Reader)
+	check(err)
+	signatureKey, err := suite.PublicKeyOf(signer)
+	check(err)
+	membershipKey := ciphersuite.NewSecret(bytes.Repeat([]byte{1}, suite.HashSize))
+	context := &framing.GroupContext{
+		Version: framing.MLS10, CipherSuite: suite.CipherSuite(), GroupID: []byte("hikers"), Epoch: 7,
+	}
+
+	// Sign, protect, encode.
+	signed, err := framing.SignContent(&framing.FramedContent{
+		GroupID:     context.GroupID,
+		Epoch:       context.Epoch,
+		Sender:      framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: 2},
+		ContentType: framing.ContentTypeProposal,
+		Proposal:    &framing.Remove{Removed: 5},
+	}, framing.SignContentParams{
+		SignParams:   framing.SignParams{Suite: suite, Rand: rand.Reader, Signer: signer},
+		WireFormat:   framing.WireFormatPublicMessage,
+		GroupContext: context,
+	})
+	check(err)
+	public, err := signed.ProtectPublic(suite, membershipKey)
+	check(err)
+	sent, err := framing.Marshal(&framing.Message{Body: public})
+	check(err)
+
+	// Decode, open.
+	var message framing.Message
+	check(framing.Unmarshal(sent, &message))
+	received, ok := message.Body.(*framing.PublicMessage)
+	if !ok {
+		log.Fatalf("unexpected %v", message.Body.WireFormat())
+	}
+	opened, err := framing.OpenPublic(received, framing.OpenPublicParams{
+		VerifyParams:  framing.VerifyParams{Suite: suite, SignatureKey: signatureKey, GroupContext: context},
+		MembershipKey: membershipKey,
+	})
+	check(err)
+	content := opened.Content()
+	if remove, ok := content.Proposal.(*framing.Remove); ok {
+		fmt.Println(content.Sender.SenderType, content.Sender.LeafIndex, "proposes to remove", remove.Removed)
+	}
+	// Output: member 2 proposes to remove 5
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
