@@ -335,3 +335,28 @@ func (v value) change(cut bool) (restore func()) {
 	}
 	return func() { v.set(v.old) }
 }
+
+// FuzzReplay feeds a file of each kind with whatever comes: an error or a failed case, and nothing worse.
+func FuzzReplay(f *testing.F) {
+	for i, k := range kinds() {
+		f.Add(uint8(i), []byte(`[{"cipher_suite": 1}]`))
+		if dir, err := Find("", filepath.Join("..", "..")); err == nil {
+			if data, err := os.ReadFile(filepath.Join(dir.Dir, k.name+".json")); err == nil && len(data) < 32<<10 {
+				f.Add(uint8(i), data)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
+		k := kinds()[int(which)%len(kinds())]
+		if k.load == nil {
+			return
+		}
+		cases, err := k.load(data)
+		if err != nil {
+			return
+		}
+		for _, c := range cases {
+			c.run()
+		}
+	})
+}
