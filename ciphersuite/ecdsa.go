@@ -16,31 +16,13 @@ type ecdsaScheme struct {
 	hash  crypto.Hash
 }
 
-func (s ecdsaScheme) scalarSize() int { return (s.curve.Params().BitSize + 7) / 8 }
+func (s ecdsaScheme) privateBits() int { return s.curve.Params().BitSize }
 
 func (s ecdsaScheme) digest(message []byte) []byte { return hasher{s.hash}.sum(nil, message) }
 
-// generate tries scalars until one is in range; all but one in 2 to the power of 32 are.
-func (s ecdsaScheme) generate(rand io.Reader) (crypto.Signer, error) {
-	for {
-		scalar, err := readEntropy(rand, s.scalarSize())
-		if err != nil {
-			return nil, err
-		}
-		if excess := s.scalarSize()*8 - s.curve.Params().BitSize; excess > 0 {
-			scalar[0] &= 0xff >> excess
-		}
-		signer, err := s.parse(scalar)
-		clear(scalar)
-		if err == nil {
-			return signer, nil
-		}
-	}
-}
-
 // parse accepts scalars without their leading zeros, and with too many: both are about.
 func (s ecdsaScheme) parse(private []byte) (crypto.Signer, error) {
-	scalar := make([]byte, s.scalarSize())
+	scalar := make([]byte, (s.privateBits()+7)/8)
 	defer clear(scalar)
 	for len(private) > len(scalar) && private[0] == 0 {
 		private = private[1:]

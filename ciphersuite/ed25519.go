@@ -16,14 +16,7 @@ type ed25519Scheme struct{}
 // errSigner is for signers that do not keep to their own scheme.
 var errSigner = errors.New("signer produced a signature of wrong size")
 
-func (ed25519Scheme) generate(rand io.Reader) (crypto.Signer, error) {
-	seed, err := readEntropy(rand, ed25519.SeedSize)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(seed)
-	return ed25519.NewKeyFromSeed(seed), nil
-}
+func (ed25519Scheme) privateBits() int { return 8 * ed25519.SeedSize }
 
 func (ed25519Scheme) parse(private []byte) (crypto.Signer, error) {
 	if len(private) != ed25519.SeedSize {
@@ -108,7 +101,7 @@ func smallOrderEd25519(encoded []byte) bool {
 // Signatures verified together. More than maxBatch gain little and cost memory (some 700 bytes each).
 const (
 	minBatch = 128
-	maxBatch = 1024
+	maxBatch = 2048
 )
 
 // fewSignatures are verified one by one, once a batch of them has failed.

@@ -16,14 +16,7 @@ type ed448Scheme struct{}
 
 func ed448() (scheme, bool) { return ed448Scheme{}, true }
 
-func (ed448Scheme) generate(rand io.Reader) (crypto.Signer, error) {
-	seed, err := readEntropy(rand, circled448.SeedSize)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(seed)
-	return circled448.NewKeyFromSeed(seed), nil
-}
+func (ed448Scheme) privateBits() int { return 8 * circled448.SeedSize }
 
 func (ed448Scheme) parse(private []byte) (crypto.Signer, error) {
 	if len(private) != circled448.SeedSize {

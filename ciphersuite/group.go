@@ -21,7 +21,7 @@ type group interface {
 }
 
 type privateKey interface {
-	public() ([]byte, error)
+	public() []byte
 	// agree answers ErrPublicKey for a public key that check refuses.
 	agree(public []byte) ([]byte, error)
 }
@@ -66,7 +66,7 @@ type ecdhKey struct {
 	private *ecdh.PrivateKey
 }
 
-func (k ecdhKey) public() ([]byte, error) { return k.private.PublicKey().Bytes(), nil }
+func (k ecdhKey) public() []byte { return k.private.PublicKey().Bytes() }
 
 func (k ecdhKey) agree(public []byte) ([]byte, error) {
 	peer, err := k.curve.NewPublicKey(public)

@@ -52,8 +52,8 @@ func (h hasher) mac(dst, key []byte, parts ...[]byte) []byte {
 	for _, p := range parts {
 		total += len(p)
 	}
-	buf := stack[:]
-	if need := block + max(total, h.size()); need > len(stack) {
+	buf, need := stack[:], block+max(total, h.size())
+	if need > len(buf) {
 		buf = make([]byte, need)
 	}
 	if len(key) > block {
@@ -69,7 +69,7 @@ func (h hasher) mac(dst, key []byte, parts ...[]byte) []byte {
 	inner := h.sum(digest[:0], in)
 	xorWords(pad, 0x3636363636363636^0x5c5c5c5c5c5c5c5c)
 	dst = h.sum(dst, append(pad, inner...))
-	clear(in)
+	clear(buf[:need])
 	clear(digest[:])
 	return dst
 }

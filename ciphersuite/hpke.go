@@ -93,10 +93,7 @@ func (d *dhkem) encap(ikm, public []byte) (secret, enc []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	enc, err = ephemeral.public()
-	if err != nil {
-		return nil, nil, err
-	}
+	enc = ephemeral.public()
 	return d.shared(dh, enc, public), enc, nil
 }
 
@@ -161,11 +158,7 @@ func (p *provider) derive(ikm []byte) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, err
 	}
-	public, err := key.public()
-	if err != nil {
-		return KeyPair{}, err
-	}
-	return KeyPair{Public: public, Private: NewSecret(private)}, nil
+	return KeyPair{Public: key.public(), Private: NewSecret(private)}, nil
 }
 
 func (p *provider) DeriveKeyPairs(ikms []Secret) ([]KeyPair, error) {
@@ -185,11 +178,7 @@ func (p *provider) KeyPairOf(private Secret) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, err
 	}
-	public, err := key.public()
-	if err != nil {
-		return KeyPair{}, err
-	}
-	return KeyPair{Public: public, Private: private}, nil
+	return KeyPair{Public: key.public(), Private: private}, nil
 }
 
 func (p *provider) CheckHPKEPublicKey(key HPKEPublicKey) error { return p.kem.group.check(key) }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"io"
 
 	"github.com/copse-mls/copse/internal/wire"
@@ -37,9 +38,12 @@ func (s *Suite) VerifyWithLabel(key SignaturePublicKey, label string, content, s
 	return s.Verify(key, appendLabelled(nil, label, content), signature)
 }
 
-// EncryptWithLabel encrypts plaintext to one HPKE key (RFC 9420, Section 5.1.3).
+// EncryptWithLabel encrypts plaintext to one HPKE key (RFC 9420, Section 5.1.3), or answers ErrPublicKey.
 func (s *Suite) EncryptWithLabel(rand io.Reader, label string, context []byte, to Recipient) (HPKECiphertext, error) {
 	out, err := s.EncryptManyWithLabel(rand, label, context, []Recipient{to})
+	if at, ok := errors.AsType[*IndexError](err); ok {
+		err = at.Err // there is no choice of items
+	}
 	if err != nil {
 		return HPKECiphertext{}, err
 	}

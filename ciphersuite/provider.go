@@ -122,5 +122,8 @@ type IndexError struct {
 	Err   error
 }
 
+// Error names the item and what was wrong with it.
 func (e *IndexError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
+
+// Unwrap is the error of the item.
 func (e *IndexError) Unwrap() error { return e.Err }

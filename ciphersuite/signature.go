@@ -10,7 +10,9 @@ import (
 
 // scheme is a signature scheme. Batches are the provider's affair unless the scheme is a batchScheme too.
 type scheme interface {
-	generate(rand io.Reader) (crypto.Signer, error)
+	// privateBits is the length of a private key in bits.
+	privateBits() int
+	// parse answers ErrPrivateKey for what is not a private key.
 	parse(private []byte) (crypto.Signer, error)
 	// encode is the public key in the form of a leaf, unchecked, and nil for a key of another scheme.
 	encode(public crypto.PublicKey) SignaturePublicKey
@@ -42,8 +44,25 @@ func schemeFor(cs CipherSuite) (scheme, bool) {
 	return nil, false
 }
 
+// GenerateSigner tries random keys until one is in range. EdDSA takes any; for ECDSA a second trial is already less
+// likely than one in 2 to the power of 31, and many point to a source without entropy.
 func (p *provider) GenerateSigner(rand io.Reader) (crypto.Signer, error) {
-	return p.signs.generate(rand)
+	bits := p.signs.privateBits()
+	for range 16 {
+		private, err := readEntropy(rand, (bits+7)/8)
+		if err != nil {
+			return nil, err
+		}
+		if excess := len(private)*8 - bits; excess > 0 {
+			private[0] &= 0xff >> excess
+		}
+		signer, err := p.signs.parse(private)
+		clear(private)
+		if err == nil {
+			return signer, nil
+		}
+	}
+	return nil, ErrPrivateKey
 }
 
 func (p *provider) ParseSigner(private Secret) (crypto.Signer, error) {

@@ -16,32 +16,37 @@ import (
 )
 
 func TestSignVerify(t *testing.T) {
-	eachSuite(t, func(t *testing.T, s *Suite) {
-		signer, err := s.GenerateSigner(nil)
-		require.NoError(t, err)
-		key, err := s.PublicKeyOf(signer)
-		require.NoError(t, err)
-		other, err := s.GenerateSigner(nil)
-		require.NoError(t, err)
-		otherKey, err := s.PublicKeyOf(other)
-		require.NoError(t, err)
-		rapid.Check(t, func(t *rapid.T) {
-			message := rapid.SliceOfN(rapid.Byte(), 1, 200).Draw(t, "message")
-			signature, err := s.Sign(rand.Reader, signer, message)
+	type key struct {
+		signer        crypto.Signer
+		public, other SignaturePublicKey
+	}
+	setUp := func(s *Suite) (k key) {
+		for range 2 {
+			var err error
+			k.signer, err = s.GenerateSigner(nil)
 			require.NoError(t, err)
-			require.NoError(t, s.Verify(key, message, signature))
-			require.ErrorIs(t, s.Verify(otherKey, message, signature), ErrSignature)
+			k.other = k.public
+			k.public, err = s.PublicKeyOf(k.signer)
+			require.NoError(t, err)
+		}
+		return k
+	}
+	checkAnySuite(t, setUp, func(t *rapid.T, s *Suite, k key) {
+		message := rapid.SliceOfN(rapid.Byte(), 1, 200).Draw(t, "message")
+		signature, err := s.Sign(rand.Reader, k.signer, message)
+		require.NoError(t, err)
+		require.NoError(t, s.Verify(k.public, message, signature))
+		require.ErrorIs(t, s.Verify(k.other, message, signature), ErrSignature)
 
-			bit := rapid.IntRange(0, 8*len(signature)-1).Draw(t, "bit")
-			signature[bit/8] ^= 1 << (bit % 8)
-			require.ErrorIs(t, s.Verify(key, message, signature), ErrSignature)
-			signature[bit/8] ^= 1 << (bit % 8)
-			cut := rapid.IntRange(0, len(signature)-1).Draw(t, "cut")
-			require.ErrorIs(t, s.Verify(key, message, signature[:cut]), ErrSignature)
-			require.ErrorIs(t, s.Verify(key, message, append(bytes.Clone(signature), 0)), ErrSignature)
-			message[0] ^= 1
-			require.ErrorIs(t, s.Verify(key, message, signature), ErrSignature)
-		})
+		bit := rapid.IntRange(0, 8*len(signature)-1).Draw(t, "bit")
+		signature[bit/8] ^= 1 << (bit % 8)
+		require.ErrorIs(t, s.Verify(k.public, message, signature), ErrSignature)
+		signature[bit/8] ^= 1 << (bit % 8)
+		cut := rapid.IntRange(0, len(signature)-1).Draw(t, "cut")
+		require.ErrorIs(t, s.Verify(k.public, message, signature[:cut]), ErrSignature)
+		require.ErrorIs(t, s.Verify(k.public, message, append(bytes.Clone(signature), 0)), ErrSignature)
+		message[0] ^= 1
+		require.ErrorIs(t, s.Verify(k.public, message, signature), ErrSignature)
 	})
 }
 

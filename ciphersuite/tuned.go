@@ -27,10 +27,10 @@ func (x25519Group) check(public []byte) error              { return checkX25519(
 
 type x25519Key [32]byte
 
-func (k *x25519Key) public() ([]byte, error) {
+func (k *x25519Key) public() []byte {
 	var public [32]byte
 	voi25519.ScalarBaseMult(&public, (*[32]byte)(k))
-	return public[:], nil
+	return public[:]
 }
 
 func (k *x25519Key) agree(public []byte) ([]byte, error) {
@@ -67,10 +67,10 @@ func (x448Group) check(public []byte) error {
 
 type x448Key [circl448.Size]byte
 
-func (k *x448Key) public() ([]byte, error) {
+func (k *x448Key) public() []byte {
 	var public circl448.Key
 	circl448.KeyGen(&public, (*circl448.Key)(k))
-	return public[:], nil
+	return public[:]
 }
 
 func (k *x448Key) agree(public []byte) ([]byte, error) {
