@@ -8,7 +8,7 @@ BIN      := bin/copse
 SOURCES := $(shell find cmd interop internal ciphersuite framing treekem keyschedule -name '*.go' -not -name '*_test.go' 2>/dev/null) \
            interop/vectors/SHA256SUMS go.mod go.sum
 
-.PHONY: help run test check format vet staticcheck race stdlib fuzz vectors bench clean
+.PHONY: help run test check format vet staticcheck race stdlib fuzz vectors bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,6 +52,9 @@ vectors: $(BIN) ## replay the published test vectors if they are here
 
 bench: ## measure against the limits that the design sets
 	$(GO) run ./internal/bench
+
+docs: ## bring the table in docs/rfc9420.md up to date
+	$(GO) test ./internal/house -run SectionsToFiles -rewrite
 
 clean: ## remove what was built
 	rm -rf bin

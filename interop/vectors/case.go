@@ -110,6 +110,26 @@ func (t *trial) encode(check string, v framing.Value) []byte {
 	return b
 }
 
+// groupState is what a case tells about the group context; its extensions are always empty.
+type groupState struct {
+	id         []byte
+	epoch      uint64
+	treeHash   []byte
+	transcript []byte // confirmed_transcript_hash
+}
+
+// groupContext builds the structure that the format of a case describes.
+func (t *trial) groupContext(s groupState) *framing.GroupContext {
+	return &framing.GroupContext{
+		Version:                 framing.MLS10,
+		CipherSuite:             t.suite.CipherSuite(),
+		GroupID:                 s.id,
+		Epoch:                   framing.Epoch(s.epoch),
+		TreeHash:                s.treeHash,
+		ConfirmedTranscriptHash: s.transcript,
+	}
+}
+
 // shorten keeps both ends of a long text, for a report that a person reads.
 func shorten(s string) string {
 	const keep = 32

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/copse-mls/copse/ciphersuite"
-	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
 )
 
@@ -55,14 +54,9 @@ func replayKeySchedule(t *trial, c *keySchedule) {
 	for i := range c.Epochs {
 		e := &c.Epochs[i]
 		at := fmt.Sprintf("epochs[%d].", i)
-		context := t.encode(at+"group_context", &framing.GroupContext{
-			Version:                 framing.MLS10,
-			CipherSuite:             t.suite.CipherSuite(),
-			GroupID:                 c.GroupID,
-			Epoch:                   framing.Epoch(i),
-			TreeHash:                e.TreeHash,
-			ConfirmedTranscriptHash: e.ConfirmedTranscriptHash,
-		})
+		context := t.encode(at+"group_context", t.groupContext(groupState{
+			id: c.GroupID, epoch: uint64(i), treeHash: e.TreeHash, transcript: e.ConfirmedTranscriptHash,
+		}))
 		t.equal(at+"group_context", context, e.GroupContext)
 		next, ok := e.advance(t, at, init, context)
 		if !ok {

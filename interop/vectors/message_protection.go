@@ -60,14 +60,9 @@ type sample struct {
 }
 
 func replayMessageProtection(t *trial, c *messageProtection) {
-	p := &protection{messageProtection: c, trial: t, context: &framing.GroupContext{
-		Version:                 framing.MLS10,
-		CipherSuite:             t.suite.CipherSuite(),
-		GroupID:                 c.GroupID,
-		Epoch:                   framing.Epoch(c.Epoch),
-		TreeHash:                c.TreeHash,
-		ConfirmedTranscriptHash: c.ConfirmedTranscriptHash,
-	}}
+	p := &protection{messageProtection: c, trial: t, context: t.groupContext(groupState{
+		id: c.GroupID, epoch: c.Epoch, treeHash: c.TreeHash, transcript: c.ConfirmedTranscriptHash,
+	})}
 	var err error
 	if p.signer, err = t.suite.ParseSigner(c.SignaturePriv.secret()); !t.succeeds("signature_priv is a key", err) {
 		return

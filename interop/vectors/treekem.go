@@ -107,16 +107,11 @@ func (s *treeKEMState) addMember(c *leafPrivate) {
 	}
 }
 
-// groupContext is the context under which a path leading to tree is encrypted.
-func (s *treeKEMState) groupContext(tree *treekem.Tree) []byte {
-	return s.encode("group context", &framing.GroupContext{
-		Version:                 framing.MLS10,
-		CipherSuite:             s.suite.CipherSuite(),
-		GroupID:                 s.GroupID,
-		Epoch:                   framing.Epoch(s.Epoch),
-		TreeHash:                tree.Hash(),
-		ConfirmedTranscriptHash: s.ConfirmedTranscriptHash,
-	})
+// context is the group context, encoded, under which a path leading to tree is encrypted.
+func (s *treeKEMState) context(tree *treekem.Tree) []byte {
+	return s.encode("group context", s.groupContext(groupState{
+		id: s.GroupID, epoch: s.Epoch, treeHash: tree.Hash(), transcript: s.ConfirmedTranscriptHash,
+	}))
 }
 
 // receive lets every other member process the path of the case.
@@ -134,7 +129,7 @@ func (s *treeKEMState) receive(c *memberUpdate) {
 	}
 	s.equal(at+"tree_hash_after", after.Hash(), c.TreeHashAfter)
 	s.succeeds(at+"leaf signature", update.LeafNode.VerifySignature(s.suite, s.GroupID, sender))
-	params := treekem.DecapsulateParams{Tree: after, Sender: sender, Path: update, GroupContext: s.groupContext(after)}
+	params := treekem.DecapsulateParams{Tree: after, Sender: sender, Path: update, GroupContext: s.context(after)}
 	for j := range max(int(after.Width()), len(c.PathSecrets)) {
 		receiver := framing.LeafIndex(j)
 		given := j < len(c.PathSecrets) && c.PathSecrets[j].Present
@@ -212,7 +207,7 @@ func (s *treeKEMState) send(sender framing.LeafIndex) {
 	if !s.succeeds(at+"set", err) {
 		return
 	}
-	update, err := path.Seal(rand.Reader, senders, s.groupContext(senders), nil)
+	update, err := path.Seal(rand.Reader, senders, s.context(senders), nil)
 	if !s.succeeds(at+"sealed", err) {
 		return
 	}
@@ -227,7 +222,7 @@ func (s *treeKEMState) send(sender framing.LeafIndex) {
 	s.equal(at+"tree hash on both sides", after.Hash(), senders.Hash())
 	s.succeeds(at+"leaf signature", received.LeafNode.VerifySignature(s.suite, s.GroupID, sender))
 	s.succeeds(at+"sender's own keys", path.PrivatePath().Check(after))
-	params := treekem.DecapsulateParams{Tree: after, Sender: sender, Path: received, GroupContext: s.groupContext(after)}
+	params := treekem.DecapsulateParams{Tree: after, Sender: sender, Path: received, GroupContext: s.context(after)}
 	for receiver := range s.tree.Leaves() {
 		if receiver != sender {
 			s.decapsulate(fmt.Sprintf("%sreceived by leaf %d, ", at, receiver), receiver, params, path.CommitSecret().Bytes())
