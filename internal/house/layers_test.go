@@ -31,12 +31,13 @@ var layers = map[string]layer{
 	"ciphersuite":       {own: []string{"internal/wire", "internal/parallel", "ciphersuite/internal/edwards"}, other: crypto},
 
 	"ciphersuite/internal/edwards": {},
+	"mls/internal/entropy":         {},
 	"treekem/treekemtest":          {own: append([]string{"treekem"}, belowTrees...)},
 
 	"framing":         {own: belowFraming},
 	"treekem":         {own: belowTrees, tests: []string{"treekem/treekemtest"}},
 	"keyschedule":     {own: belowTrees},
-	"mls":             {own: belowMLS},
+	"mls":             {own: append([]string{"mls/internal/entropy"}, belowMLS...)},
 	"interop/vectors": {own: belowMLS},
 	"cmd/copse":       {own: []string{"interop/vectors"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
 	"internal/bench":  {own: append([]string{"treekem/treekemtest"}, belowMLS...), other: crypto},

@@ -22,7 +22,8 @@ const (
 
 // engine lists the packages that are pure: no clock, no input or output, no state of their own.
 var engine = []string{
-	"internal/wire", "internal/parallel", "ciphersuite/internal/edwards", "ciphersuite", "framing", "treekem", "keyschedule", "mls",
+	"internal/wire", "internal/parallel", "ciphersuite/internal/edwards", "ciphersuite", "framing", "treekem", "keyschedule",
+	"mls/internal/entropy", "mls",
 }
 
 func inEngine(f *file) bool { return !f.test() && slices.Contains(engine, f.dir()) }
@@ -60,7 +61,7 @@ func rules() []rule {
 		{"goroutine by WaitGroup", inEngine, checkWaitGroup,
 			"package p\nfunc f() { var wg sync.WaitGroup; wg.Go(f) }", "package p\nfunc f() { t.Stop(f) }"},
 		{"package variable", inEngine, checkVariables,
-			"package p\nvar cache = map[int]int{}", "package p\nimport \"errors\"\nvar ErrX = errors.New(\"x\")\nvar _ I = T{}"},
+			"package p\nvar cache = map[int]int{}", "package p\nimport \"errors\"\nimport \"github.com/copse-mls/copse/framing\"\nvar ErrX = errors.New(\"x\")\nvar ErrY = framing.ErrY\nvar _ I = T{}"},
 		{"impure import", inEngine, checkPureImports,
 			"package p\nimport \"log/slog\"", "package p\nimport \"math/bits\""},
 		{"variable-time comparison", inEngine, checkComparison,
@@ -216,7 +217,7 @@ func checkWaitGroup(f *file) []finding {
 	})
 }
 
-// checkVariables allows sentinel errors and assertions that a type has an interface.
+// checkVariables allows sentinel errors, under a second name too, and assertions that a type has an interface.
 func checkVariables(f *file) (out []finding) {
 	for _, d := range f.ast.Decls {
 		g, ok := d.(*ast.GenDecl)
@@ -237,6 +238,9 @@ func checkVariables(f *file) (out []finding) {
 }
 
 func sentinel(f *file, e ast.Expr) bool {
+	if pkg, name := f.qualified(e); strings.HasPrefix(pkg, module+"/") && strings.HasPrefix(name, "Err") {
+		return true
+	}
 	c, ok := e.(*ast.CallExpr)
 	if !ok {
 		return false

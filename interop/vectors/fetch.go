@@ -81,7 +81,7 @@ func Fetch(ctx context.Context, p FetchParams) (string, error) {
 // file brings one file into place, unless it is there already.
 func (p *FetchParams) file(ctx context.Context, name string) error {
 	path := filepath.Join(p.Dir, name)
-	if sum, err := digest(path); err == nil && sum == p.want[name] {
+	if got, err := digest(path); err == nil && got == p.want[name] {
 		p.Progress(FetchProgress{File: name, Kept: true, Done: true})
 		return nil
 	}
@@ -106,15 +106,15 @@ func (p *FetchParams) file(ctx context.Context, name string) error {
 
 // install gives a complete part its name once its digest is right. A wrong one is deleted: nothing can be added to it.
 func (p *FetchParams) install(name, part, path string) error {
-	sum, err := digest(part)
+	got, err := digest(part)
 	if err != nil {
 		return err
 	}
-	if sum != p.want[name] {
+	if got != p.want[name] {
 		if err := os.Remove(part); err != nil {
 			return err
 		}
-		return fmt.Errorf("what the server sent is not the published file: SHA-256 is %s, want %s", sum, p.want[name])
+		return fmt.Errorf("what the server sent is not the published file: SHA-256 is %s, want %s", got, p.want[name])
 	}
 	if err := os.Rename(part, path); err != nil {
 		return err
@@ -192,11 +192,12 @@ func (p *progressWriter) Write(b []byte) (int, error) {
 // digest is the SHA-256 of a file in hexadecimal.
 func digest(path string) (string, error) {
 	b, err := readFile(path)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:]), nil
+	return sum(b), err
+}
+
+func sum(b []byte) string {
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
 }
 
 // readFile reads a regular file of bounded size.
