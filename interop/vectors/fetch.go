@@ -27,7 +27,7 @@ type FetchParams struct {
 	Progress func(FetchProgress)
 
 	want  manifest      // the published files when nil
-	pause time.Duration // before a second attempt; 1 s when zero
+	pause time.Duration // before a second attempt, doubled before each further one; 250 ms when zero
 }
 
 // FetchProgress is how far the download of one file has come.
@@ -65,7 +65,7 @@ func Fetch(ctx context.Context, p FetchParams) (string, error) {
 		p.want = published()
 	}
 	if p.pause == 0 {
-		p.pause = time.Second
+		p.pause = 250 * time.Millisecond
 	}
 	if err := os.MkdirAll(p.Dir, 0o755); err != nil {
 		return "", err
@@ -96,7 +96,7 @@ func (p *FetchParams) file(ctx context.Context, name string) error {
 			break
 		}
 		select {
-		case <-time.After(p.pause):
+		case <-time.After(p.pause << try):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -204,7 +204,11 @@ func publishedFolder(t *testing.T) Folder {
 }
 
 func TestPublished(t *testing.T) {
-	report, err := Replay(t.Context(), ReplayParams{Folder: publishedFolder(t)})
+	f := publishedFolder(t)
+	if raceEnabled {
+		f = someCases(t, f)
+	}
+	report, err := Replay(t.Context(), ReplayParams{Folder: f})
 	require.NoError(t, err)
 	var text strings.Builder
 	require.NoError(t, report.WriteText(&text))
@@ -213,12 +217,42 @@ func TestPublished(t *testing.T) {
 	if len(ciphersuite.Supported()) == len(ciphersuite.All()) {
 		require.Zero(t, report.Skipped, text.String())
 	}
+	if raceEnabled {
+		return
+	}
 	for _, f := range report.Files {
 		if f.Note != "" {
 			t.Skipf("every case passes, but %s.json %s: the number of cases was not checked", f.Name, f.Note)
 		}
 	}
 	require.Equal(t, 637, report.Passed+report.Skipped)
+}
+
+// someCases has the first two cases of every file and cipher suite: enough for the race detector, under which the curves
+// of the large suites take ten times as long.
+func someCases(t *testing.T, from Folder) Folder {
+	var files []string
+	for _, k := range kinds() {
+		if k.load == nil {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(from.Dir, k.name+".json"))
+		require.NoError(t, err)
+		var cases, chosen []json.RawMessage
+		require.NoError(t, json.Unmarshal(data, &cases))
+		seen := map[uint16]int{}
+		for _, c := range cases {
+			var of suited
+			require.NoError(t, json.Unmarshal(c, &of))
+			if seen[of.CipherSuite]++; seen[of.CipherSuite] <= 2 {
+				chosen = append(chosen, c)
+			}
+		}
+		data, err = json.Marshal(chosen)
+		require.NoError(t, err)
+		files = append(files, k.name, string(data))
+	}
+	return folder(t, files...)
 }
 
 // TestEveryValueMatters changes values of published cases one at a time. A replay that still passes has left out a
