@@ -13,8 +13,8 @@ import (
 // source fits the door by which it came, and what its credential means are not judged here.
 type LeafRules struct {
 	context  *framing.GroupContext
-	required framing.RequiredCapabilities
-	custom   []framing.ExtensionType // extensions of the group context that are not default types
+	required framing.RequiredCapabilities // without the default types, which nobody lists
+	custom   []framing.ExtensionType      // extensions of the group context that are not default types
 }
 
 // NewLeafRules prepares the rules of a group. It fails when the group context repeats an extension or its
@@ -27,11 +27,9 @@ func NewLeafRules(context *framing.GroupContext) (*LeafRules, error) {
 	if _, err := context.Extensions.Get(&r.required); err != nil {
 		return nil, err
 	}
-	for _, x := range context.Extensions {
-		if !x.Type.IsDefault() {
-			r.custom = append(r.custom, x.Type)
-		}
-	}
+	r.required.ExtensionTypes = slices.DeleteFunc(r.required.ExtensionTypes, framing.ExtensionType.IsDefault)
+	r.required.ProposalTypes = slices.DeleteFunc(r.required.ProposalTypes, framing.ProposalType.IsDefault)
+	r.custom = customTypes(context.Extensions)
 	return r, nil
 }
 
@@ -49,25 +47,17 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	case !slices.Contains(c.Credentials, leaf.Credential.Type):
 		return fail("V-LN-05", "capabilities lack the leaf's own credential type %v", leaf.Credential.Type)
 	}
-	for _, t := range r.required.ExtensionTypes {
-		if !t.IsDefault() && !slices.Contains(c.Extensions, t) {
-			return fail("V-LN-07", "required extension type %v is not supported", t)
-		}
+	if t, lacks := firstMissing(r.required.ExtensionTypes, c.Extensions); lacks {
+		return fail("V-LN-07", "required extension type %v is not supported", t)
 	}
-	for _, t := range r.required.ProposalTypes {
-		if !t.IsDefault() && !slices.Contains(c.Proposals, t) {
-			return fail("V-LN-07", "required proposal type %v is not supported", t)
-		}
+	if t, lacks := firstMissing(r.required.ProposalTypes, c.Proposals); lacks {
+		return fail("V-LN-07", "required proposal type %v is not supported", t)
 	}
-	for _, t := range r.required.CredentialTypes {
-		if !slices.Contains(c.Credentials, t) {
-			return fail("V-LN-08", "required credential type %v is not supported", t)
-		}
+	if t, lacks := firstMissing(r.required.CredentialTypes, c.Credentials); lacks {
+		return fail("V-LN-08", "required credential type %v is not supported", t)
 	}
-	for _, t := range r.custom {
-		if !slices.Contains(c.Extensions, t) {
-			return fail("V-LN-11", "extension type %v of the group context is not supported", t)
-		}
+	if t, lacks := firstMissing(r.custom, c.Extensions); lacks {
+		return fail("V-LN-11", "extension type %v of the group context is not supported", t)
 	}
 	return r.checkOwnExtensions(i, leaf)
 }
@@ -77,13 +67,44 @@ func (r *LeafRules) checkOwnExtensions(i framing.LeafIndex, leaf *framing.LeafNo
 	if err := leaf.Extensions.Check(); err != nil {
 		return &framing.RuleError{Rule: "V-EXT-01", Leaf: i, Detail: "extensions of the leaf", Err: err}
 	}
-	for _, x := range leaf.Extensions {
-		if !x.Type.IsDefault() && !slices.Contains(leaf.Capabilities.Extensions, x.Type) {
-			return &framing.RuleError{Rule: "V-LN-12", Leaf: i,
-				Detail: fmt.Sprintf("the leaf's extension type %v is not in its capabilities", x.Type)}
-		}
+	if t, lacks := firstMissing(customTypes(leaf.Extensions), leaf.Capabilities.Extensions); lacks {
+		return &framing.RuleError{Rule: "V-LN-12", Leaf: i,
+			Detail: fmt.Sprintf("the leaf's extension type %v is not in its capabilities", t)}
 	}
 	return nil
+}
+
+// customTypes are the types of extensions that capabilities must list.
+func customTypes(list framing.Extensions) []framing.ExtensionType {
+	var out []framing.ExtensionType
+	for _, x := range list {
+		if !x.Type.IsDefault() {
+			out = append(out, x.Type)
+		}
+	}
+	return out
+}
+
+// firstMissing finds a code point of need that have lacks. Its work is linear, for both lists come from outside.
+func firstMissing[T ~uint16](need, have []T) (T, bool) {
+	if len(need)*len(have) <= 256 { // the usual case needs no table
+		for _, code := range need {
+			if !slices.Contains(have, code) {
+				return code, true
+			}
+		}
+		return 0, false
+	}
+	var listed [1 << 16 / 64]uint64
+	for _, code := range have {
+		listed[code>>6] |= 1 << (code & 63)
+	}
+	for _, code := range need {
+		if listed[code>>6]&(1<<(code&63)) == 0 {
+			return code, true
+		}
+	}
+	return 0, false
 }
 
 // CheckCredentials checks that every member supports the credential type of every other (RFC 9420, Section 7.3). It
@@ -102,4 +123,39 @@ func (t *Tree) CheckCredentials() error {
 		}
 	}
 	return nil
+}
+
+// CheckTree judges every leaf of a tree, as when the group's extensions change. It costs O(number of types) unless
+// some leaf fails.
+func (r *LeafRules) CheckTree(t *Tree) error {
+	if r.metBy(t.Support()) {
+		return nil
+	}
+	for i, leaf := range t.Leaves() {
+		if err := r.Check(i, leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// metBy reports whether all members support what the group demands.
+func (r *LeafRules) metBy(s Support) bool {
+	all := s.Members()
+	for _, t := range append(slices.Clone(r.custom), r.required.ExtensionTypes...) {
+		if !t.IsDefault() && s.Extension(t) != all {
+			return false
+		}
+	}
+	for _, t := range r.required.ProposalTypes {
+		if !t.IsDefault() && s.Proposal(t) != all {
+			return false
+		}
+	}
+	for _, t := range r.required.CredentialTypes {
+		if s.Credential(t) != all {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,327 @@
+package mls
+
+// RFC 9420, Section 12.4.1: Creating a Commit.
+
+import (
+	"bytes"
+	"crypto"
+	"io"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// CommitParams say what a commit covers. The zero value covers all waiting proposals that fit together.
+type CommitParams struct {
+	// Proposals go in by value. A PSK without a nonce gets one.
+	Proposals []framing.Proposal
+	// References names the waiting proposals to cover. Nil covers all that make a valid list, leaving out what RFC
+	// 9420, Section 12.2 tells to leave out; an empty slice covers none.
+	References []framing.ProposalRef
+	// ForcePath renews the member's path even when the proposals need none. Otherwise a commit of nothing but Add, PSK
+	// and ReInit has no path: in a tree of blank nodes that saves a ciphertext for each member.
+	ForcePath bool
+	// Leaf changes the member's own leaf, and so needs a path.
+	Leaf LeafUpdate
+	// PSKs are the secrets of PSKs that the covered proposals name and the Group does not know.
+	PSKs PSKs
+	// Now judges the lifetimes of added KeyPackages; it is needed when there are any.
+	Now time.Time
+	// AuthenticatedData goes along, signed but not encrypted.
+	AuthenticatedData []byte
+	// Padding of a PrivateMessage; the zero value means that of Params.
+	Padding framing.Padding
+	// Welcome says how new members are welcomed.
+	Welcome WelcomeParams
+}
+
+// LeafUpdate says what changes in a member's own leaf beside its encryption key. What is zero stays.
+type LeafUpdate struct {
+	Credential   *framing.Credential
+	Signer       crypto.Signer // of a new signature key; it signs from the next epoch on
+	Capabilities *framing.Capabilities
+	Extensions   *framing.Extensions
+}
+
+func (u LeafUpdate) isZero() bool {
+	return u.Credential == nil && u.Signer == nil && u.Capabilities == nil && u.Extensions == nil
+}
+
+// leaf is the changed copy of a leaf and who signs it.
+func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by crypto.Signer) (framing.LeafNode, crypto.Signer, error) {
+	leaf := *old
+	if u.Credential != nil {
+		leaf.Credential = *u.Credential
+	}
+	if u.Capabilities != nil {
+		leaf.Capabilities = *u.Capabilities
+	}
+	if u.Extensions != nil {
+		leaf.Extensions = *u.Extensions
+	}
+	if u.Signer == nil {
+		return leaf, by, nil
+	}
+	var err error
+	leaf.SignatureKey, err = suite.PublicKeyOf(u.Signer)
+	return leaf, u.Signer, err
+}
+
+// WelcomeParams say how a commit welcomes new members.
+type WelcomeParams struct {
+	// OmitTree leaves the ratchet tree out; it comes beside the message in Outgoing.RatchetTree. Worth it for large
+	// groups, in which the tree weighs 255 bytes a member.
+	OmitTree bool
+	// Batch is how many new members share a Welcome; 0 means all.
+	Batch int
+	// Extensions go into the GroupInfo.
+	Extensions framing.Extensions
+}
+
+// Commit makes a commit of the member's own (RFC 9420, Section 12.4.1). Next holds it as pending and stays in the
+// present epoch; Send has the commit; the Welcome comes from Adopt. Several candidates may be made from one Group: at
+// most one of them will be adopted.
+//
+// It fails with ErrPending, an *InactiveError, ErrSigner, ErrErased, ErrNoTime, a *MissingPSKError, a
+// *MissingProposalError, or a *RuleError when the proposals cannot go together.
+func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
+	if err := g.maySend(by); err != nil {
+		return nil, err
+	}
+	if g.pending != nil {
+		return nil, ErrPending
+	}
+	rand := g.params.Entropy.Reader()
+	list, left, err := g.gather(rand, &c)
+	if err != nil {
+		return nil, err
+	}
+	t, err := g.begin(beginParams{committer: g.self(), list: list, now: c.Now, sending: true, successor: g.successor})
+	if err != nil {
+		return nil, err
+	}
+	own, _ := g.tree.Leaf(g.OwnLeaf())
+	d := &draft{group: g, params: &c, rand: rand, by: by, transition: t, oldSecrets: g.secrets.InitSecret,
+		base: g.private, template: *own}
+	s, err := d.make()
+	if err != nil {
+		return nil, err
+	}
+	s.Left = left
+	return s, nil
+}
+
+// self is the member as a sender.
+func (g *Group) self() framing.Sender {
+	return framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: g.OwnLeaf()}
+}
+
+// maySend judges whether the member may send in this epoch and the signer is its own.
+func (g *Group) maySend(by crypto.Signer) error {
+	if err := g.usable(); err != nil {
+		return err
+	}
+	key, err := g.suite.PublicKeyOf(by)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(key, g.tree.SignatureKey(g.OwnLeaf())) {
+		return ErrSigner
+	}
+	return nil
+}
+
+// draft is a commit in the making, a member's or a newcomer's.
+type draft struct {
+	*transition
+	group      *Group // nil for a newcomer
+	params     *CommitParams
+	rand       io.Reader
+	by         crypto.Signer          // of the commit
+	oldSecrets keyschedule.InitSecret // of the present epoch, or from ExternalInit
+	base       *treekem.PrivatePath   // nil for a newcomer
+	template   framing.LeafNode       // what the committer's leaf is made from
+
+	leafSigner crypto.Signer // of the next epoch
+	path       *treekem.Path // nil without one
+	private    *treekem.PrivatePath
+	commit     framing.Commit
+	message    []byte
+}
+
+// make goes from proposals to a pending commit.
+func (d *draft) make() (*Step, error) {
+	d.leafSigner = d.by
+	if d.list.needsPath() || d.params.ForcePath || !d.params.Leaf.isZero() {
+		if err := d.newPath(); err != nil {
+			return nil, err
+		}
+		defer d.path.Erase()
+	}
+	if err := d.finish(); err != nil {
+		return nil, err
+	}
+	if err := d.compose(); err != nil {
+		return nil, err
+	}
+	content, err := d.sign()
+	if err != nil {
+		return nil, err
+	}
+	next, err := d.advanceWith(content)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := d.protect(content.WithConfirmationTag(next.tag))
+	if err != nil {
+		return nil, err
+	}
+	welcomes, err := d.welcome(next)
+	if err != nil {
+		return nil, err
+	}
+	state, err := next.enter(d.private)
+	if err != nil {
+		return nil, err
+	}
+	d.change.AuthenticatedData = d.params.AuthenticatedData
+	pending := &pendingCommit{message: d.message, next: &state, welcomes: welcomes, change: d.change}
+	return d.step(pending, messages), nil
+}
+
+// step is the Step that holds the commit.
+func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *Step {
+	s := &Step{old: d.group, Staged: d.change, Judge: d.judge}
+	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: d.message}}
+	if d.group == nil {
+		s.Next = &Group{epochState: *pending.next, pending: pending, status: StatusJoining}
+		return s
+	}
+	s.Next = d.group.clone()
+	s.Next.messages, s.Next.pending = messages, pending
+	return s
+}
+
+// newPath renews the committer's path (RFC 9420, Section 7.5).
+func (d *draft) newPath() error {
+	leaf, signer, err := d.params.Leaf.leaf(d.before.suite, &d.template, d.by)
+	if err != nil {
+		return err
+	}
+	d.leafSigner = signer
+	if err := d.checkPathLeaf(&leaf); err != nil {
+		return err
+	}
+	d.path, err = d.edit.NewPath(treekem.PathParams{
+		Rand: d.rand, Sender: d.leaf, GroupID: d.context.GroupID, Signer: signer, Leaf: leaf})
+	return err
+}
+
+// compose puts the Commit together, once the tree is finished: proposals, and the path encrypted to the group.
+func (d *draft) compose() error {
+	for _, c := range d.list.all {
+		entry := framing.ProposalOrRef{Proposal: c.proposal}
+		if c.ref != nil {
+			entry = framing.ProposalOrRef{Reference: c.ref}
+		}
+		d.commit.Proposals = append(d.commit.Proposals, entry)
+	}
+	if d.path == nil {
+		d.private = d.base.Prune(d.tree)
+		return nil
+	}
+	var err error
+	if d.commit.Path, err = d.path.Seal(d.rand, d.tree, d.encoded, d.added); err != nil {
+		return err
+	}
+	leaf, _ := d.tree.Leaf(d.leaf)
+	d.describePath(leaf)
+	d.private = d.path.PrivatePath()
+	return nil
+}
+
+// sign makes the content (RFC 9420, Section 6.1).
+func (d *draft) sign() (*framing.AuthenticatedContent, error) {
+	format := framing.WireFormatPublicMessage
+	if d.group != nil {
+		format = d.before.params.Handshake.wireFormat()
+	}
+	content := &framing.FramedContent{
+		GroupID: d.before.context.GroupID, Epoch: d.before.context.Epoch, Sender: d.committer,
+		AuthenticatedData: d.params.AuthenticatedData, ContentType: framing.ContentTypeCommit, Commit: &d.commit,
+	}
+	return framing.SignContent(content, framing.SignContentParams{
+		SignParams: framing.SignParams{Suite: d.before.suite, Rand: d.rand, Signer: d.by},
+		WireFormat: format, GroupContext: &d.before.context,
+	})
+}
+
+// advanceWith runs the key schedule to the next epoch.
+func (d *draft) advanceWith(content *framing.AuthenticatedContent) (*nextEpoch, error) {
+	input, err := content.ConfirmedTranscriptHashInput()
+	if err != nil {
+		return nil, err
+	}
+	sources := []PSKs{d.params.PSKs}
+	if d.group != nil {
+		sources = append(sources, d.group.resumptionPSKs(), d.group.successor.psks())
+	}
+	psk, err := pskSecret(d.before.suite, d.list.psks, sources...)
+	if err != nil {
+		return nil, err
+	}
+	secret := keyschedule.NoCommitSecret(d.before.suite)
+	if d.path != nil {
+		secret = d.path.CommitSecret()
+	}
+	return d.advance(advanceParams{init: d.oldSecrets, commit: secret, psk: psk, input: input})
+}
+
+// protect frames the commit as the group's policy says. It answers the secret tree after it.
+func (d *draft) protect(content *framing.AuthenticatedContent) (*keyschedule.SecretTree, error) {
+	if d.group == nil {
+		var err error
+		d.message, err = marshalPublic(content, d.before.suite, ciphersuite.Secret{})
+		return nil, err
+	}
+	message, messages, err := d.group.frame(content, d.rand, d.params.Padding)
+	d.message = message
+	return messages, err
+}
+
+// frame protects content with the keys of the present epoch, in the wire format it was signed for. It answers the
+// message and the secret tree after it.
+func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, padding framing.Padding) ([]byte, *keyschedule.SecretTree, error) {
+	if content.WireFormat() == framing.WireFormatPublicMessage {
+		message, err := marshalPublic(content, g.suite, g.secrets.MembershipKey)
+		return message, g.messages, err
+	}
+	key, messages, err := g.messages.SendingKey(keyschedule.RatchetFor(content.Content().ContentType))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer key.Erase()
+	if padding == (framing.Padding{}) {
+		padding = g.params.Padding
+	}
+	private, err := content.SealPrivate(framing.SealPrivateParams{
+		Suite: g.suite, Rand: rand, SenderDataSecret: g.secrets.SenderDataSecret,
+		Generation: key.Generation, Key: key.Key, Nonce: key.Nonce, Padding: padding,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	message, err := framing.Marshal(&framing.Message{Body: private})
+	return message, messages, err
+}
+
+func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {
+	public, err := content.ProtectPublic(suite, key)
+	if err != nil {
+		return nil, err
+	}
+	return framing.Marshal(&framing.Message{Body: public})
+}

@@ -1,0 +1,153 @@
+package mls
+
+// RFC 9420, Section 11: Group Creation.
+
+import (
+	"slices"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// CreateParams say what a new group is.
+type CreateParams struct {
+	CipherSuite ciphersuite.CipherSuite
+	GroupID     []byte // random when empty; that of the ReInit when Successor was reinitialized
+	Extensions  framing.Extensions
+	Client      Client           // the creator
+	Lifetime    framing.Lifetime // of the creator's leaf
+	// Invited are the KeyPackages of those who will be added: the cipher suite is refused when it is not the best that
+	// all of them and the creator support, by Preference (RFC 9420, Section 11).
+	Invited    []*framing.KeyPackage
+	Preference []ciphersuite.CipherSuite // best first; default: CipherSuite alone
+	// Successor is the old group that the new one follows: a reinitialized one, or an active one to branch from (RFC
+	// 9420, Sections 11.2 and 11.3). The first commit then carries the PSK that links them.
+	Successor *Group
+	Params    Params
+}
+
+// Create makes a group with one member (RFC 9420, Section 11). Add others by Commit.
+func Create(c CreateParams) (*Step, error) {
+	params := c.Params.withDefaults()
+	suite, err := params.Suites(c.CipherSuite)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPreference(&c); err != nil {
+		return nil, err
+	}
+	rand := params.Entropy.Reader()
+	if err := c.nameGroup(suite, params); err != nil {
+		return nil, err
+	}
+	leafKey, err := suite.GenerateKeyPair(rand)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := c.Client.leaf(suite)
+	if err != nil {
+		return nil, err
+	}
+	leaf.EncryptionKey, leaf.LeafNodeSource, leaf.Lifetime = leafKey.Public, framing.LeafNodeSourceKeyPackage, c.Lifetime
+	if err := leaf.Sign(framing.SignParams{Suite: suite, Rand: rand, Signer: c.Client.Signer}, nil, framing.NoLeaf); err != nil {
+		return nil, err
+	}
+	tree, err := treekem.New(suite, &leaf)
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPublic(suite, params, framing.GroupContext{Version: framing.MLS10, CipherSuite: c.CipherSuite,
+		GroupID: c.GroupID, TreeHash: tree.Hash(), Extensions: c.Extensions}, tree)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.checkNew(&leaf); err != nil {
+		return nil, err
+	}
+	secrets, encryption, err := keyschedule.NewGroup(suite, rand)
+	if err != nil {
+		return nil, err
+	}
+	return p.begun(&c, secrets, encryption, treekem.NewPrivatePath(suite, 0, leafKey))
+}
+
+// nameGroup settles the group id.
+func (c *CreateParams) nameGroup(suite *ciphersuite.Suite, params *Params) error {
+	if old := c.Successor; old != nil && old.reInit != nil && len(c.GroupID) == 0 {
+		c.GroupID = old.reInit.GroupID
+	}
+	if len(c.GroupID) > 0 {
+		return nil
+	}
+	id, err := suite.RandomSecret(params.Entropy.Reader(), suite.HashSize)
+	c.GroupID = id.Bytes()
+	return err
+}
+
+// checkNew judges the parameters of a new group and its creator's leaf.
+func (p *public) checkNew(leaf *framing.LeafNode) error {
+	check := proposalCheck{public: p, rules: p.rules}
+	if err := check.checkExtensions(p.context.Extensions); err != nil {
+		return err
+	}
+	return checkLeafAgainst(p.rules, 0, leaf)
+}
+
+// begun is the Step that makes the Group.
+func (p *public) begun(
+	c *CreateParams, secrets *keyschedule.EpochSecrets, encryption keyschedule.EncryptionSecret, private *treekem.PrivatePath,
+) (*Step, error) {
+	tag, err := secrets.ConfirmationTag(p.context.ConfirmedTranscriptHash)
+	if err != nil {
+		return nil, err
+	}
+	epoch := &nextEpoch{public: p, secrets: secrets, encryption: encryption, tag: tag}
+	state, err := epoch.enter(private)
+	if err != nil {
+		return nil, err
+	}
+	g := &Group{epochState: state}
+	if c.Successor != nil {
+		if err := checkCreate(c.Successor, &p.context); err != nil {
+			return nil, err
+		}
+		if g.successor, err = linkTo(c.Successor); err != nil {
+			return nil, err
+		}
+	}
+	return &Step{Next: g, Judge: judgeExternalSenders(p.context.Extensions)}, nil
+}
+
+// checkPreference refuses a cipher suite when all invited clients and the creator support a better one (V-KP-09).
+func checkPreference(c *CreateParams) error {
+	preference := c.Preference
+	if len(preference) == 0 {
+		preference = []ciphersuite.CipherSuite{c.CipherSuite}
+	}
+	for _, suite := range preference {
+		if suite == c.CipherSuite {
+			break
+		}
+		if supportedByAll(c.Invited, suite) {
+			return fail("V-KP-09", framing.NoLeaf, "everybody supports %v, which is preferred", suite)
+		}
+	}
+	for _, k := range c.Invited {
+		if !slices.Contains(k.LeafNode.Capabilities.Versions, framing.MLS10) ||
+			!slices.Contains(k.LeafNode.Capabilities.CipherSuites, c.CipherSuite) {
+			return fail("V-KP-09", framing.NoLeaf, "an invited client does not support %v", c.CipherSuite)
+		}
+	}
+	return nil
+}
+
+func supportedByAll(list []*framing.KeyPackage, suite ciphersuite.CipherSuite) bool {
+	for _, k := range list {
+		if !slices.Contains(k.LeafNode.Capabilities.CipherSuites, suite) {
+			return false
+		}
+	}
+	return len(list) > 0
+}

@@ -1,0 +1,103 @@
+package mls
+
+// RFC 9420, Section 9.2: Deletion Schedule.
+
+import (
+	"slices"
+
+	"github.com/copse-mls/copse/ciphersuite"
+)
+
+// Erase overwrites the secrets that the old Group has and Next has not. From then on the old Group answers ErrErased.
+// Call it when Next is stored. It does nothing for a Step that made a new Group.
+func (s *Step) Erase() {
+	if s.old != nil && s.old != s.Next {
+		s.old.eraseExcept(s.Next)
+	}
+}
+
+// EraseAll overwrites every secret of the Group, which is not to be used any more.
+func (g *Group) EraseAll() { g.eraseExcept(new(Group)) }
+
+// eraseExcept overwrites the secrets of g that next does not share.
+func (g *Group) eraseExcept(next *Group) {
+	if g.pending != next.pending && g.pending != nil {
+		g.pending.next.eraseExcept(next)
+	}
+	if !next.proposals.extends(g.proposals) {
+		for _, p := range g.proposals.all() {
+			if !next.holdsLeafKey(p.leafKey) {
+				p.leafKey.Private.Erase()
+			}
+		}
+	}
+	g.epochState.eraseExcept(next)
+	for _, p := range g.past {
+		p.eraseExcept(next)
+	}
+	for _, r := range g.resumption {
+		if !slices.Contains(next.resumption, r) {
+			r.secret.Erase()
+		}
+	}
+	if g.successor != nil && g.successor != next.successor {
+		g.successor.psk.Erase()
+	}
+}
+
+func (g *Group) holdsLeafKey(k ciphersuite.KeyPair) bool {
+	if g.private == nil {
+		return false
+	}
+	for _, pair := range g.private.Keys() {
+		return pair.Private == k.Private // the first pair is the leaf's
+	}
+	return false
+}
+
+// eraseExcept overwrites what an epoch holds beyond what next keeps of it.
+func (e *epochState) eraseExcept(next *Group) {
+	if e.messages != nil && e.messages != next.messages {
+		if keep := next.pastOf(e.public); keep != nil {
+			e.messages.EraseExcept(keep.messages)
+		} else if next.public == e.public {
+			e.messages.EraseExcept(next.messages)
+		} else {
+			e.messages.EraseExcept(nil)
+		}
+	}
+	if e.private != nil && e.private != next.private {
+		e.private.EraseReplaced(next.private)
+	}
+	if e.secrets == nil || e.secrets == next.secrets {
+		return
+	}
+	e.secrets.EraseEnded()
+	if next.pastOf(e.public) == nil {
+		e.secrets.SenderDataSecret.Erase()
+	}
+	kept := func(r resumptionPSK) bool { return r.secret == e.secrets.ResumptionPSK }
+	if !slices.ContainsFunc(next.resumption, kept) {
+		e.secrets.ResumptionPSK.Erase()
+	}
+}
+
+func (p *pastEpoch) eraseExcept(next *Group) {
+	switch keep := next.pastOf(p.public); {
+	case keep == nil:
+		p.messages.EraseExcept(nil)
+		p.senderData.Erase()
+	default:
+		p.messages.EraseExcept(keep.messages)
+	}
+}
+
+// pastOf is what the Group keeps of a past epoch, nil when nothing.
+func (g *Group) pastOf(epoch *public) *pastEpoch {
+	for _, p := range g.past {
+		if p.public == epoch {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package mls
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+)
+
+// RuleError says which rule of the validation ledger an object breaks, and which leaf. See docs/validation.md for
+// what each rule says and what to do when it fires.
+type RuleError = framing.RuleError
+
+// SyntaxError says that bytes are not an encoding of the structure that was expected. Drop the message.
+type SyntaxError = framing.SyntaxError
+
+// Errors that a caller branches on. A failing call leaves the Group as it was.
+var (
+	// ErrWrongGroup says that a message is for another group: look up the right Group by MessageInfo.
+	ErrWrongGroup = errors.New("mls: message is for another group")
+	// ErrOldEpoch says that a message is from an epoch that is over or no longer kept: drop it.
+	ErrOldEpoch = errors.New("mls: message is from an epoch that is over")
+	// ErrFutureEpoch says that the message is from an epoch that this Group has not reached: keep it and handle it
+	// again after the commits before it. When those never come, rejoin.
+	ErrFutureEpoch = errors.New("mls: message is from a future epoch")
+	// ErrReplay says that the key of this message was used or given up: it is a repeat or much too late. Drop it.
+	ErrReplay = errors.New("mls: message was handled before or came too late")
+	// ErrOwnMessage says that the message is the member's own and this Group has no record of it: a copy of a message
+	// sent earlier, or a commit that is not the pending one. Nothing can be done with it.
+	ErrOwnMessage = errors.New("mls: message is the member's own")
+	// ErrUnexpectedMessage says that this kind of message is not for the called function.
+	ErrUnexpectedMessage = errors.New("mls: unexpected kind of message")
+	// ErrPending says that a commit is pending: Adopt it or Drop it first.
+	ErrPending = errors.New("mls: a commit is pending")
+	// ErrNotPending says that there is no pending commit.
+	ErrNotPending = errors.New("mls: no commit is pending")
+	// ErrPendingProposals says that proposals were seen in this epoch: commit them before sending data (RFC 9420,
+	// Section 12.4).
+	ErrPendingProposals = errors.New("mls: proposals wait for a commit")
+	// ErrInactive says that the Group is over for this member. The *InactiveError around it says why.
+	ErrInactive = errors.New("mls: group is inactive")
+	// ErrSigner says that the signer does not belong to the member's leaf.
+	ErrSigner = framing.ErrSigner
+	// ErrErased says that the Group was replaced and its secrets erased: use the one that replaced it.
+	ErrErased = keyschedule.ErrErased
+	// ErrNoTime says that a lifetime has to be judged and no time was given.
+	ErrNoTime = errors.New("mls: the present time is needed to judge a lifetime")
+	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow: commit them.
+	ErrTooManyProposals = errors.New("mls: too many proposals in this epoch")
+	// ErrNoTree says that neither the message nor the caller brought the ratchet tree.
+	ErrNoTree = errors.New("mls: no ratchet tree in the message or beside it")
+	// ErrSuccessor says that a Welcome belongs to a reinitialised or branched group, and has to be joined with the
+	// old group as JoinParams.Successor.
+	ErrSuccessor = errors.New("mls: welcome to a successor group needs the old group")
+)
+
+// MissingPSKError lists the pre-shared keys that a commit or Welcome needs and neither the Group nor the Input has.
+// Handle the message again with their secrets.
+type MissingPSKError struct {
+	IDs []framing.PreSharedKeyID
+}
+
+func (e *MissingPSKError) Error() string {
+	return fmt.Sprintf("mls: %d pre-shared keys are missing", len(e.IDs))
+}
+
+// MissingProposalError lists the proposals that a commit refers to and this Group has not seen. Handle them, then the
+// commit again.
+type MissingProposalError struct {
+	Refs []framing.ProposalRef
+}
+
+func (e *MissingProposalError) Error() string {
+	return fmt.Sprintf("mls: commit refers to %d unknown proposals", len(e.Refs))
+}
+
+// InactiveError says why a Group is over for this member. It unwraps to ErrInactive.
+type InactiveError struct {
+	Status Status
+	ReInit *framing.ReInit // what the successor group will be, when Status is StatusReInitialized
+}
+
+func (e *InactiveError) Error() string { return fmt.Sprintf("%v: %v", ErrInactive, e.Status) }
+
+// Unwrap is ErrInactive.
+func (e *InactiveError) Unwrap() error { return ErrInactive }
+
+func fail(rule string, leaf framing.LeafIndex, format string, args ...any) error {
+	return &RuleError{Rule: rule, Leaf: leaf, Detail: fmt.Sprintf(format, args...)}
+}
+
+func failWith(err error, rule string, leaf framing.LeafIndex, detail string) error {
+	return &RuleError{Rule: rule, Leaf: leaf, Detail: detail, Err: err}
+}

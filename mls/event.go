@@ -1,0 +1,82 @@
+package mls
+
+import "github.com/copse-mls/copse/framing"
+
+// Event is something that a transition brought about: *ApplicationMessage, *ProposalReceived, *EpochChanged, *Echo,
+// *Removed or *ReInitialized.
+type Event interface{ isEvent() }
+
+// ApplicationMessage is data from a member, decrypted and authenticated (RFC 9420, Section 15).
+type ApplicationMessage struct {
+	Epoch             framing.Epoch
+	Sender            framing.LeafIndex
+	Leaf              *framing.LeafNode // the sender's, in that epoch
+	Data              []byte
+	AuthenticatedData []byte
+	Generation        framing.Generation
+	// ContentID identifies what the sender signed. The generation is not signed: a member can encrypt another
+	// member's signed content once more, under a new generation, and then the same ContentID appears again. Equal
+	// data that a sender means to send twice has to differ in AuthenticatedData, or it looks the same.
+	ContentID []byte
+}
+
+// ProposalReceived is a proposal that is valid by itself and now waits for a commit.
+type ProposalReceived struct {
+	Ref               framing.ProposalRef
+	Sender            framing.Sender
+	Proposal          framing.Proposal
+	AuthenticatedData []byte
+}
+
+// EpochChanged says that a commit took effect, and what it changed.
+type EpochChanged struct{ Change *Change }
+
+// Echo says that a message came back that this member sent and that needs no handling any more.
+type Echo struct{ ContentID []byte }
+
+// Removed says that a commit removed this member.
+type Removed struct{ Change *Change }
+
+// ReInitialized says that a commit ended the group in favour of a successor (RFC 9420, Section 11.2).
+type ReInitialized struct {
+	Change *Change
+	ReInit *framing.ReInit
+}
+
+func (*ApplicationMessage) isEvent() {}
+func (*ProposalReceived) isEvent()   {}
+func (*EpochChanged) isEvent()       {}
+func (*Echo) isEvent()               {}
+func (*Removed) isEvent()            {}
+func (*ReInitialized) isEvent()      {}
+
+// Change is what a commit does to a group, for the caller to inspect before it lets a Step take effect.
+type Change struct {
+	Epoch             framing.Epoch // the new one
+	Committer         framing.Sender
+	CommitterLeaf     framing.LeafIndex // a newcomer's is the one it gets
+	AuthenticatedData []byte
+	Path              bool // whether the committer renewed its path
+	Proposals         []CommittedProposal
+	Added             []LeafChange // New set; an external committer is among them
+	Removed           []LeafChange // Old set
+	Updated           []LeafChange // both set; the committer is among them when there is a path
+	OldExtensions     framing.Extensions
+	NewExtensions     framing.Extensions
+	PSKs              []framing.PreSharedKeyID
+	ReInit            *framing.ReInit // nil unless the commit ends the group
+}
+
+// CommittedProposal is a proposal that a commit covers.
+type CommittedProposal struct {
+	Proposal framing.Proposal
+	Sender   framing.Sender
+	Ref      framing.ProposalRef // nil when by value
+}
+
+// LeafChange is what happens at one leaf.
+type LeafChange struct {
+	Leaf framing.LeafIndex
+	Old  *framing.LeafNode
+	New  *framing.LeafNode
+}

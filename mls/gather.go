@@ -1,0 +1,221 @@
+package mls
+
+// RFC 9420, Sections 12.2 and 12.4: which proposals a committer covers.
+
+import (
+	"io"
+	"slices"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// LeftProposal is a waiting proposal that a commit did not cover, and why.
+type LeftProposal struct {
+	Ref    framing.ProposalRef
+	Reason string
+}
+
+// gather lists what a commit covers: chosen references first, then proposals by value.
+func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftProposal, error) {
+	byValue, err := g.byValue(rand, c.Proposals)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.References != nil {
+		chosen, err := g.byReference(c.References)
+		return newProposalList(append(chosen, byValue...)), nil, err
+	}
+	ch := newChooser(g, byValue)
+	var chosen []covered
+	stored := g.proposals.all()
+	for _, p := range stored {
+		if ch.reject(p) == "" {
+			chosen = append(chosen, coveredRef(p))
+		}
+	}
+	var left []LeftProposal
+	for _, p := range stored {
+		if why := ch.reasons[p]; why != "" {
+			left = append(left, LeftProposal{p.ref, why})
+		}
+	}
+	if needsTime(append(chosen, byValue...)) && c.Now.IsZero() {
+		return nil, nil, ErrNoTime
+	}
+	return newProposalList(append(chosen, byValue...)), left, nil
+}
+
+func needsTime(list []covered) bool {
+	return slices.ContainsFunc(list, func(c covered) bool { return c.proposal.ProposalType() == framing.ProposalTypeAdd })
+}
+
+func coveredRef(p *storedProposal) covered {
+	return covered{p.proposal(), p.sender(), p.ref, true}
+}
+
+// byValue completes the caller's proposals. In the first commit of a successor group, the PSK that links it comes
+// first (RFC 9420, Sections 11.2 and 11.3).
+func (g *Group) byValue(rand io.Reader, list []framing.Proposal) ([]covered, error) {
+	if g.successor != nil {
+		list = append([]framing.Proposal{&framing.PreSharedKey{PSK: g.successor.id}}, list...)
+	}
+	out := make([]covered, 0, len(list))
+	for _, p := range list {
+		p, err := withNonce(g.suite, rand, p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, covered{proposal: p, sender: g.self()})
+	}
+	return out, nil
+}
+
+// withNonce gives a PSK proposal its nonce, unless it has one.
+func withNonce(suite *ciphersuite.Suite, rand io.Reader, p framing.Proposal) (framing.Proposal, error) {
+	psk, ok := p.(*framing.PreSharedKey)
+	if !ok || len(psk.PSK.PSKNonce) > 0 {
+		return p, nil
+	}
+	nonce, err := suite.RandomSecret(rand, suite.HashSize)
+	if err != nil {
+		return nil, err
+	}
+	id := psk.PSK
+	id.PSKNonce = nonce.Bytes()
+	return &framing.PreSharedKey{PSK: id}, nil
+}
+
+// byReference finds the proposals that a commit names.
+func (g *Group) byReference(refs []framing.ProposalRef) ([]covered, error) {
+	known := map[string]*storedProposal{}
+	if len(refs) > 0 {
+		for _, p := range g.proposals.all() {
+			known[string(p.ref)] = p
+		}
+	}
+	var out []covered
+	var missing []framing.ProposalRef
+	for _, ref := range refs {
+		if p := known[string(ref)]; p != nil {
+			out = append(out, coveredRef(p))
+		} else {
+			missing = append(missing, ref)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, &MissingProposalError{missing}
+	}
+	return out, nil
+}
+
+// chooser decides which waiting proposals go together with each other and with those by value.
+type chooser struct {
+	group   *Group
+	reasons map[*storedProposal]string            // why a proposal is left out
+	removes map[framing.LeafIndex]bool            // leaves that some proposal at hand removes
+	removed map[framing.LeafIndex]bool            // leaves that a covered proposal removes
+	last    map[framing.LeafIndex]*storedProposal // the latest Update of each leaf
+	clients map[string]bool                       // signature keys of Adds that are covered
+	psks    map[string]bool
+	others  bool            // whether anything but a ReInit is there to cover
+	context *storedProposal // the latest GroupContextExtensions
+	byValue *proposalList
+}
+
+func newChooser(g *Group, byValue []covered) *chooser {
+	c := &chooser{group: g, reasons: map[*storedProposal]string{}, removes: map[framing.LeafIndex]bool{},
+		removed: map[framing.LeafIndex]bool{}, last: map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, psks: map[string]bool{},
+		byValue: newProposalList(byValue)}
+	for _, r := range c.byValue.removes {
+		c.removes[r.Removed], c.removed[r.Removed] = true, true
+	}
+	for _, a := range c.byValue.adds {
+		c.clients[string(a.KeyPackage.LeafNode.SignatureKey)] = true
+	}
+	c.others = len(byValue) > 0
+	for _, p := range g.proposals.all() {
+		c.survey(p)
+	}
+	return c
+}
+
+// survey notes what decides between proposals, before any is chosen.
+func (c *chooser) survey(p *storedProposal) {
+	_, reInit := p.proposal().(*framing.ReInit)
+	c.others = c.others || !reInit
+	switch x := p.proposal().(type) {
+	case *framing.Update:
+		c.last[p.sender().LeafIndex] = p
+	case *framing.GroupContextExtensions:
+		c.context = p
+	case *framing.Remove:
+		c.removes[x.Removed] = true
+	}
+}
+
+// reject says why a proposal cannot go with those chosen so far, or chooses it.
+func (c *chooser) reject(p *storedProposal) string {
+	why := ""
+	switch x := p.proposal().(type) {
+	case *framing.Update:
+		why = c.rejectUpdate(p)
+	case *framing.Remove:
+		why = c.rejectRemove(x)
+	case *framing.Add:
+		why = c.rejectAdd(x)
+	case *framing.PreSharedKey:
+		why = once(c.psks, string(x.PSK.PSKNonce), "the same PSK is covered")
+	case *framing.ReInit:
+		if c.others {
+			why = "ReInit stands alone, and there are other proposals"
+		}
+		c.others = true // a second ReInit has to wait
+	case *framing.GroupContextExtensions:
+		if len(c.byValue.extensions) > 0 || c.context != p {
+			why = "other GroupContextExtensions are covered"
+		}
+	}
+	c.reasons[p] = why
+	return why
+}
+
+func (c *chooser) rejectUpdate(p *storedProposal) string {
+	i := p.sender().LeafIndex
+	switch {
+	case i == c.group.OwnLeaf():
+		return "a member does not commit its own Update; the commit's path does the same"
+	case c.removes[i]:
+		return "the leaf is removed"
+	case c.last[i] != p:
+		return "there is a later Update"
+	}
+	return ""
+}
+
+func (c *chooser) rejectRemove(r *framing.Remove) string {
+	switch {
+	case r.Removed == c.group.OwnLeaf():
+		return "a member does not commit its own removal; another member has to"
+	case c.removed[r.Removed]:
+		return "the leaf is removed already"
+	}
+	c.removed[r.Removed] = true
+	return ""
+}
+
+func (c *chooser) rejectAdd(a *framing.Add) string {
+	key := a.KeyPackage.LeafNode.SignatureKey
+	if i, member := c.group.tree.FindSignatureKey(key); member && !c.removes[i] {
+		return "the client is a member"
+	}
+	return once(c.clients, string(key), "the same client is added already")
+}
+
+func once(seen map[string]bool, key, why string) string {
+	if seen[key] {
+		return why
+	}
+	seen[key] = true
+	return ""
+}

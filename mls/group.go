@@ -1,0 +1,239 @@
+package mls
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// Group is one member's view of a group at one moment. It is immutable: every transition returns a Step and leaves
+// the receiver as it was. It is safe for concurrent use.
+type Group struct {
+	epochState
+	proposals  *proposalStore
+	pending    *pendingCommit
+	past       []*pastEpoch    // newest first
+	resumption []resumptionPSK // of past epochs, newest first
+	status     Status
+	reInit     *framing.ReInit // when status is StatusReInitialized
+	successor  *successorLink  // in the first epoch of a successor group that this member creates
+	lastOwn    []byte          // ContentID of the own commit that began this epoch, to recognise its echo
+}
+
+// epochState is what a member knows in one epoch.
+type epochState struct {
+	*public
+	private  *treekem.PrivatePath
+	secrets  *keyschedule.EpochSecrets
+	messages *keyschedule.SecretTree
+}
+
+// public is what every member and observer knows in one epoch. It does not change.
+type public struct {
+	suite   *ciphersuite.Suite
+	params  *Params
+	context framing.GroupContext
+	encoded []byte             // context, encoded
+	rules   *treekem.LeafRules // that the context gives
+	tree    *treekem.Tree
+	interim []byte // interim transcript hash
+	tag     []byte // confirmation tag with which the epoch began
+}
+
+// pastEpoch is what it takes to read late messages of an epoch that is over.
+type pastEpoch struct {
+	*public
+	senderData ciphersuite.Secret
+	messages   *keyschedule.SecretTree
+}
+
+// resumptionPSK is the resumption PSK of a past epoch (RFC 9420, Section 8.6).
+type resumptionPSK struct {
+	epoch  framing.Epoch
+	secret ciphersuite.Secret
+}
+
+// Status says whether a Group is of use to its member.
+type Status uint8
+
+// The statuses of a Group.
+const (
+	StatusActive        Status = iota
+	StatusJoining              // the external commit has not been adopted yet
+	StatusRemoved              // a commit removed this member
+	StatusReInitialized        // a commit ended the group in favour of a successor
+	StatusAbandoned            // the external commit was dropped
+)
+
+// String names the status.
+func (s Status) String() string {
+	names := [...]string{"active", "joining", "member was removed", "group was reinitialized", "external join was dropped"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("Status(%d)", uint8(s))
+}
+
+// Input is all of the outside world that a transition may see.
+type Input struct {
+	Message []byte    // one MLSMessage
+	Now     time.Time // lifetimes are judged against this; zero when they are not to be judged
+	PSKs    PSKs      // secrets for the IDs that a MissingPSKError asked for
+}
+
+// Step is what follows from a transition. In this order: have Judge answered, store Next, call Erase, send, deliver
+// Events.
+type Step struct {
+	Next   *Group
+	Send   []Outgoing
+	Events []Event
+	Judge  []Judgement // every credential that Next would trust anew
+	Staged *Change     // what the pending commit will do, when the Step made one
+	Used   *UsedKey    // the KeyPackage whose private part the Step used up, when it joined by Welcome
+	// Left lists stored proposals that a commit did not cover although it might have, and why.
+	Left []LeftProposal
+
+	old *Group
+}
+
+// UsedKey names a KeyPackage. Unless it is marked last resort, delete its private part when the Step takes effect.
+type UsedKey struct {
+	Ref        framing.KeyPackageRef
+	LastResort bool
+}
+
+// OutgoingKind says what an Outgoing is and who is to get it.
+type OutgoingKind uint8
+
+// The kinds of outgoing messages.
+const (
+	OutgoingProposal    OutgoingKind = iota + 1 // to all members
+	OutgoingCommit                              // to all members, by way of whoever orders commits
+	OutgoingApplication                         // to all members
+	OutgoingWelcome                             // to the new members
+)
+
+// Outgoing is a message to send.
+type Outgoing struct {
+	Kind        OutgoingKind
+	Message     []byte                  // one MLSMessage
+	To          []framing.KeyPackageRef // of a Welcome: whom it is for
+	RatchetTree []byte                  // of a Welcome without the tree inside: the tree to bring along
+}
+
+// GroupID identifies the group. It must not be changed.
+func (p *public) GroupID() []byte { return p.context.GroupID }
+
+// Epoch is the present epoch.
+func (p *public) Epoch() framing.Epoch { return p.context.Epoch }
+
+// Suite is the group's cipher suite, ready for use.
+func (p *public) Suite() *ciphersuite.Suite { return p.suite }
+
+// Context is the group context (RFC 9420, Section 8.1). Its slices must not be changed.
+func (p *public) Context() framing.GroupContext { return p.context }
+
+// Tree is the public ratchet tree.
+func (p *public) Tree() *treekem.Tree { return p.tree }
+
+// Members yields the members in the order of their leaves.
+func (p *public) Members() iter.Seq2[framing.LeafIndex, *framing.LeafNode] { return p.tree.Leaves() }
+
+// PathCost is the number of ciphertexts that a commit with a path by the member at leaf would hold now. See
+// treekem.Tree.PathCost.
+func (p *public) PathCost(leaf framing.LeafIndex) int { return p.tree.PathCost(leaf) }
+
+// ConfirmationTag is the tag with which the epoch began (RFC 9420, Section 6.1).
+func (p *public) ConfirmationTag() []byte { return p.tag }
+
+// OwnLeaf is the member's own leaf index.
+func (g *Group) OwnLeaf() framing.LeafIndex { return g.private.Leaf() }
+
+// Status says whether the Group is of use, and if not, why.
+func (g *Group) Status() Status { return g.status }
+
+// EpochAuthenticator is a value that members compare, by means outside of MLS, to learn that they agree about the
+// group (RFC 9420, Section 8.7). It fails with an *InactiveError.
+func (g *Group) EpochAuthenticator() ([]byte, error) {
+	if err := g.usable(); err != nil {
+		return nil, err
+	}
+	return slices.Clone(g.secrets.EpochAuthenticator.Bytes()), nil
+}
+
+// Export derives n bytes for use outside of MLS, bound to the epoch, label and context (RFC 9420, Section 8.5). It
+// fails with an *InactiveError, keyschedule.ErrExportLength or ErrErased.
+func (g *Group) Export(label string, context []byte, n int) (ciphersuite.Secret, error) {
+	if err := g.usable(); err != nil {
+		return ciphersuite.Secret{}, err
+	}
+	return g.secrets.Export(label, context, n)
+}
+
+// usable refuses groups that are over, or not begun.
+func (g *Group) usable() error {
+	switch {
+	case g.status == StatusJoining:
+		return ErrPending
+	case g.status != StatusActive:
+		return &InactiveError{g.status, g.reInit}
+	case g.secrets.InitSecret.Secret().IsZero():
+		return ErrErased
+	}
+	return nil
+}
+
+// newPublic completes a group context to what is public in its epoch.
+func newPublic(suite *ciphersuite.Suite, params *Params, context framing.GroupContext, tree *treekem.Tree) (*public, error) {
+	encoded, err := framing.Marshal(&context)
+	if err != nil {
+		return nil, err
+	}
+	p := &public{suite: suite, params: params, context: context, encoded: encoded, tree: tree}
+	p.rules, err = treekem.NewLeafRules(&p.context)
+	return p, err
+}
+
+// confirm sets the confirmation tag and the interim transcript hash that follows from it (RFC 9420, Section 8.2).
+func (p *public) confirm(tag []byte) {
+	p.tag = tag
+	p.interim = keyschedule.InterimTranscriptHash(p.suite, p.context.ConfirmedTranscriptHash, tag)
+}
+
+// step is the beginning of a Step from g.
+func (g *Group) step(next *Group) *Step { return &Step{Next: next, old: g} }
+
+// clone copies the Group for a transition to change.
+func (g *Group) clone() *Group {
+	n := *g
+	return &n
+}
+
+// enter is the Group in the epoch that a commit leads to. What is left of the present epoch goes to the past.
+func (g *Group) enter(next epochState) *Group {
+	n := &Group{epochState: next}
+	n.past = prepend(&pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, g.past, g.params.PastEpochs)
+	n.resumption = prepend(resumptionPSK{g.Epoch(), g.secrets.ResumptionPSK}, g.resumption, g.params.ResumptionEpochs)
+	return n
+}
+
+// prepend puts x before list and keeps at most limit elements.
+func prepend[T any](x T, list []T, limit int) []T {
+	all := append([]T{x}, list...)
+	return all[:min(limit, len(all)):min(limit, len(all))]
+}
+
+// resumptionPSKs are the resumption PSKs of this group at hand, the present epoch's included.
+func (g *Group) resumptionPSKs() PSKs {
+	all := PSKs{{ResumptionPSK(g.GroupID(), g.Epoch()), g.secrets.ResumptionPSK}}
+	for _, r := range g.resumption {
+		all = append(all, PSK{ResumptionPSK(g.GroupID(), r.epoch), r.secret})
+	}
+	return all
+}

@@ -1,0 +1,299 @@
+package mls
+
+// RFC 9420, Section 6: Message Framing, as a member receives it.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+)
+
+// Handle takes any PublicMessage or PrivateMessage of the group: from a member, an external sender, a newcomer, or the
+// member's own come back. It uses no randomness: the same Group and Input give the same Step.
+//
+// A commit of another member takes effect in Next, and any pending commit of the member's own is given up; the own
+// pending commit come back is adopted. An own message that needs no handling any more gives an *Echo.
+//
+// It fails with ErrWrongGroup, ErrOldEpoch, ErrFutureEpoch, ErrReplay, ErrOwnMessage, ErrUnexpectedMessage, an
+// *InactiveError, ErrErased, a *MissingPSKError, a *MissingProposalError, ErrTooManyProposals, a *SyntaxError, a
+// *RuleError, or an error of package ciphersuite when decryption fails.
+func (g *Group) Handle(in Input) (*Step, error) {
+	body, err := g.decode(in.Message)
+	if err != nil {
+		return nil, err
+	}
+	switch m := body.(type) {
+	case *framing.PublicMessage:
+		return g.handlePublic(m, in)
+	case *framing.PrivateMessage:
+		return g.handlePrivate(m, in)
+	}
+	return nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
+}
+
+// decode reads an MLSMessage within the limit of its size.
+func (p *public) decode(message []byte) (framing.MessageBody, error) {
+	return decodeMessage(message, p.params)
+}
+
+func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) {
+	if len(message) > params.MaxMessage {
+		return nil, fail("V-WIRE-13", framing.NoLeaf, "message of %d bytes, at most %d", len(message), params.MaxMessage)
+	}
+	var m framing.Message
+	if err := framing.Unmarshal(message, &m); err != nil {
+		return nil, err
+	}
+	return m.Body, nil
+}
+
+// checkEpoch compares a message's group and epoch with the present ones.
+func (p *public) checkEpoch(groupID []byte, epoch framing.Epoch) error {
+	switch {
+	case !bytes.Equal(groupID, p.context.GroupID):
+		return ErrWrongGroup
+	case epoch < p.context.Epoch:
+		return ErrOldEpoch
+	case epoch > p.context.Epoch:
+		return ErrFutureEpoch
+	}
+	return nil
+}
+
+// echo recognises messages of the member's own that came back: the pending commit, or the one adopted last.
+func (g *Group) echo(message []byte) (*Step, bool) {
+	if g.pending.is(message) {
+		s, err := g.Adopt()
+		return s, err == nil
+	}
+	if g.lastOwn != nil && bytes.Equal(g.lastOwn, g.messageID(message)) {
+		s := g.step(g)
+		s.Events = []Event{&Echo{g.lastOwn}}
+		return s, true
+	}
+	return nil, false
+}
+
+// handlePublic: RFC 9420, Section 6.2.
+func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) {
+	if s, ok := g.echo(in.Message); ok {
+		return s, nil
+	}
+	if err := g.checkEpoch(m.Content.GroupID, m.Content.Epoch); err != nil {
+		return nil, err
+	}
+	if err := g.usable(); err != nil {
+		return nil, err
+	}
+	sender := m.Content.Sender
+	if sender.SenderType == framing.SenderTypeMember {
+		if err := g.params.Handshake.check(framing.WireFormatPublicMessage, sender.LeafIndex); err != nil {
+			return nil, err
+		}
+	}
+	key, err := g.senderKey(sender)
+	if err != nil {
+		return nil, err
+	}
+	content, err := framing.OpenPublic(m, framing.OpenPublicParams{
+		VerifyParams:  framing.VerifyParams{Suite: g.suite, SignatureKey: key, GroupContext: &g.context},
+		MembershipKey: g.secrets.MembershipKey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g.handshake(content, in, g.messages)
+}
+
+// senderKey is the key by which content of a sender is verified; nil for newcomers, who bring it along.
+func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, error) {
+	switch s.SenderType {
+	case framing.SenderTypeMember:
+		key := p.tree.SignatureKey(s.LeafIndex)
+		if key == nil {
+			return nil, fail("V-FR-05", s.LeafIndex, "sender is a blank leaf or outside the tree")
+		}
+		return key, nil
+	case framing.SenderTypeExternal:
+		var senders framing.ExternalSenders
+		if _, err := p.context.Extensions.Get(&senders); err != nil {
+			return nil, err
+		}
+		if int64(s.SenderIndex) >= int64(len(senders)) {
+			return nil, fail("V-FR-11", framing.NoLeaf, "external sender %d of %d", s.SenderIndex, len(senders))
+		}
+		return senders[s.SenderIndex].SignatureKey, nil
+	}
+	return nil, nil
+}
+
+// handlePrivate: RFC 9420, Section 6.3.
+func (g *Group) handlePrivate(m *framing.PrivateMessage, in Input) (*Step, error) {
+	if s, ok := g.echo(in.Message); ok {
+		return s, nil
+	}
+	epoch, err := g.epochOf(m)
+	if err != nil {
+		return nil, err
+	}
+	sender, err := m.OpenSenderData(g.suite, epoch.senderData)
+	if err != nil {
+		return nil, err
+	}
+	if sender.LeafIndex == g.private.Leaf() {
+		return g.ownPrivate(m)
+	}
+	key := epoch.tree.SignatureKey(sender.LeafIndex)
+	if key == nil {
+		return nil, fail("V-FR-19", sender.LeafIndex, "sender is a blank leaf or outside the tree")
+	}
+	content, after, err := epoch.open(m, sender, key)
+	if err != nil {
+		return nil, err
+	}
+	if m.ContentType == framing.ContentTypeApplication {
+		return g.application(content, sender, epoch, after)
+	}
+	if err := g.params.Handshake.check(framing.WireFormatPrivateMessage, sender.LeafIndex); err != nil {
+		after.EraseExcept(epoch.messages)
+		return nil, err
+	}
+	s, err := g.handshake(content, in, after)
+	if err != nil {
+		after.EraseExcept(epoch.messages)
+	}
+	return s, err
+}
+
+// epochOf finds the keys for a private message: of the present epoch, or for application data of a past one that is
+// kept (RFC 9420, Section 15.3).
+func (g *Group) epochOf(m *framing.PrivateMessage) (*pastEpoch, error) {
+	err := g.checkEpoch(m.GroupID, m.Epoch)
+	if errors.Is(err, ErrWrongGroup) {
+		return nil, err
+	}
+	if m.ContentType == framing.ContentTypeApplication {
+		for _, p := range g.past { // after a removal, the epoch that ended with it is among them
+			if p.Epoch() == m.Epoch {
+				return p, nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := g.usable(); err != nil {
+		return nil, err
+	}
+	return &pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, nil
+}
+
+// ownPrivate answers for a private message of the member's own that is not the pending commit: the keys to read it
+// are gone (V-FR-26). A commit that this Group knows nothing of is another matter than the rest.
+func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
+	if m.ContentType == framing.ContentTypeCommit {
+		return nil, ErrOwnMessage
+	}
+	s := g.step(g)
+	s.Events = []Event{&Echo{}}
+	return s, nil
+}
+
+// open decrypts a private message and verifies it. The keys used are gone from the tree that it answers; on failure
+// everything is as before.
+func (e *pastEpoch) open(
+	m *framing.PrivateMessage, sender framing.SenderData, signer ciphersuite.SignaturePublicKey,
+) (*framing.AuthenticatedContent, *keyschedule.SecretTree, error) {
+	key, after, err := e.messages.ReceivingKey(sender.LeafIndex, keyschedule.RatchetFor(m.ContentType), sender.Generation)
+	if errors.Is(err, keyschedule.ErrGenerationUsed) || errors.Is(err, keyschedule.ErrGenerationTooOld) {
+		return nil, nil, fmt.Errorf("%w: %w", ErrReplay, err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer key.Erase()
+	unverified, err := m.Open(framing.OpenPrivateParams{Suite: e.suite, SenderData: sender, Key: key.Key, Nonce: key.Nonce})
+	var content *framing.AuthenticatedContent
+	if err == nil {
+		content, err = unverified.Verify(framing.VerifyParams{Suite: e.suite, SignatureKey: signer, GroupContext: &e.context})
+	}
+	if err != nil {
+		after.EraseExcept(e.messages)
+		return nil, nil, err
+	}
+	return content, after, nil
+}
+
+// application delivers data (RFC 9420, Section 15).
+func (g *Group) application(
+	content *framing.AuthenticatedContent, sender framing.SenderData, epoch *pastEpoch, after *keyschedule.SecretTree,
+) (*Step, error) {
+	c := content.Content()
+	id, err := g.contentID(c)
+	if err != nil {
+		return nil, err
+	}
+	leaf, _ := epoch.tree.Leaf(sender.LeafIndex)
+	next := g.clone()
+	if epoch.public == g.public {
+		next.messages = after
+	} else {
+		next.past = replacePast(g.past, &pastEpoch{epoch.public, epoch.senderData, after})
+	}
+	s := g.step(next)
+	s.Events = []Event{&ApplicationMessage{
+		Epoch: c.Epoch, Sender: sender.LeafIndex, Leaf: leaf, Data: c.ApplicationData,
+		AuthenticatedData: c.AuthenticatedData, Generation: sender.Generation, ContentID: id,
+	}}
+	return s, nil
+}
+
+func replacePast(list []*pastEpoch, fresh *pastEpoch) []*pastEpoch {
+	out := append([]*pastEpoch(nil), list...)
+	for i, p := range out {
+		if p.public == fresh.public {
+			out[i] = fresh
+		}
+	}
+	return out
+}
+
+// handshake goes on with an authentic proposal or commit; messages is the secret tree after it.
+func (g *Group) handshake(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
+	if content.Content().ContentType == framing.ContentTypeProposal {
+		return g.receiveProposal(content, in, messages)
+	}
+	return g.receiveCommit(content, in, messages)
+}
+
+// receiveProposal stores a proposal that is valid by itself (RFC 9420, Section 12.1).
+func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
+	c := content.Content()
+	ref, err := content.ProposalRef(g.suite)
+	if err != nil {
+		return nil, err
+	}
+	next := g.clone()
+	next.messages = messages
+	s := g.step(next)
+	if g.proposals.find(ref) != nil {
+		s.Events = []Event{&Echo{ref}}
+		return s, nil
+	}
+	if c.Sender == g.self() {
+		return nil, ErrOwnMessage
+	}
+	if err := g.checkRoom(); err != nil {
+		return nil, err
+	}
+	if s.Judge, err = g.checkProposal(c.Proposal, c.Sender, in.Now, MomentAdd); err != nil {
+		return nil, err
+	}
+	next.proposals = g.proposals.with(&storedProposal{ref: ref, content: content})
+	s.Events = []Event{&ProposalReceived{ref, c.Sender, c.Proposal, c.AuthenticatedData}}
+	return s, nil
+}

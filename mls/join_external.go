@@ -1,0 +1,124 @@
+package mls
+
+// RFC 9420, Section 12.4.3.2: Joining via External Commits.
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+)
+
+// ExternalParams are a GroupInfo and what it takes to join by it.
+type ExternalParams struct {
+	GroupInfo   []byte // one MLSMessage, with an external_pub extension
+	RatchetTree []byte // the data of a ratchet_tree extension, when it is not in the GroupInfo
+	Client      Client
+	// Resync names the client's own former leaf, which the commit removes; nil to join as a new member.
+	Resync            *framing.LeafIndex
+	PSKIDs            []framing.PreSharedKeyID // to prove possession of; a PSK without a nonce gets one
+	PSKs              PSKs                     // their secrets
+	Now               time.Time                // judges the lifetimes of the members' leaves; zero when they are not to be judged
+	AuthenticatedData []byte
+	Groups            [][]byte // ids of the groups that the client is in, unless it resyncs
+	Params            Params
+}
+
+// JoinExternal makes an external commit, by which the client adds itself to a group (RFC 9420, Section 12.4.3.2). Next
+// has StatusJoining: it is of use after Adopt, or once Handle has seen the commit come back. When another commit won,
+// Drop it and begin again with a new GroupInfo. Every credential of the group is in Judge, to be answered before the
+// commit is sent.
+//
+// It fails as Join does.
+func JoinExternal(p ExternalParams) (*Step, error) {
+	params := p.Params.withDefaults()
+	info, suite, err := openGroupInfo(p.GroupInfo, params)
+	if err != nil {
+		return nil, err
+	}
+	if p.Resync == nil {
+		if err := checkNewGroup(info, p.Groups); err != nil {
+			return nil, err
+		}
+	}
+	public, err := importGroup(importParams{suite, params, info, p.RatchetTree, p.Now})
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.draft(public, info)
+	if err != nil {
+		return nil, err
+	}
+	s, err := d.make()
+	if err != nil {
+		return nil, err
+	}
+	s.Judge = append(public.judgeAll(), s.Judge...)
+	return s, nil
+}
+
+// openGroupInfo reads a GroupInfo message.
+func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphersuite.Suite, error) {
+	body, err := decodeMessage(message, params)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, ok := body.(*framing.GroupInfo)
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
+	}
+	if info.GroupContext.Version != framing.MLS10 {
+		return nil, nil, fail("V-WEL-03", framing.NoLeaf, "version of the group is %v", info.GroupContext.Version)
+	}
+	suite, err := params.Suites(info.GroupContext.CipherSuite)
+	return info, suite, err
+}
+
+// draft begins the newcomer's commit.
+func (p *ExternalParams) draft(public *public, info *framing.GroupInfo) (*draft, error) {
+	var pub framing.ExternalPub
+	switch found, err := info.Extensions.Get(&pub); {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, fail("V-EJ-01", framing.NoLeaf, "GroupInfo has no external_pub")
+	}
+	if err := public.suite.CheckHPKEPublicKey(pub.ExternalPub); err != nil {
+		return nil, failWith(err, "V-EJ-01", framing.NoLeaf, "external_pub")
+	}
+	rand := public.params.Entropy.Reader()
+	kemOutput, init, err := keyschedule.SendExternalInit(public.suite, rand, pub.ExternalPub)
+	if err != nil {
+		return nil, err
+	}
+	proposals := []framing.Proposal{&framing.ExternalInit{KEMOutput: kemOutput}}
+	if p.Resync != nil {
+		proposals = append(proposals, &framing.Remove{Removed: *p.Resync})
+	}
+	for _, id := range p.PSKIDs {
+		psk, err := withNonce(public.suite, rand, &framing.PreSharedKey{PSK: id})
+		if err != nil {
+			return nil, err
+		}
+		proposals = append(proposals, psk)
+	}
+	sender := framing.Sender{SenderType: framing.SenderTypeNewMemberCommit}
+	all := make([]covered, len(proposals))
+	for k, proposal := range proposals {
+		all[k] = covered{proposal: proposal, sender: sender}
+	}
+	t, err := public.begin(beginParams{committer: sender, list: newProposalList(all), now: p.Now, sending: true})
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := p.Client.leaf(public.suite)
+	if err != nil {
+		return nil, err
+	}
+	return &draft{
+		transition: t, template: leaf, rand: rand, by: p.Client.Signer, oldSecrets: init,
+		params: &CommitParams{AuthenticatedData: p.AuthenticatedData, PSKs: p.PSKs},
+	}, nil
+}

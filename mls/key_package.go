@@ -1,0 +1,161 @@
+package mls
+
+// RFC 9420, Section 10: Key Packages.
+
+import (
+	"bytes"
+	"crypto"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// ExtensionTypeLastResort marks a KeyPackage that may be used more than once when no other is left (MLS extensions
+// draft, Section "Last Resort KeyPackages").
+const ExtensionTypeLastResort framing.ExtensionType = 0x000A
+
+// Client is what a client says of itself in the leaves that it makes.
+type Client struct {
+	Credential framing.Credential
+	Signer     crypto.Signer
+	// Capabilities beside those that Copse adds: the version, the cipher suite, and the credential's type.
+	Capabilities framing.Capabilities
+	// Extensions of the leaf.
+	Extensions framing.Extensions
+}
+
+// leaf is a leaf of the client without encryption key, source and signature.
+func (c *Client) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
+	key, err := suite.PublicKeyOf(c.Signer)
+	if err != nil {
+		return framing.LeafNode{}, err
+	}
+	own := c.Capabilities
+	own.Versions = including(own.Versions, framing.MLS10)
+	own.CipherSuites = including(own.CipherSuites, suite.CipherSuite())
+	own.Credentials = including(own.Credentials, c.Credential.Type)
+	for _, x := range c.Extensions {
+		if !x.Type.IsDefault() {
+			own.Extensions = including(own.Extensions, x.Type)
+		}
+	}
+	return framing.LeafNode{SignatureKey: key, Credential: c.Credential, Capabilities: own, Extensions: c.Extensions}, nil
+}
+
+// including is list with x in it.
+func including[T comparable](list []T, x T) []T {
+	if slices.Contains(list, x) {
+		return list
+	}
+	return append(slices.Clone(list), x)
+}
+
+// Lifetime is the lifetime from an hour before now, for clocks that are behind, until after now (RFC 9420,
+// Section 7.2).
+func Lifetime(now time.Time, after time.Duration) framing.Lifetime {
+	const slack = time.Hour
+	return framing.Lifetime{
+		NotBefore: uint64(max(now.Add(-slack).Unix(), 0)),
+		NotAfter:  uint64(max(now.Add(after).Unix(), 0)),
+	}
+}
+
+// KeyPackageParams say what a KeyPackage holds.
+type KeyPackageParams struct {
+	CipherSuite ciphersuite.CipherSuite
+	Client      Client
+	Lifetime    framing.Lifetime
+	Extensions  framing.Extensions // of the KeyPackage, not of its leaf
+	LastResort  bool               // marks it so, and lets it serve more than one join
+	Params      Params             // for Suites
+}
+
+// OwnKeyPackage is a KeyPackage with its private keys. Publish KeyPackage, store the whole with Marshal, and delete it
+// once a Welcome has used it up.
+type OwnKeyPackage struct {
+	KeyPackage framing.KeyPackage
+	InitKey    ciphersuite.Secret
+	LeafKey    ciphersuite.Secret
+}
+
+// NewKeyPackage makes a KeyPackage for others to add the client by (RFC 9420, Section 10).
+func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
+	params := p.Params.withDefaults()
+	suite, err := params.Suites(p.CipherSuite)
+	if err != nil {
+		return nil, err
+	}
+	if p.LastResort {
+		p.Extensions = append(slices.Clone(p.Extensions), framing.Extension{Type: ExtensionTypeLastResort})
+	}
+	client := p.Client
+	for _, x := range p.Extensions {
+		if !x.Type.IsDefault() {
+			client.Capabilities.Extensions = including(client.Capabilities.Extensions, x.Type)
+		}
+	}
+	leaf, err := client.leaf(suite)
+	if err != nil {
+		return nil, err
+	}
+	rand := params.Entropy.Reader()
+	initKey, err := suite.GenerateKeyPair(rand)
+	if err != nil {
+		return nil, err
+	}
+	leafKey, err := suite.GenerateKeyPair(rand)
+	if err != nil {
+		return nil, err
+	}
+	leaf.EncryptionKey, leaf.LeafNodeSource, leaf.Lifetime = leafKey.Public, framing.LeafNodeSourceKeyPackage, p.Lifetime
+	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: client.Signer}
+	if err := leaf.Sign(signing, nil, framing.NoLeaf); err != nil {
+		return nil, err
+	}
+	k := framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, InitKey: initKey.Public,
+		LeafNode: leaf, Extensions: p.Extensions}
+	if err := k.Sign(signing); err != nil {
+		return nil, err
+	}
+	return &OwnKeyPackage{k, initKey.Private, leafKey.Private}, nil
+}
+
+// Message is the KeyPackage as an MLSMessage, for publishing.
+func (k *OwnKeyPackage) Message() ([]byte, error) {
+	return framing.Marshal(&framing.Message{Body: &k.KeyPackage})
+}
+
+// LastResort reports whether the KeyPackage may serve more than one join.
+func (k *OwnKeyPackage) LastResort() bool {
+	_, marked := k.KeyPackage.Extensions.Find(ExtensionTypeLastResort)
+	return marked
+}
+
+// Erase overwrites the private keys.
+func (k *OwnKeyPackage) Erase() {
+	k.InitKey.Erase()
+	k.LeafKey.Erase()
+}
+
+// keys completes the private keys to pairs and checks that they are the KeyPackage's.
+func (k *OwnKeyPackage) keys(suite *ciphersuite.Suite) (initKey, leafKey ciphersuite.KeyPair, err error) {
+	initKey, leafKey, err = k.pairs(suite)
+	if err == nil && (!bytes.Equal(initKey.Public, k.KeyPackage.InitKey) ||
+		!bytes.Equal(leafKey.Public, k.KeyPackage.LeafNode.EncryptionKey)) {
+		err = fmt.Errorf("mls: private keys do not belong to the KeyPackage")
+	}
+	return initKey, leafKey, err
+}
+
+func (k *OwnKeyPackage) pairs(suite *ciphersuite.Suite) (initKey, leafKey ciphersuite.KeyPair, err error) {
+	if initKey, err = suite.KeyPairOf(k.InitKey); err != nil {
+		return initKey, leafKey, fmt.Errorf("mls: init key: %w", err)
+	}
+	if leafKey, err = suite.KeyPairOf(k.LeafKey); err != nil {
+		return initKey, leafKey, fmt.Errorf("mls: leaf key: %w", err)
+	}
+	return initKey, leafKey, nil
+}

@@ -1,0 +1,185 @@
+package mls
+
+import (
+	"crypto"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// Observer is the public half of a Group: it follows a group whose handshake messages are PublicMessages, with the same
+// checks as a member and without secrets. It serves delivery services, auditors and external senders. What takes
+// secrets it cannot check: membership and confirmation tags. It is immutable and safe for concurrent use.
+type Observer struct {
+	*public
+	proposals *proposalStore
+	reInit    *framing.ReInit
+}
+
+// ObserveParams are what an Observer begins with.
+type ObserveParams struct {
+	GroupInfo   []byte // one MLSMessage
+	RatchetTree []byte // the data of a ratchet_tree extension, when it is not in the GroupInfo
+	Now         time.Time
+	Params      Params
+}
+
+// ObserverStep is what follows for an Observer. In this order: have Judge answered, store Next, deliver Events.
+type ObserverStep struct {
+	Next   *Observer
+	Events []Event
+	Judge  []Judgement
+}
+
+// Observe begins to follow a group (RFC 9420, Section 12.4.3). It fails as JoinExternal does.
+func Observe(p ObserveParams) (*ObserverStep, error) {
+	params := p.Params.withDefaults()
+	info, suite, err := openGroupInfo(p.GroupInfo, params)
+	if err != nil {
+		return nil, err
+	}
+	public, err := importGroup(importParams{suite, params, info, p.RatchetTree, p.Now})
+	if err != nil {
+		return nil, err
+	}
+	return &ObserverStep{Next: &Observer{public: public}, Judge: public.judgeAll()}, nil
+}
+
+// Handle follows a proposal or commit sent as PublicMessage. It fails as Group.Handle does; a PrivateMessage is
+// ErrUnexpectedMessage.
+func (o *Observer) Handle(in Input) (*ObserverStep, error) {
+	body, err := o.decode(in.Message)
+	if err != nil {
+		return nil, err
+	}
+	m, ok := body.(*framing.PublicMessage)
+	if !ok {
+		return nil, ErrUnexpectedMessage
+	}
+	if err := o.checkEpoch(m.Content.GroupID, m.Content.Epoch); err != nil {
+		return nil, err
+	}
+	if o.reInit != nil {
+		return nil, &InactiveError{StatusReInitialized, o.reInit}
+	}
+	key, err := o.senderKey(m.Content.Sender)
+	if err != nil {
+		return nil, err
+	}
+	content, err := m.Unverified().Verify(framing.VerifyParams{Suite: o.suite, SignatureKey: key, GroupContext: &o.context})
+	if err != nil {
+		return nil, err
+	}
+	if m.Content.ContentType == framing.ContentTypeProposal {
+		return o.receiveProposal(content, in)
+	}
+	return o.receiveCommit(content, in)
+}
+
+func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
+	c := content.Content()
+	ref, err := content.ProposalRef(o.suite)
+	if err != nil {
+		return nil, err
+	}
+	if o.proposals.find(ref) != nil {
+		return &ObserverStep{Next: o, Events: []Event{&Echo{ref}}}, nil
+	}
+	if err := o.room(o.proposals.len()); err != nil {
+		return nil, err
+	}
+	judged, err := o.checkProposal(c.Proposal, c.Sender, in.Now, MomentAdd)
+	if err != nil {
+		return nil, err
+	}
+	next := *o
+	next.proposals = o.proposals.with(&storedProposal{ref: ref, content: content})
+	events := []Event{&ProposalReceived{ref, c.Sender, c.Proposal, c.AuthenticatedData}}
+	return &ObserverStep{Next: &next, Events: events, Judge: judged}, nil
+}
+
+func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
+	t, err := o.beginReceived(content, o.proposals, in)
+	if err != nil {
+		return nil, err
+	}
+	input, err := content.ConfirmedTranscriptHashInput()
+	if err != nil {
+		return nil, err
+	}
+	next, err := t.nextPublic(input)
+	if err != nil {
+		return nil, err
+	}
+	tag := content.Auth().ConfirmationTag
+	if len(tag) != o.suite.HashSize {
+		return nil, fail("V-CM-14", t.leaf, "confirmation tag of %d bytes", len(tag))
+	}
+	next.confirm(tag)
+	s := &ObserverStep{Next: &Observer{public: next, reInit: t.change.ReInit}, Judge: t.judge}
+	s.Events = []Event{&EpochChanged{t.change}}
+	if t.change.ReInit != nil {
+		s.Events = append(s.Events, &ReInitialized{t.change, t.change.ReInit})
+	}
+	return s, nil
+}
+
+// Propose makes a proposal of an external sender, whose place in the group's external_senders extension is index (RFC
+// 9420, Section 12.1.8). It answers an MLSMessage. It fails with a *RuleError, ErrSigner or ErrNoTime.
+func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposeParams, by crypto.Signer) ([]byte, error) {
+	if proposal.ProposalType() == framing.ProposalTypeAdd && p.Now.IsZero() {
+		return nil, ErrNoTime
+	}
+	sender := framing.Sender{SenderType: framing.SenderTypeExternal, SenderIndex: index}
+	want, err := o.senderKey(sender)
+	if err != nil {
+		return nil, err
+	}
+	if have, err := o.suite.PublicKeyOf(by); err != nil || string(have) != string(want) {
+		return nil, ErrSigner
+	}
+	rand := o.params.Entropy.Reader()
+	if proposal, err = withNonce(o.suite, rand, proposal); err != nil {
+		return nil, err
+	}
+	if _, err := o.checkProposal(proposal, sender, p.Now, MomentAddSent); err != nil {
+		return nil, err
+	}
+	return o.outside(proposal, sender, p, by)
+}
+
+// ProposeSelf makes a newcomer's proposal to be added (RFC 9420, Section 12.1.8). It answers an MLSMessage. It fails
+// with a *RuleError, ErrSigner or ErrNoTime.
+func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto.Signer) ([]byte, error) {
+	if p.Now.IsZero() {
+		return nil, ErrNoTime
+	}
+	sender := framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
+	proposal := &framing.Add{KeyPackage: *k}
+	if _, err := o.checkProposal(proposal, sender, p.Now, MomentAddSent); err != nil {
+		return nil, err
+	}
+	return o.outside(proposal, sender, p, by)
+}
+
+// outside signs and frames a proposal from outside the group, which travels as PublicMessage.
+func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p ProposeParams, by crypto.Signer) ([]byte, error) {
+	content, err := framing.SignContent(&framing.FramedContent{
+		GroupID: o.GroupID(), Epoch: o.Epoch(), Sender: sender, AuthenticatedData: p.AuthenticatedData,
+		ContentType: framing.ContentTypeProposal, Proposal: proposal,
+	}, framing.SignContentParams{
+		SignParams: framing.SignParams{Suite: o.suite, Rand: o.params.Entropy.Reader(), Signer: by},
+		WireFormat: framing.WireFormatPublicMessage, GroupContext: &o.context,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return marshalPublic(content, o.suite, ciphersuite.Secret{})
+}
+
+// TranscriptHashes are the confirmed and interim transcript hashes (RFC 9420, Section 8.2), by which observers and
+// members may see that they followed the same commits.
+func (p *public) TranscriptHashes() (confirmed, interim []byte) {
+	return p.context.ConfirmedTranscriptHash, p.interim
+}

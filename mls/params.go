@@ -1,0 +1,111 @@
+package mls
+
+import (
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/mls/internal/entropy"
+)
+
+// Params are a member's own settings for a group: limits, retention and policy. They are not part of the group's
+// state, and the zero value is a sound choice. A Group keeps a copy.
+type Params struct {
+	// PastEpochs is how many epochs back application messages are still read; negative for none. Default: 3.
+	PastEpochs int
+	// ResumptionEpochs is of how many past epochs the resumption PSK is kept; negative for none. Default: 8.
+	ResumptionEpochs int
+	// MaxProposals bounds the proposals kept in one epoch, received and sent. Default: 65,536.
+	MaxProposals int
+	// MaxExternalSenders bounds the external_senders extension. Default: 1,024.
+	MaxExternalSenders int
+	// MaxMessage is the largest message that is read, in bytes. Default: 256 MiB.
+	MaxMessage int
+	// MaxLifetime is the longest span that a KeyPackage's lifetime may have. Default: no limit.
+	MaxLifetime time.Duration
+
+	// Ratchets bound what messages out of order can make the member derive and keep.
+	Ratchets keyschedule.Limits
+
+	// Handshake says how proposals and commits are sent, and which are accepted.
+	Handshake HandshakePolicy
+	// Padding is added to private messages. A message's own choice comes first.
+	Padding framing.Padding
+
+	// ExternalCommits says which newcomers may join by themselves.
+	ExternalCommits ExternalCommitPolicy
+
+	// Suites makes cipher suites, for primitives from elsewhere. Default: ciphersuite.New.
+	Suites func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
+
+	// Entropy replaces crypto/rand in this module's own tests. Its type cannot be named elsewhere.
+	Entropy entropy.Source
+}
+
+// HandshakePolicy says how handshake messages travel (RFC 9420, Section 6). External senders and newcomers always use
+// PublicMessage.
+type HandshakePolicy uint8
+
+// Ways for handshake messages to travel.
+const (
+	// HandshakePublic sends PublicMessage and accepts both.
+	HandshakePublic HandshakePolicy = iota
+	// HandshakePrivate sends PrivateMessage and accepts both.
+	HandshakePrivate
+	// HandshakePublicOnly sends and accepts PublicMessage.
+	HandshakePublicOnly
+	// HandshakePrivateOnly sends and accepts PrivateMessage from members.
+	HandshakePrivateOnly
+)
+
+func (p HandshakePolicy) wireFormat() framing.WireFormat {
+	if p == HandshakePrivate || p == HandshakePrivateOnly {
+		return framing.WireFormatPrivateMessage
+	}
+	return framing.WireFormatPublicMessage
+}
+
+// check judges the wire format of a member's handshake message (V-FR-15).
+func (p HandshakePolicy) check(f framing.WireFormat, sender framing.LeafIndex) error {
+	strict := p == HandshakePublicOnly || p == HandshakePrivateOnly
+	if strict && f != p.wireFormat() {
+		return fail("V-FR-15", sender, "handshake message is a %v, policy demands %v", f, p.wireFormat())
+	}
+	return nil
+}
+
+// ExternalCommitPolicy says which external commits a member accepts (RFC 9420, Section 12.4.3.2).
+type ExternalCommitPolicy uint8
+
+// Policies for external commits.
+const (
+	// ExternalCommitsAllowed accepts newcomers and resynchronising members.
+	ExternalCommitsAllowed ExternalCommitPolicy = iota
+	// ExternalCommitsNoResync refuses those that remove a former appearance of the newcomer.
+	ExternalCommitsNoResync
+	// ExternalCommitsPSK demands that each carries at least one PSK.
+	ExternalCommitsPSK
+	// ExternalCommitsForbidden refuses all.
+	ExternalCommitsForbidden
+)
+
+func orDefault[T int | time.Duration](v, byDefault T) T {
+	if v == 0 {
+		return byDefault
+	}
+	return max(v, 0)
+}
+
+// withDefaults fills in what was left zero. Negative numbers become zero.
+func (p Params) withDefaults() *Params {
+	p.PastEpochs = orDefault(p.PastEpochs, 3)
+	p.ResumptionEpochs = orDefault(p.ResumptionEpochs, 8)
+	p.MaxProposals = orDefault(p.MaxProposals, 1<<16)
+	p.MaxExternalSenders = orDefault(p.MaxExternalSenders, 1<<10)
+	p.MaxMessage = orDefault(p.MaxMessage, 256<<20)
+	if p.Suites == nil {
+		p.Suites = ciphersuite.New
+	}
+	return &p
+}

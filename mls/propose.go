@@ -1,0 +1,133 @@
+package mls
+
+// RFC 9420, Section 12.1: Proposals, as a member sends them.
+
+import (
+	"crypto"
+	"fmt"
+	"time"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// ProposeParams say how a proposal is sent.
+type ProposeParams struct {
+	Now               time.Time // judges the lifetime of an added KeyPackage; needed for an Add
+	AuthenticatedData []byte
+	Padding           framing.Padding // of a PrivateMessage; the zero value means that of Params
+}
+
+// Propose sends a proposal for somebody to commit (RFC 9420, Section 12.1). A PSK without a nonce gets one. For an
+// Update, use ProposeUpdate. It fails with an *InactiveError, ErrSigner, ErrNoTime, ErrTooManyProposals or a
+// *RuleError.
+func (g *Group) Propose(proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
+	if _, ok := proposal.(*framing.Update); ok {
+		return nil, fmt.Errorf("mls: an Update needs a new key: use ProposeUpdate")
+	}
+	if err := g.maySend(by); err != nil {
+		return nil, err
+	}
+	proposal, err := withNonce(g.suite, g.params.Entropy.Reader(), proposal)
+	if err != nil {
+		return nil, err
+	}
+	return g.propose(&storedProposal{}, proposal, p, by)
+}
+
+// ProposeUpdate proposes a new leaf for the member, with a fresh encryption key and what u changes (RFC 9420,
+// Section 12.1.2). Another member has to commit it. It fails as Propose does.
+func (g *Group) ProposeUpdate(u LeafUpdate, p ProposeParams, by crypto.Signer) (*Step, error) {
+	if err := g.maySend(by); err != nil {
+		return nil, err
+	}
+	old, _ := g.tree.Leaf(g.OwnLeaf())
+	leaf, signer, err := u.leaf(g.suite, old, by)
+	if err != nil {
+		return nil, err
+	}
+	rand := g.params.Entropy.Reader()
+	pair, err := g.suite.GenerateKeyPair(rand)
+	if err != nil {
+		return nil, err
+	}
+	leaf.LeafNodeSource, leaf.EncryptionKey = framing.LeafNodeSourceUpdate, pair.Public
+	leaf.ParentHash, leaf.Lifetime = nil, framing.Lifetime{}
+	signing := framing.SignParams{Suite: g.suite, Rand: rand, Signer: signer}
+	if err := leaf.Sign(signing, g.GroupID(), g.OwnLeaf()); err != nil {
+		return nil, err
+	}
+	return g.propose(&storedProposal{leafKey: pair}, &framing.Update{LeafNode: leaf}, p, by)
+}
+
+// propose judges, signs, frames and stores a proposal of the member's own.
+func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
+	if _, ok := proposal.(*framing.Add); ok && p.Now.IsZero() {
+		return nil, ErrNoTime
+	}
+	if err := g.checkRoom(); err != nil {
+		return nil, err
+	}
+	judged, err := g.checkProposal(proposal, g.self(), p.Now, MomentAddSent)
+	if err != nil {
+		return nil, err
+	}
+	rand := g.params.Entropy.Reader()
+	content, err := framing.SignContent(&framing.FramedContent{
+		GroupID: g.GroupID(), Epoch: g.Epoch(), Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
+		ContentType: framing.ContentTypeProposal, Proposal: proposal,
+	}, framing.SignContentParams{
+		SignParams: framing.SignParams{Suite: g.suite, Rand: rand, Signer: by},
+		WireFormat: g.params.Handshake.wireFormat(), GroupContext: &g.context,
+	})
+	if err != nil {
+		return nil, err
+	}
+	message, messages, err := g.frame(content, rand, p.Padding)
+	if err != nil {
+		return nil, err
+	}
+	stored.content = content
+	if stored.ref, err = content.ProposalRef(g.suite); err != nil {
+		return nil, err
+	}
+	next := g.clone()
+	next.messages, next.proposals = messages, g.proposals.with(stored)
+	s := g.step(next)
+	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
+	s.Judge = judged
+	return s, nil
+}
+
+func (p *public) room(have int) error {
+	if have >= p.params.MaxProposals {
+		return ErrTooManyProposals
+	}
+	return nil
+}
+
+func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
+
+// checkProposal judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It answers the credentials
+// to be judged.
+func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Judgement, error) {
+	check := &proposalCheck{public: p, rules: p.rules, now: now}
+	if err := check.check(proposal, from); err != nil {
+		return nil, err
+	}
+	switch x := proposal.(type) {
+	case *framing.Add:
+		if err := verifyKeyPackages(p.suite, []*framing.KeyPackage{&x.KeyPackage}); err != nil {
+			return nil, err
+		}
+		return []Judgement{judge(add, framing.NoLeaf, &x.KeyPackage.LeafNode)}, nil
+	case *framing.Update:
+		if err := x.LeafNode.VerifySignature(p.suite, p.context.GroupID, from.LeafIndex); err != nil {
+			return nil, err
+		}
+		old, _ := p.tree.Leaf(from.LeafIndex)
+		return judgeReplaced(MomentUpdate, from.LeafIndex, old, &x.LeafNode), nil
+	case *framing.GroupContextExtensions:
+		return judgeExternalSenders(x.Extensions), nil
+	}
+	return nil, nil
+}

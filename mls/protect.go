@@ -1,0 +1,48 @@
+package mls
+
+// RFC 9420, Section 15: Application Messages.
+
+import (
+	"crypto"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// ProtectOptions say how data is sent.
+type ProtectOptions struct {
+	AuthenticatedData []byte          // goes along, signed but not encrypted
+	Padding           framing.Padding // the zero value means that of Params
+}
+
+// Protect encrypts data to the group (RFC 9420, Section 15). No two calls use the same key, whichever Groups of one
+// epoch they start from. Store Next before sending. It fails with ErrPendingProposals when proposals wait, with an
+// *InactiveError, ErrPending while joining, ErrSigner, ErrErased, or a *keyschedule.RatchetError when the epoch's
+// usage limit is reached and a commit is due.
+func (g *Group) Protect(data []byte, o ProtectOptions, by crypto.Signer) (*Step, error) {
+	if err := g.maySend(by); err != nil {
+		return nil, err
+	}
+	if g.proposals.len() > 0 {
+		return nil, ErrPendingProposals
+	}
+	rand := g.params.Entropy.Reader()
+	content, err := framing.SignContent(&framing.FramedContent{
+		GroupID: g.GroupID(), Epoch: g.Epoch(), Sender: g.self(), AuthenticatedData: o.AuthenticatedData,
+		ContentType: framing.ContentTypeApplication, ApplicationData: data,
+	}, framing.SignContentParams{
+		SignParams: framing.SignParams{Suite: g.suite, Rand: rand, Signer: by},
+		WireFormat: framing.WireFormatPrivateMessage, GroupContext: &g.context,
+	})
+	if err != nil {
+		return nil, err
+	}
+	message, messages, err := g.frame(content, rand, o.Padding)
+	if err != nil {
+		return nil, err
+	}
+	next := g.clone()
+	next.messages = messages
+	s := g.step(next)
+	s.Send = []Outgoing{{Kind: OutgoingApplication, Message: message}}
+	return s, nil
+}

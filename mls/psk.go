@@ -1,0 +1,81 @@
+package mls
+
+// RFC 9420, Sections 8.4 and 8.6: Pre-Shared Keys.
+
+import (
+	"bytes"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+)
+
+// PSK is a pre-shared key that the caller brings. In ID, only what names the key counts: PSKID of an external one,
+// PSKGroupID and PSKEpoch of a resumption PSK.
+type PSK struct {
+	ID     framing.PreSharedKeyID
+	Secret ciphersuite.Secret // stays the caller's
+}
+
+// PSKs are the pre-shared keys at hand for one transition.
+type PSKs []PSK
+
+// ExternalPSK names an external pre-shared key.
+func ExternalPSK(id []byte) framing.PreSharedKeyID {
+	return framing.PreSharedKeyID{PSKType: framing.PSKTypeExternal, PSKID: id}
+}
+
+// ResumptionPSK names the resumption PSK of an epoch of a group, for use in a commit.
+func ResumptionPSK(groupID []byte, epoch framing.Epoch) framing.PreSharedKeyID {
+	return framing.PreSharedKeyID{PSKType: framing.PSKTypeResumption,
+		Usage: framing.ResumptionPSKUsageApplication, PSKGroupID: groupID, PSKEpoch: epoch}
+}
+
+// sameKey reports whether two IDs name the same key, whatever their nonces and usages.
+func sameKey(a, b framing.PreSharedKeyID) bool {
+	if a.PSKType != b.PSKType {
+		return false
+	}
+	if a.PSKType == framing.PSKTypeExternal {
+		return bytes.Equal(a.PSKID, b.PSKID)
+	}
+	return a.PSKEpoch == b.PSKEpoch && bytes.Equal(a.PSKGroupID, b.PSKGroupID)
+}
+
+// sameID reports whether two IDs are the same in every field.
+func sameID(a, b framing.PreSharedKeyID) bool {
+	return sameKey(a, b) && a.Usage == b.Usage && bytes.Equal(a.PSKNonce, b.PSKNonce)
+}
+
+func (p PSKs) find(id framing.PreSharedKeyID) (ciphersuite.Secret, bool) {
+	for _, k := range p {
+		if sameKey(k.ID, id) && !k.Secret.IsZero() {
+			return k.Secret, true
+		}
+	}
+	return ciphersuite.Secret{}, false
+}
+
+// pskSecret looks up the keys in the order of ids and chains them (RFC 9420, Section 8.4). It fails with a
+// *MissingPSKError that lists all that are missing.
+func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources ...PSKs) (ciphersuite.Secret, error) {
+	var missing []framing.PreSharedKeyID
+	found := make([]keyschedule.PSK, 0, len(ids))
+	for _, id := range ids {
+		secret, ok := ciphersuite.Secret{}, false
+		for _, source := range sources {
+			if secret, ok = source.find(id); ok {
+				break
+			}
+		}
+		if !ok {
+			missing = append(missing, id)
+			continue
+		}
+		found = append(found, keyschedule.PSK{ID: id, Secret: secret})
+	}
+	if len(missing) > 0 {
+		return ciphersuite.Secret{}, &MissingPSKError{missing}
+	}
+	return keyschedule.PSKSecret(suite, found)
+}

@@ -1,0 +1,208 @@
+package mls
+
+// RFC 9420, Section 12.4.2: Processing a Commit.
+
+import (
+	"crypto/subtle"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// receiveCommit applies another's commit.
+func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
+	c := content.Content()
+	if c.Sender == g.self() {
+		return nil, ErrOwnMessage
+	}
+	t, err := g.beginReceived(content, g.proposals, in)
+	if err != nil {
+		return nil, err
+	}
+	current := g.clone()
+	current.messages = messages
+	if t.removesLeaf(g.OwnLeaf()) {
+		return g.removed(current, t), nil
+	}
+	r := &receiver{group: g, transition: t, content: content, psks: in.PSKs}
+	state, err := r.nextState()
+	if err != nil {
+		return nil, err
+	}
+	next := current.enter(*state)
+	s := g.step(next)
+	s.Judge = t.judge
+	s.Events = []Event{&EpochChanged{t.change}}
+	next.end(s, t.change)
+	return s, nil
+}
+
+// beginReceived resolves, validates and applies what a received commit covers, and merges its path: all that needs no
+// secrets.
+func (p *public) beginReceived(content *framing.AuthenticatedContent, known *proposalStore, in Input) (*transition, error) {
+	c := content.Content()
+	list, err := resolve(c.Commit, c.Sender, known)
+	if err != nil {
+		return nil, err
+	}
+	if c.Sender.SenderType == framing.SenderTypeNewMemberCommit {
+		if err := p.params.ExternalCommits.check(list); err != nil {
+			return nil, err
+		}
+	}
+	t, err := p.begin(beginParams{committer: c.Sender, list: list, now: in.Now})
+	if err != nil {
+		return nil, err
+	}
+	t.change.AuthenticatedData = c.AuthenticatedData
+	if err := t.receivePath(c.Commit.Path); err != nil {
+		return nil, err
+	}
+	return t, t.finish()
+}
+
+// check judges an external commit by the member's policy (V-EJ-08).
+func (p ExternalCommitPolicy) check(l *proposalList) error {
+	switch {
+	case p == ExternalCommitsForbidden,
+		p == ExternalCommitsNoResync && len(l.removes) > 0,
+		p == ExternalCommitsPSK && len(l.psks) == 0:
+		return fail("V-EJ-08", framing.NoLeaf, "policy refuses the external commit")
+	}
+	return nil
+}
+
+// resolve finds the proposals that a commit covers (RFC 9420, Section 12.4). It fails with a *MissingProposalError.
+func resolve(c *framing.Commit, committer framing.Sender, known *proposalStore) (*proposalList, error) {
+	var byRef map[string]*storedProposal
+	var missing []framing.ProposalRef
+	all := make([]covered, 0, len(c.Proposals))
+	for _, p := range c.Proposals {
+		if p.Proposal != nil {
+			all = append(all, covered{proposal: p.Proposal, sender: committer})
+			continue
+		}
+		if byRef == nil {
+			byRef = known.byRef()
+		}
+		if stored := byRef[string(p.Reference)]; stored != nil {
+			all = append(all, coveredRef(stored))
+		} else {
+			missing = append(missing, p.Reference)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, &MissingProposalError{missing}
+	}
+	return newProposalList(all), nil
+}
+
+func (t *transition) removesLeaf(i framing.LeafIndex) bool {
+	for _, r := range t.list.removes {
+		if r.Removed == i {
+			return true
+		}
+	}
+	return false
+}
+
+// removed is the Step of a member whom a commit removes. Of its secrets, only those to read late messages stay.
+func (g *Group) removed(current *Group, t *transition) *Step {
+	next := current.enter(epochState{public: g.public, private: treekem.NewPrivatePath(g.suite, g.OwnLeaf(), ciphersuite.KeyPair{})})
+	next.resumption = nil
+	next.status = StatusRemoved
+	s := g.step(next)
+	s.Events = []Event{&Removed{t.change}}
+	return s
+}
+
+// receiver is a commit in the course of being received.
+type receiver struct {
+	*transition
+	group   *Group
+	content *framing.AuthenticatedContent
+	psks    PSKs
+}
+
+// nextState runs the secret part of a commit and compares the confirmation tag.
+func (r *receiver) nextState() (*epochState, error) {
+	psk, err := pskSecret(r.before.suite, r.list.psks, r.psks, r.group.resumptionPSKs())
+	if err != nil {
+		return nil, err
+	}
+	init, err := r.initSecret()
+	if err != nil {
+		return nil, err
+	}
+	private, commit, err := r.privatePath()
+	if err != nil {
+		return nil, err
+	}
+	input, err := r.content.ConfirmedTranscriptHashInput()
+	if err != nil {
+		return nil, err
+	}
+	next, err := r.advance(advanceParams{init: init, commit: commit, psk: psk, input: input})
+	if err != nil {
+		return nil, err
+	}
+	if subtle.ConstantTimeCompare(next.tag, r.content.Auth().ConfirmationTag) != 1 {
+		return nil, fail("V-CM-14", r.leaf, "confirmation tag does not match: the committer sees another group")
+	}
+	state, err := next.enter(private)
+	return &state, err
+}
+
+// initSecret is what the next epoch starts from: the present epoch's, or what a newcomer sent (RFC 9420, Section 8.3).
+func (r *receiver) initSecret() (keyschedule.InitSecret, error) {
+	if !r.external() {
+		return r.group.secrets.InitSecret, nil
+	}
+	init, err := r.group.secrets.ReceiveExternalInit(r.list.external[0].KEMOutput)
+	if err != nil {
+		return init, failWith(err, "V-PR-13", framing.NoLeaf, "KEM output of ExternalInit")
+	}
+	return init, nil
+}
+
+// privatePath is the member's private state after the commit, and the commit secret.
+func (r *receiver) privatePath() (*treekem.PrivatePath, ciphersuite.Secret, error) {
+	base, err := r.committedUpdate()
+	if err != nil {
+		return nil, ciphersuite.Secret{}, err
+	}
+	path := r.content.Content().Commit.Path
+	if path == nil {
+		return base.Prune(r.tree), keyschedule.NoCommitSecret(r.before.suite), nil
+	}
+	return base.Decapsulate(treekem.DecapsulateParams{
+		Tree: r.tree, Sender: r.leaf, Path: path, Added: r.added, GroupContext: r.encoded})
+}
+
+// committedUpdate is the private state with the leaf key of the member's own Update, when the commit covers one
+// (V-CM-19).
+func (r *receiver) committedUpdate() (*treekem.PrivatePath, error) {
+	g := r.group
+	for _, c := range r.list.all {
+		if c.proposal.ProposalType() != framing.ProposalTypeUpdate || c.sender != g.self() {
+			continue
+		}
+		stored := g.proposals.find(c.ref)
+		if stored == nil || stored.leafKey.Private.IsZero() {
+			return nil, fail("V-CM-19", g.OwnLeaf(), "private key of the member's own Update is gone")
+		}
+		return g.private.WithLeafKey(stored.leafKey), nil
+	}
+	return g.private, nil
+}
+
+// byRef indexes the stored proposals.
+func (s *proposalStore) byRef() map[string]*storedProposal {
+	m := make(map[string]*storedProposal, s.len())
+	for ; s != nil; s = s.before {
+		m[string(s.ref)] = s.storedProposal
+	}
+	return m
+}

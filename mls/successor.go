@@ -1,0 +1,147 @@
+package mls
+
+// RFC 9420, Sections 11.2 and 11.3: Reinitialization and Subgroup Branching.
+
+import (
+	"bytes"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// successorLink ties the first commit of a group to the group that it succeeds.
+type successorLink struct {
+	id  framing.PreSharedKeyID // of the old group's resumption PSK, without a nonce
+	psk ciphersuite.Secret     // own copy
+}
+
+// allows reports whether the link covers a resumption PSK of usage reinit or branch.
+func (l *successorLink) allows(id framing.PreSharedKeyID) bool {
+	return l != nil && sameKey(l.id, id) && l.id.Usage == id.Usage
+}
+
+// psks is the linked PSK, for looking it up.
+func (l *successorLink) psks() PSKs {
+	if l == nil {
+		return nil
+	}
+	return PSKs{{l.id, l.psk}}
+}
+
+// linkTo makes the link to old: by reinit when a commit ended it so, else by branch.
+func linkTo(old *Group) (*successorLink, error) {
+	usage := framing.ResumptionPSKUsageBranch
+	switch old.status {
+	case StatusActive:
+	case StatusReInitialized:
+		usage = framing.ResumptionPSKUsageReInit
+	default:
+		return nil, &InactiveError{old.status, nil}
+	}
+	if old.secrets.ResumptionPSK.IsZero() {
+		return nil, ErrErased
+	}
+	id := ResumptionPSK(old.GroupID(), old.Epoch())
+	id.Usage = usage
+	return &successorLink{id: id, psk: old.secrets.ResumptionPSK.Clone()}, nil
+}
+
+// checkCreate judges the parameters of a group that is to succeed old (V-RE-02 to V-RE-04, V-RE-08).
+func checkCreate(old *Group, context *framing.GroupContext) error {
+	if old.status != StatusReInitialized {
+		return checkBranchParams(old, context)
+	}
+	return checkReInitParams(old.reInit, context)
+}
+
+// checkReInitParams compares a group with the announcement of its ReInit (V-RE-02, V-RE-03, V-RE-04).
+func checkReInitParams(want *framing.ReInit, context *framing.GroupContext) error {
+	change := Change{OldExtensions: want.Extensions, NewExtensions: context.Extensions}
+	switch {
+	case !bytes.Equal(context.GroupID, want.GroupID):
+		return fail("V-RE-02", framing.NoLeaf, "group id is not the one announced")
+	case context.Version != want.Version || context.CipherSuite != want.CipherSuite:
+		return fail("V-RE-03", framing.NoLeaf, "version or cipher suite is not the one announced")
+	case !change.extensionsKept():
+		return fail("V-RE-04", framing.NoLeaf, "extensions are not the ones announced")
+	}
+	return nil
+}
+
+// checkBranchParams compares a subgroup with its parent (V-RE-08).
+func checkBranchParams(old *Group, context *framing.GroupContext) error {
+	switch {
+	case context.Version != old.context.Version || context.CipherSuite != old.context.CipherSuite:
+		return fail("V-RE-08", framing.NoLeaf, "version or cipher suite is not the parent's")
+	case bytes.Equal(context.GroupID, old.GroupID()):
+		return fail("V-RE-08", framing.NoLeaf, "group id is the parent's")
+	}
+	return nil
+}
+
+// successorPSK is the reinit or branch PSK among those of a Welcome, and false when there is none. More than one is an
+// error (V-WEL-13).
+func successorPSK(ids []framing.PreSharedKeyID) (framing.PreSharedKeyID, bool, error) {
+	var found framing.PreSharedKeyID
+	count := 0
+	for _, id := range ids {
+		if id.PSKType == framing.PSKTypeResumption && id.Usage != framing.ResumptionPSKUsageApplication {
+			found = id
+			count++
+		}
+	}
+	if count > 1 {
+		return found, false, fail("V-WEL-13", framing.NoLeaf, "%d PSKs of usage reinit or branch", count)
+	}
+	return found, count == 1, nil
+}
+
+// checkSuccessor judges a group joined as successor of old by the PSK that links them (V-RE-02 to V-RE-09).
+func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.GroupContext) error {
+	if !bytes.Equal(id.PSKGroupID, old.GroupID()) || id.PSKEpoch != old.Epoch() {
+		return fail("V-RE-06", framing.NoLeaf, "PSK does not name the old group in its present epoch")
+	}
+	if context.Epoch != 1 {
+		return fail("V-RE-05", framing.NoLeaf, "successor group is in epoch %d", context.Epoch)
+	}
+	if id.Usage == framing.ResumptionPSKUsageBranch {
+		return checkBranchParams(old, context)
+	}
+	if old.reInit == nil {
+		return fail("V-RE-06", framing.NoLeaf, "old group was not reinitialized")
+	}
+	return checkReInitParams(old.reInit, context)
+}
+
+// judgeMembership asks whether the members of a successor are members of the old group, and for a ReInit whether all
+// of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question.
+func judgeMembership(old *Group, fresh *public) ([]Judgement, error) {
+	before := map[string]Identity{}
+	var all []Identity
+	for _, leaf := range old.tree.Leaves() {
+		before[credentialKey(leaf)] = identityOf(leaf)
+		all = append(all, identityOf(leaf))
+	}
+	var out []Judgement
+	for i, leaf := range fresh.tree.Leaves() {
+		key := credentialKey(leaf)
+		if _, known := before[key]; known {
+			delete(before, key)
+			continue
+		}
+		out = append(out, judge(MomentSuccessorMember, i, leaf, all...))
+	}
+	if old.status == StatusReInitialized && fresh.tree.Members() < old.tree.Members() {
+		return nil, fail("V-RE-07", framing.NoLeaf, "successor has %d members, old group has %d",
+			fresh.tree.Members(), old.tree.Members())
+	}
+	return out, nil
+}
+
+func credentialKey(leaf *framing.LeafNode) string {
+	b, err := framing.Marshal(&leaf.Credential)
+	if err != nil {
+		return "" // a credential out of a tree does encode
+	}
+	return string(b)
+}

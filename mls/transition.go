@@ -1,0 +1,366 @@
+package mls
+
+// RFC 9420, Sections 12.3 and 12.4: a commit on its way from one epoch to the next. Committers, receivers, newcomers
+// and observers all go this way: begin (validate and apply the proposals), a path, finish, advance.
+
+import (
+	"bytes"
+	"math"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// transition is the state of a group between two epochs.
+type transition struct {
+	before    *public
+	committer framing.Sender
+	leaf      framing.LeafIndex // the committer's
+	list      *proposalList
+	now       time.Time
+	sending   bool
+
+	context framing.GroupContext // provisional; finish sets the tree hash
+	rules   *treekem.LeafRules
+	edit    *treekem.Edit
+	added   []framing.LeafIndex // by Adds, in their order
+	resync  *framing.LeafNode   // an external committer's former leaf
+	change  *Change
+	judge   []Judgement
+
+	tree    *treekem.Tree // set by finish
+	encoded []byte        // context, encoded, set by finish
+}
+
+// beginParams is what a transition starts from.
+type beginParams struct {
+	committer framing.Sender
+	list      *proposalList
+	now       time.Time
+	sending   bool
+	successor *successorLink
+}
+
+// begin validates the proposals of a commit and applies them (RFC 9420, Sections 12.2 and 12.3).
+func (p *public) begin(b beginParams) (*transition, error) {
+	if p.context.Epoch == math.MaxUint64 {
+		return nil, fail("V-FR-24", framing.NoLeaf, "epochs are exhausted")
+	}
+	t := &transition{before: p, committer: b.committer, leaf: b.committer.LeafIndex, list: b.list, now: b.now,
+		sending: b.sending, context: p.context, edit: p.tree.Edit()}
+	t.context.Epoch++
+	if err := t.list.check(b.committer); err != nil {
+		return nil, err
+	}
+	if len(t.list.extensions) > 0 {
+		t.context.Extensions = t.list.extensions[0].Extensions
+	}
+	var err error
+	if t.rules, err = treekem.NewLeafRules(&t.context); err != nil {
+		return nil, err
+	}
+	t.describe()
+	check := &proposalCheck{public: p, rules: t.rules, now: b.now, successor: b.successor}
+	for _, c := range t.list.all {
+		if err := check.check(c.proposal, c.sender); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.checkCustomSupport(); err != nil {
+		return nil, err
+	}
+	if err := t.verifyProposals(); err != nil {
+		return nil, err
+	}
+	if err := t.apply(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// describe starts the Change with what the list says.
+func (t *transition) describe() {
+	t.change = &Change{Epoch: t.context.Epoch, Committer: t.committer, OldExtensions: t.before.context.Extensions,
+		NewExtensions: t.context.Extensions, PSKs: t.list.psks}
+	for _, c := range t.list.all {
+		t.change.Proposals = append(t.change.Proposals, CommittedProposal{c.proposal, c.sender, c.ref})
+	}
+	if len(t.list.reInits) > 0 {
+		t.change.ReInit = t.list.reInits[0]
+	}
+	if len(t.list.extensions) > 0 {
+		t.judge = append(t.judge, judgeExternalSenders(t.context.Extensions)...)
+	}
+}
+
+// judgeExternalSenders asks about everybody whom the extensions let propose from outside.
+func judgeExternalSenders(list framing.Extensions) []Judgement {
+	var senders framing.ExternalSenders
+	if _, err := list.Get(&senders); err != nil {
+		return nil // checked already
+	}
+	out := make([]Judgement, len(senders))
+	for i, s := range senders {
+		out[i] = Judgement{Moment: MomentExternalSender, Leaf: framing.NoLeaf, Identity: Identity{s.Credential, s.SignatureKey}}
+	}
+	return out
+}
+
+// checkCustomSupport judges whether all members that will process the commit know its custom proposals (V-PR-16).
+func (t *transition) checkCustomSupport() error {
+	for _, p := range t.list.custom {
+		s := t.before.tree.Support()
+		want, have := s.Members(), s.Proposal(p.Type)
+		for _, r := range t.list.removes {
+			leaf, ok := t.before.tree.Leaf(r.Removed)
+			if !ok {
+				continue
+			}
+			want--
+			if supports(leaf, p.Type) {
+				have--
+			}
+		}
+		if have != want {
+			return fail("V-PR-16", framing.NoLeaf, "%d of %d members support proposal type %v", have, want, p.Type)
+		}
+	}
+	return nil
+}
+
+func supports(leaf *framing.LeafNode, t framing.ProposalType) bool {
+	for _, have := range leaf.Capabilities.Proposals {
+		if have == t {
+			return true
+		}
+	}
+	return false
+}
+
+// verifyProposals checks the signatures inside proposals that were not checked when they came (V-KP-03, V-LN-04).
+func (t *transition) verifyProposals() error {
+	var packages []*framing.KeyPackage
+	for _, c := range t.list.all {
+		if c.verified {
+			continue
+		}
+		switch p := c.proposal.(type) {
+		case *framing.Add:
+			packages = append(packages, &p.KeyPackage)
+		case *framing.Update:
+			if err := p.LeafNode.VerifySignature(t.before.suite, t.before.context.GroupID, c.sender.LeafIndex); err != nil {
+				return err
+			}
+		}
+	}
+	return verifyKeyPackages(t.before.suite, packages)
+}
+
+// apply changes the tree as the proposals say, in the order of RFC 9420, Section 12.3.
+func (t *transition) apply() error {
+	for _, u := range t.list.updates {
+		old, _ := t.before.tree.Leaf(u.leaf)
+		fresh := &u.update.LeafNode
+		if err := t.edit.Update(u.leaf, fresh); err != nil {
+			return err
+		}
+		t.change.Updated = append(t.change.Updated, LeafChange{u.leaf, old, fresh})
+		t.judge = append(t.judge, judgeReplaced(MomentUpdate, u.leaf, old, fresh)...)
+	}
+	for _, r := range t.list.removes {
+		old, _ := t.before.tree.Leaf(r.Removed)
+		if err := t.edit.Remove(r.Removed); err != nil {
+			return err
+		}
+		t.change.Removed = append(t.change.Removed, LeafChange{r.Removed, old, nil})
+		t.resync = old // of meaning in an external commit only, which has one Remove at most
+	}
+	for _, a := range t.list.adds {
+		fresh := &a.KeyPackage.LeafNode
+		i, err := t.edit.Add(fresh)
+		if err != nil {
+			return err
+		}
+		t.added = append(t.added, i)
+		t.change.Added = append(t.change.Added, LeafChange{i, nil, fresh})
+		moment := MomentAdd
+		if t.sending {
+			moment = MomentAddSent
+		}
+		t.judge = append(t.judge, judge(moment, i, fresh))
+	}
+	return t.placeNewcomer()
+}
+
+// placeNewcomer gives an external committer its leaf (RFC 9420, Section 12.4.2).
+func (t *transition) placeNewcomer() error {
+	if t.committer.SenderType != framing.SenderTypeNewMemberCommit {
+		t.change.CommitterLeaf = t.leaf
+		return nil
+	}
+	var err error
+	t.leaf, err = t.edit.NextLeaf()
+	t.change.CommitterLeaf = t.leaf
+	return err
+}
+
+// external reports whether a newcomer commits.
+func (t *transition) external() bool {
+	return t.committer.SenderType == framing.SenderTypeNewMemberCommit
+}
+
+// receivePath validates a received path and merges it (RFC 9420, Section 12.4.2).
+func (t *transition) receivePath(path *framing.UpdatePath) error {
+	if path == nil {
+		if t.list.needsPath() {
+			return fail("V-CM-01", t.leaf, "commit lacks the path that its proposals need")
+		}
+		return nil
+	}
+	leaf := &path.LeafNode
+	if err := checkLeafSource(t.leaf, leaf, framing.LeafNodeSourceCommit); err != nil {
+		return err
+	}
+	if err := t.checkPathLeaf(leaf); err != nil {
+		return err
+	}
+	if err := leaf.VerifySignature(t.before.suite, t.context.GroupID, t.leaf); err != nil {
+		return err
+	}
+	err := t.edit.ApplyPath(treekem.ApplyPathParams{Sender: t.leaf, Path: path, Added: t.added})
+	if err != nil {
+		return err
+	}
+	t.describePath(leaf)
+	return nil
+}
+
+// checkPathLeaf judges the leaf of a path against the group (V-CM-07, V-EJ-06, V-PL-15).
+func (t *transition) checkPathLeaf(leaf *framing.LeafNode) error {
+	if err := t.before.suite.CheckSignaturePublicKey(leaf.SignatureKey); err != nil {
+		return failWith(err, "V-KP-06", t.leaf, "signature key of the path leaf")
+	}
+	if t.external() && t.resync != nil {
+		if err := checkUpdateLeaf(t.leaf, t.resync, leaf, "V-PL-15"); err != nil {
+			return err
+		}
+	}
+	return checkLeafAgainst(t.rules, t.leaf, leaf)
+}
+
+// describePath adds the committer's new leaf to the Change and to the judgements.
+func (t *transition) describePath(leaf *framing.LeafNode) {
+	t.change.Path = true
+	switch old, _ := t.before.tree.Leaf(t.leaf); {
+	case !t.external():
+		t.change.Updated = append(t.change.Updated, LeafChange{t.leaf, old, leaf})
+		t.judge = append(t.judge, judgeReplaced(MomentPath, t.leaf, old, leaf)...)
+	case t.resync != nil:
+		t.change.Added = append(t.change.Added, LeafChange{t.leaf, nil, leaf})
+		t.judge = append(t.judge, judge(MomentExternalCommit, t.leaf, leaf, identityOf(t.resync)))
+	default:
+		t.change.Added = append(t.change.Added, LeafChange{t.leaf, nil, leaf})
+		t.judge = append(t.judge, judge(MomentExternalCommit, t.leaf, leaf))
+	}
+}
+
+// finish ends the change of the tree and judges the result (RFC 9420, Section 12.2, last point of the list).
+func (t *transition) finish() error {
+	var err error
+	if t.tree, err = t.edit.Tree(); err != nil {
+		return err
+	}
+	if err := t.tree.CheckCredentials(); err != nil {
+		return err
+	}
+	if !t.change.extensionsKept() {
+		if err := t.rules.CheckTree(t.tree); err != nil {
+			return err
+		}
+	}
+	t.context.TreeHash = t.tree.Hash()
+	t.encoded, err = framing.Marshal(&t.context)
+	return err
+}
+
+// extensionsKept reports whether the group context keeps its extensions.
+func (c *Change) extensionsKept() bool {
+	if len(c.OldExtensions) != len(c.NewExtensions) {
+		return false
+	}
+	for i, x := range c.OldExtensions {
+		if y := c.NewExtensions[i]; x.Type != y.Type || !bytes.Equal(x.Data, y.Data) {
+			return false
+		}
+	}
+	return true
+}
+
+// nextPublic is the public state of the new epoch, without its confirmation tag: input is the encoded
+// ConfirmedTranscriptHashInput of the commit (RFC 9420, Section 8.2).
+func (t *transition) nextPublic(input []byte) (*public, error) {
+	context := t.context
+	context.ConfirmedTranscriptHash = keyschedule.ConfirmedTranscriptHash(t.before.suite, t.before.interim, input)
+	return newPublic(t.before.suite, t.before.params, context, t.tree)
+}
+
+// advanceParams are the secrets that lead to the next epoch. commit and psk are consumed.
+type advanceParams struct {
+	init   keyschedule.InitSecret
+	commit ciphersuite.Secret
+	psk    ciphersuite.Secret
+	input  []byte
+}
+
+// nextEpoch is what a commit leads to, as its author and its receivers compute it.
+type nextEpoch struct {
+	*public
+	secrets    *keyschedule.EpochSecrets
+	encryption keyschedule.EncryptionSecret
+	joiner     keyschedule.JoinerSecret
+	welcome    ciphersuite.Secret
+	tag        []byte // the confirmation tag that belongs to it
+}
+
+// advance runs the key schedule (RFC 9420, Section 8).
+func (t *transition) advance(a advanceParams) (*nextEpoch, error) {
+	next, err := t.nextPublic(a.input)
+	if err != nil {
+		return nil, err
+	}
+	joiner, err := a.init.Joiner(a.commit, next.encoded)
+	if err != nil {
+		return nil, err
+	}
+	return runSchedule(next, joiner, a.psk)
+}
+
+// runSchedule derives an epoch from its joiner secret. It consumes psk.
+func runSchedule(p *public, joiner keyschedule.JoinerSecret, psk ciphersuite.Secret) (*nextEpoch, error) {
+	member, err := joiner.Member(psk)
+	if err != nil {
+		return nil, err
+	}
+	n := &nextEpoch{public: p, joiner: joiner}
+	if n.welcome, err = member.WelcomeSecret(); err != nil {
+		return nil, err
+	}
+	if n.secrets, n.encryption, err = member.Epoch(p.encoded); err != nil {
+		return nil, err
+	}
+	n.tag, err = n.secrets.ConfirmationTag(p.context.ConfirmedTranscriptHash)
+	return n, err
+}
+
+// enter completes the epoch for a member: its secret tree begins, and the secrets that led there are erased.
+func (n *nextEpoch) enter(private *treekem.PrivatePath) (epochState, error) {
+	defer n.joiner.Erase()
+	defer n.welcome.Erase()
+	n.confirm(n.tag)
+	messages, err := keyschedule.NewSecretTree(n.encryption, keyschedule.TreeParams{
+		Suite: n.suite, Leaves: n.tree.Width(), Own: private.Leaf(), Limits: n.params.Ratchets})
+	return epochState{n.public, private, n.secrets, messages}, err
+}

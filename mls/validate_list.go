@@ -1,0 +1,190 @@
+package mls
+
+// RFC 9420, Section 12.2: Proposal List Validation.
+
+import (
+	"fmt"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// covered is a proposal that a commit covers, with its original sender.
+type covered struct {
+	proposal framing.Proposal
+	sender   framing.Sender
+	ref      framing.ProposalRef // nil when by value
+	verified bool                // its signatures were verified when it came
+}
+
+// proposalList is the proposals of a commit by kind, each kind in the order of the commit (RFC 9420, Section 12.3).
+type proposalList struct {
+	all        []covered
+	updates    []updateAt
+	removes    []*framing.Remove
+	adds       []*framing.Add
+	psks       []framing.PreSharedKeyID
+	extensions []*framing.GroupContextExtensions
+	reInits    []*framing.ReInit
+	external   []*framing.ExternalInit
+	custom     []*framing.CustomProposal
+}
+
+// updateAt is an Update with the leaf of its sender.
+type updateAt struct {
+	leaf   framing.LeafIndex
+	update *framing.Update
+}
+
+func newProposalList(all []covered) *proposalList {
+	l := &proposalList{all: all}
+	for _, c := range all {
+		switch p := c.proposal.(type) {
+		case *framing.Add:
+			l.adds = append(l.adds, p)
+		case *framing.Update:
+			l.updates = append(l.updates, updateAt{c.sender.LeafIndex, p})
+		case *framing.Remove:
+			l.removes = append(l.removes, p)
+		case *framing.PreSharedKey:
+			l.psks = append(l.psks, p.PSK)
+		case *framing.ReInit:
+			l.reInits = append(l.reInits, p)
+		case *framing.ExternalInit:
+			l.external = append(l.external, p)
+		case *framing.GroupContextExtensions:
+			l.extensions = append(l.extensions, p)
+		case *framing.CustomProposal:
+			l.custom = append(l.custom, p)
+		}
+	}
+	return l
+}
+
+// check judges the list as a whole, for a commit by committer.
+func (l *proposalList) check(committer framing.Sender) error {
+	if err := l.checkPSKsDiffer(); err != nil {
+		return err
+	}
+	if committer.SenderType == framing.SenderTypeNewMemberCommit {
+		return l.checkExternal()
+	}
+	for _, check := range []func(framing.LeafIndex) error{
+		l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
+	} {
+		if err := check(committer.LeafIndex); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOwn: the committer neither updates nor removes itself (V-PL-01, V-PL-02).
+func (l *proposalList) checkOwn(committer framing.LeafIndex) error {
+	for _, u := range l.updates {
+		if u.leaf == committer {
+			return fail("V-PL-01", committer, "commit covers an Update by the committer")
+		}
+	}
+	for _, r := range l.removes {
+		if r.Removed == committer {
+			return fail("V-PL-02", committer, "commit removes the committer")
+		}
+	}
+	return nil
+}
+
+// checkLeavesDiffer: at most one Update or Remove for a leaf (V-PL-03).
+func (l *proposalList) checkLeavesDiffer(framing.LeafIndex) error {
+	seen := map[framing.LeafIndex]bool{}
+	once := func(i framing.LeafIndex) error {
+		if seen[i] {
+			return fail("V-PL-03", i, "more than one Update or Remove for the leaf")
+		}
+		seen[i] = true
+		return nil
+	}
+	for _, u := range l.updates {
+		if err := once(u.leaf); err != nil {
+			return err
+		}
+	}
+	for _, r := range l.removes {
+		if err := once(r.Removed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAddsDiffer: no two Adds for one client, as its signature key tells, and no init key twice (V-PL-04, V-KP-08).
+// That the client is not a member already is the uniqueness of keys in the tree that results (V-PL-05).
+func (l *proposalList) checkAddsDiffer(framing.LeafIndex) error {
+	clients, inits := map[string]bool{}, map[string]bool{}
+	for _, a := range l.adds {
+		k := &a.KeyPackage
+		if clients[string(k.LeafNode.SignatureKey)] {
+			return fail("V-PL-04", framing.NoLeaf, "two Adds hold one signature key")
+		}
+		clients[string(k.LeafNode.SignatureKey)] = true
+		if inits[string(k.InitKey)] {
+			return fail("V-KP-08", framing.NoLeaf, "two Adds hold one init key")
+		}
+		inits[string(k.InitKey)] = true
+	}
+	return nil
+}
+
+// checkSingles: one GroupContextExtensions at most, ReInit alone, no ExternalInit (V-PL-07, V-PL-08, V-PR-12).
+func (l *proposalList) checkSingles(framing.LeafIndex) error {
+	switch {
+	case len(l.extensions) > 1:
+		return fail("V-PL-07", framing.NoLeaf, "%d GroupContextExtensions", len(l.extensions))
+	case len(l.reInits) > 0 && len(l.all) > 1:
+		return fail("V-PL-08", framing.NoLeaf, "ReInit beside other proposals")
+	case len(l.external) > 0:
+		return fail("V-PR-12", framing.NoLeaf, "ExternalInit in a member's commit")
+	}
+	return nil
+}
+
+// checkPSKsDiffer: no PSK identifier twice (V-PL-06).
+func (l *proposalList) checkPSKsDiffer() error {
+	seen := make(map[string]bool, len(l.psks))
+	for i := range l.psks {
+		id, err := framing.Marshal(&l.psks[i])
+		if err != nil {
+			return fmt.Errorf("mls: PSK %d: %w", i, err)
+		}
+		if seen[string(id)] {
+			return fail("V-PL-06", framing.NoLeaf, "one PSK identifier twice")
+		}
+		seen[string(id)] = true
+	}
+	return nil
+}
+
+// checkExternal judges the list of an external commit (V-PL-13, V-PL-14).
+func (l *proposalList) checkExternal() error {
+	for _, c := range l.all {
+		if c.ref != nil {
+			return fail("V-PL-14", framing.NoLeaf, "external commit covers a proposal by reference")
+		}
+	}
+	known := len(l.external) + len(l.removes) + len(l.psks)
+	switch {
+	case len(l.external) != 1:
+		return fail("V-PL-13", framing.NoLeaf, "external commit with %d ExternalInit", len(l.external))
+	case len(l.removes) > 1:
+		return fail("V-PL-13", framing.NoLeaf, "external commit with %d Removes", len(l.removes))
+	case known != len(l.all):
+		return fail("V-PL-13", framing.NoLeaf, "external commit with a proposal other than ExternalInit, Remove and PSK")
+	}
+	return nil
+}
+
+// needsPath reports whether a commit of the list must have a path (RFC 9420, Sections 12.4 and 17.4). Proposals of
+// other types than RFC 9420's need one.
+func (l *proposalList) needsPath() bool {
+	light := len(l.adds) + len(l.psks) + len(l.reInits)
+	return len(l.all) == 0 || light < len(l.all)
+}

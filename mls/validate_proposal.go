@@ -1,0 +1,150 @@
+package mls
+
+// RFC 9420, Section 12.1: Proposals, each judged by itself.
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// proposalCheck judges proposals in the light of a group state: the present one for a proposal by itself, the one that
+// a commit leads to for those that it covers.
+type proposalCheck struct {
+	*public
+	rules     *treekem.LeafRules
+	now       time.Time
+	successor *successorLink // what the first commit of a successor group may hold
+}
+
+// check judges a proposal from a sender, all but signatures, uniqueness of keys and its place in a list.
+func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
+	switch p := p.(type) {
+	case *framing.Add:
+		return c.checkAdd(p)
+	case *framing.Update:
+		return c.checkUpdate(p, from)
+	case *framing.Remove:
+		return c.checkRemove(p, from)
+	case *framing.PreSharedKey:
+		return c.checkPSK(p.PSK)
+	case *framing.ReInit:
+		return c.checkReInit(p)
+	case *framing.ExternalInit:
+		return c.checkExternalInit(from)
+	case *framing.GroupContextExtensions:
+		return c.checkExtensions(p.Extensions)
+	}
+	return nil
+}
+
+// checkAdd: RFC 9420, Section 12.1.1.
+func (c *proposalCheck) checkAdd(p *framing.Add) error {
+	if err := c.checkKeyPackage(&p.KeyPackage, c.now); err != nil {
+		return err
+	}
+	return checkLeafAgainst(c.rules, framing.NoLeaf, &p.KeyPackage.LeafNode)
+}
+
+// checkUpdate: RFC 9420, Section 12.1.2.
+func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) error {
+	if from.SenderType != framing.SenderTypeMember {
+		return fail("V-PR-06", framing.NoLeaf, "Update from a sender of type %v", from.SenderType)
+	}
+	i := from.LeafIndex
+	old, ok := c.tree.Leaf(i)
+	if !ok {
+		return fail("V-PR-06", i, "Update for a blank leaf")
+	}
+	if err := checkLeafSource(i, &p.LeafNode, framing.LeafNodeSourceUpdate); err != nil {
+		return err
+	}
+	if err := checkUpdateLeaf(i, old, &p.LeafNode, "V-LN-19"); err != nil {
+		return err
+	}
+	if err := c.checkKeys(&p.LeafNode); err != nil {
+		return err
+	}
+	return checkLeafAgainst(c.rules, i, &p.LeafNode)
+}
+
+// checkRemove: RFC 9420, Section 12.1.3.
+func (c *proposalCheck) checkRemove(p *framing.Remove, from framing.Sender) error {
+	if !c.tree.HasLeaf(p.Removed) {
+		return fail("V-PR-07", p.Removed, "Remove names a leaf that is blank or outside the tree")
+	}
+	if from.SenderType == framing.SenderTypeNewMemberProposal {
+		return fail("V-PR-08", p.Removed, "Remove from a newcomer's proposal")
+	}
+	return nil
+}
+
+// checkPSK: RFC 9420, Section 12.1.4.
+func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID) error {
+	if len(id.PSKNonce) != c.suite.HashSize {
+		return fail("V-PSK-01", framing.NoLeaf, "PSK nonce of %d bytes", len(id.PSKNonce))
+	}
+	if id.PSKType == framing.PSKTypeResumption && id.Usage != framing.ResumptionPSKUsageApplication &&
+		!c.successor.allows(id) {
+		return fail("V-PSK-03", framing.NoLeaf, "resumption PSK with usage %v", id.Usage)
+	}
+	return nil
+}
+
+// checkReInit: RFC 9420, Section 12.1.5.
+func (c *proposalCheck) checkReInit(p *framing.ReInit) error {
+	if p.Version < c.context.Version {
+		return fail("V-PR-10", framing.NoLeaf, "ReInit to version %v", p.Version)
+	}
+	if bytes.Equal(p.GroupID, c.context.GroupID) {
+		return fail("V-PR-11", framing.NoLeaf, "ReInit keeps the group id")
+	}
+	if err := p.Extensions.Check(); err != nil {
+		return err
+	}
+	return checkContextExtensions(p.Extensions)
+}
+
+// checkExternalInit: RFC 9420, Section 12.1.6.
+func (c *proposalCheck) checkExternalInit(from framing.Sender) error {
+	if from.SenderType != framing.SenderTypeNewMemberCommit {
+		return fail("V-PR-12", framing.NoLeaf, "ExternalInit outside of an external commit")
+	}
+	return nil
+}
+
+// checkExtensions: RFC 9420, Section 12.1.7. That all members support them is judged with the whole tree.
+func (c *proposalCheck) checkExtensions(list framing.Extensions) error {
+	if err := list.Check(); err != nil {
+		return err
+	}
+	if err := checkContextExtensions(list); err != nil {
+		return err
+	}
+	return c.checkExternalSenders(list)
+}
+
+// checkContextExtensions refuses extensions that do not belong into a group context (V-EXT-02).
+func checkContextExtensions(list framing.Extensions) error {
+	return checkPlacement(framing.NoLeaf, list,
+		framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders)
+}
+
+// checkExternalSenders judges the keys and the number of external senders (V-EXT-05).
+func (p *public) checkExternalSenders(list framing.Extensions) error {
+	var senders framing.ExternalSenders
+	if _, err := list.Get(&senders); err != nil {
+		return err
+	}
+	if len(senders) > p.params.MaxExternalSenders {
+		return fail("V-EXT-05", framing.NoLeaf, "%d external senders, at most %d", len(senders), p.params.MaxExternalSenders)
+	}
+	for i := range senders {
+		if err := p.suite.CheckSignaturePublicKey(senders[i].SignatureKey); err != nil {
+			return failWith(err, "V-EXT-05", framing.NoLeaf, "signature key of an external sender")
+		}
+	}
+	return nil
+}

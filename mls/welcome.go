@@ -1,0 +1,117 @@
+package mls
+
+// RFC 9420, Sections 12.4.3 and 12.4.3.1: GroupInfo and Welcome, as their author makes them.
+
+import (
+	"crypto"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// GroupInfoParams say what a GroupInfo holds.
+type GroupInfoParams struct {
+	ExternalPub bool // lets newcomers join by external commit
+	OmitTree    bool // leaves the ratchet tree out; get it from Tree().Export()
+	Extensions  framing.Extensions
+}
+
+// GroupInfo describes the present epoch, signed by the member, as an MLSMessage (RFC 9420, Section 12.4.3). It fails
+// with an *InactiveError, ErrSigner or ErrErased.
+func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
+	if err := g.maySend(by); err != nil {
+		return nil, err
+	}
+	extensions := p.Extensions
+	if p.ExternalPub {
+		pair, err := g.secrets.ExternalKeyPair()
+		if err != nil {
+			return nil, err
+		}
+		pair.Private.Erase()
+		pub, err := framing.NewExtension(&framing.ExternalPub{ExternalPub: pair.Public})
+		if err != nil {
+			return nil, err
+		}
+		extensions = append(framing.Extensions{pub}, extensions...)
+	}
+	info, err := g.public.groupInfo(g.OwnLeaf(), extensions, p.OmitTree)
+	if err != nil {
+		return nil, err
+	}
+	if err := info.Sign(framing.SignParams{Suite: g.suite, Rand: g.params.Entropy.Reader(), Signer: by}); err != nil {
+		return nil, err
+	}
+	return framing.Marshal(&framing.Message{Body: info})
+}
+
+// groupInfo is the GroupInfo of an epoch, without a signature.
+func (p *public) groupInfo(signer framing.LeafIndex, extensions framing.Extensions, omitTree bool) (*framing.GroupInfo, error) {
+	if !omitTree {
+		tree := framing.Extension{Type: framing.ExtensionTypeRatchetTree, Data: p.tree.Export()}
+		extensions = append(framing.Extensions{tree}, extensions...)
+	}
+	if err := extensions.Check(); err != nil {
+		return nil, err
+	}
+	info := &framing.GroupInfo{GroupContext: p.context, Extensions: extensions, ConfirmationTag: p.tag, Signer: signer}
+	return info, nil
+}
+
+// welcome makes the Welcome messages for those whom the commit adds (RFC 9420, Section 12.4.3.1).
+func (d *draft) welcome(next *nextEpoch) ([]Outgoing, error) {
+	if len(d.list.adds) == 0 {
+		return nil, nil
+	}
+	next.confirm(next.tag)
+	w := d.params.Welcome
+	info, err := next.groupInfo(d.leaf, w.Extensions, w.OmitTree)
+	if err != nil {
+		return nil, err
+	}
+	signing := framing.SignParams{Suite: d.before.suite, Rand: d.rand, Signer: d.leafSigner}
+	if err := info.Sign(signing); err != nil {
+		return nil, err
+	}
+	joiners := make([]framing.Joiner, len(d.list.adds))
+	for k, a := range d.list.adds {
+		joiners[k].KeyPackage = &a.KeyPackage
+		if d.path != nil {
+			joiners[k].PathSecret, _ = d.path.PathSecret(d.added[k])
+		}
+	}
+	welcome, err := framing.NewWelcome(framing.NewWelcomeParams{
+		Suite: d.before.suite, Rand: d.rand, GroupInfo: info, WelcomeSecret: next.welcome,
+		JoinerSecret: next.joiner.Secret(), PSKs: d.list.psks, Joiners: joiners,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.split(welcome)
+}
+
+// split divides a Welcome into batches of joiners.
+func (d *draft) split(welcome *framing.Welcome) ([]Outgoing, error) {
+	batch := d.params.Welcome.Batch
+	if batch <= 0 {
+		batch = len(welcome.Secrets)
+	}
+	var tree []byte
+	if d.params.Welcome.OmitTree {
+		tree = d.tree.Export()
+	}
+	var out []Outgoing
+	for lo := 0; lo < len(welcome.Secrets); lo += batch {
+		part := *welcome
+		part.Secrets = welcome.Secrets[lo:min(lo+batch, len(welcome.Secrets))]
+		message, err := framing.Marshal(&framing.Message{Body: &part})
+		if err != nil {
+			return nil, err
+		}
+		o := Outgoing{Kind: OutgoingWelcome, Message: message, RatchetTree: tree}
+		for _, s := range part.Secrets {
+			o.To = append(o.To, s.NewMember)
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
