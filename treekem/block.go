@@ -36,7 +36,7 @@ type block struct {
 	resolution [blockParents]uint32 // size of each parent's resolution
 
 	keys     []byte // per parent: encryption key, then parent hash; nil while all parents are blank
-	hashes   []byte // per slot: tree hash
+	hashes   []byte // per slot: tree hash; nil until the first is wanted
 	unmerged [][]framing.LeafIndex
 
 	leaves   []byte              // layer 0: wire bytes of the leaves, one after the other
@@ -70,8 +70,8 @@ func childOf(layer int, i framing.LeafIndex) int {
 	return int(i>>(layer*blockLevels)) & (blockLeaves - 1)
 }
 
-func (l layout) newBlock(layer int, o *owner) *block {
-	b := &block{owner: o, dirty: 1<<blockSlots - 1, hashes: make([]byte, blockSlots*l.hash)}
+func newBlock(layer int, o *owner) *block {
+	b := &block{owner: o, dirty: 1<<blockSlots - 1}
 	if layer > 0 {
 		b.children = make([]*block, blockLeaves)
 	}

@@ -26,7 +26,7 @@ type Edit struct {
 func newEdit(l layout, width uint32) *Edit {
 	e := &Edit{hashing: hasher{layout: l}, owner: new(owner)}
 	e.view = view{layout: l, width: width}
-	e.root = l.newBlock(layerOf(e.rootLevel()), e.owner)
+	e.root = newBlock(layerOf(e.rootLevel()), e.owner)
 	return e
 }
 
@@ -56,7 +56,7 @@ func (e *Edit) spine(i framing.LeafIndex) *spine {
 func (e *Edit) own(b *block, layer int) *block {
 	switch {
 	case b == nil:
-		return e.newBlock(layer, e.owner)
+		return newBlock(layer, e.owner)
 	case b.owner != e.owner:
 		return b.clone(e.owner)
 	}
@@ -241,7 +241,7 @@ func (e *Edit) extend() {
 	layer := layerOf(e.rootLevel())
 	e.width *= 2
 	if level := e.rootLevel(); layerOf(level) > layer {
-		top := e.newBlock(layer+1, e.owner)
+		top := newBlock(layer+1, e.owner)
 		top.children[0] = e.root
 		e.root = top
 	} else {

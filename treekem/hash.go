@@ -15,10 +15,11 @@ const (
 	nodeTypeParent = 2
 )
 
-// hasher computes tree hashes. Its scratch buffer makes it unfit for concurrent use.
+// hasher computes tree hashes. Its buffers make it unfit for concurrent use.
 type hasher struct {
 	layout
 	scratch []byte
+	blanks  []byte // by level, room for the hashes of two blank children
 }
 
 // leaf writes the hash of a leaf to dst: raw is its wire form, empty when blank.
@@ -72,6 +73,9 @@ func appendParent(b, key, parentHash []byte, unmerged []framing.LeafIndex) []byt
 // refresh brings the hash of x up to date in b, with every hash below that is out of date, and answers it. x is in
 // slot of b, a block of the given layer. Blocks with dirty slots inside the tree belong to the edit that is running.
 func (h *hasher) refresh(b *block, layer, slot int, x NodeIndex) []byte {
+	if b.hashes == nil {
+		b.hashes = make([]byte, blockSlots*h.hash)
+	}
 	hash := h.hashAt(b, slot)
 	if b.dirty&(1<<slot) == 0 {
 		return hash
@@ -110,8 +114,12 @@ func (h *hasher) blank(dst []byte, x NodeIndex) {
 		h.leaf(dst, i, nil)
 		return
 	}
-	children := make([]byte, 2*h.hash)
-	left, right := children[:h.hash:h.hash], children[h.hash:]
+	level := x.Level()
+	if need := 2 * level * h.hash; len(h.blanks) < need {
+		h.blanks = make([]byte, need)
+	}
+	right := h.blanks[(2*level-1)*h.hash : 2*level*h.hash]
+	left := h.blanks[(2*level-2)*h.hash : (2*level-1)*h.hash : (2*level-1)*h.hash]
 	l, _ := x.Left()
 	r, _ := x.Right()
 	h.blank(left, l)

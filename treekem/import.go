@@ -148,7 +148,7 @@ func (d *treeDecoder) finish(count int) error {
 		d.root = d.root.children[0]
 	}
 	d.recount(d.root, layer, slotOf(layer, d.rootLevel(), 0))
-	if err := d.checkUnmerged(); err != nil {
+	if err := d.checkParents(); err != nil {
 		return err
 	}
 	d.refreshAll()
@@ -176,13 +176,18 @@ func (d *treeDecoder) recount(b *block, layer, slot int) (members, resolution ui
 	return 0, 0
 }
 
-// checkUnmerged checks that each unmerged leaf is a member and listed by every node between (RFC 9420,
-// Section 12.4.3.1). By induction it is enough to look at the next node below that is not blank.
-func (d *treeDecoder) checkUnmerged() error {
+// checkParents checks that some member is below each parent, or else no chain of parent hashes can be, and that each
+// unmerged leaf is a member and listed by every node between (RFC 9420, Section 12.4.3.1). By induction it is enough
+// to look at the next node below that is not blank.
+func (d *treeDecoder) checkParents() error {
 	var err error
 	d.each(func(x NodeIndex, b *block, slot int) bool {
 		if slot >= blockParents {
 			return true
+		}
+		if b.members[slot] == 0 {
+			err = &framing.RuleError{Rule: "V-TREE-04", Leaf: framing.NoLeaf, Detail: fmt.Sprintf("no member is below node %d", x)}
+			return false
 		}
 		for _, i := range b.unmergedAt(slot) {
 			if err = d.checkUnmergedLeaf(x, i); err != nil {

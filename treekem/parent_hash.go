@@ -23,82 +23,109 @@ func (h *hasher) parentHash(key, parentHash, sibling []byte) []byte {
 }
 
 // VerifyParentHashes checks that every parent was set by a member below it: that exactly one chain of parent hashes
-// from a leaf covers each parent that is not blank (RFC 9420, Section 7.9.2). It fails with a *RuleError. Its work is
-// O(n log n) in the size of the tree in the worst case and one hash per link in the common one.
+// from a leaf covers each parent that is not blank (RFC 9420, Section 7.9.2). It fails with a *RuleError. It computes
+// two parent hashes a parent, and O(n log n) tree hashes more where there are unmerged leaves.
 func (t *Tree) VerifyParentHashes() error {
 	c := &linkChecker{hasher: hasher{layout: t.layout}, tree: t}
-	return c.below(Root(t.width), link{})
-}
-
-// link is a parent P that nodes below it may be linked to by parent hash: those reached from its child C through
-// blank nodes only.
-type link struct {
-	parent, child NodeIndex
-	ok            bool // false above the highest parent
-	found         *int // how many nodes linked to parent so far
+	var err error
+	t.each(func(x NodeIndex, b *block, slot int) bool {
+		if slot < blockParents {
+			err = c.wantOneLink(x, parentInput{key: t.keyAt(b, slot), parentHash: t.parentHashAt(b, slot), unmerged: b.unmergedAt(slot)})
+		}
+		return err == nil
+	})
+	return err
 }
 
 type linkChecker struct {
 	hasher
-	tree *Tree
+	tree  *Tree
+	nodes []NodeIndex // scratch
 }
 
-// below checks the nodes at and below x, of which those reached through blank nodes only may be linked to l.
-func (c *linkChecker) below(x NodeIndex, l link) error {
-	b, slot := c.tree.find(x)
-	if b == nil {
-		return nil
-	}
-	if b.has(slot) && l.ok && c.linked(x, l) {
-		*l.found++
-	}
-	if slot >= blockParents {
-		return nil
-	}
-	left, _ := x.Left()
-	right, _ := x.Right()
-	if !b.has(slot) {
-		if err := c.below(left, l); err != nil {
-			return err
-		}
-		return c.below(right, l)
-	}
+// wantOneLink checks that the parent hash of exactly one node below p is valid with respect to p ("top down" in the
+// words of RFC 9420, Section 7.9.2).
+func (c *linkChecker) wantOneLink(p NodeIndex, fields parentInput) error {
+	left, _ := p.Left()
+	right, _ := p.Right()
 	found := 0
-	if err := c.below(left, link{x, left, true, &found}); err != nil {
-		return err
+	for _, l := range []struct{ child, sibling NodeIndex }{{left, right}, {right, left}} {
+		d, ok := c.candidate(l.child, within(fields.unmerged, l.child))
+		if !ok {
+			continue
+		}
+		value := c.parentHashOf(d)
+		if len(value) == 0 {
+			continue
+		}
+		original := c.without(l.sibling, within(fields.unmerged, l.sibling))
+		if bytes.Equal(value, c.parentHash(fields.key, fields.parentHash, original)) {
+			found++
+		}
 	}
-	if err := c.below(right, link{x, right, true, &found}); err != nil {
-		return err
-	}
-	return wantOneLink(x, found)
-}
-
-func wantOneLink(x NodeIndex, found int) error {
 	switch found {
 	case 0:
-		return &framing.RuleError{Rule: "V-TREE-04", Leaf: framing.NoLeaf,
-			Detail: fmt.Sprintf("no parent hash leads from a leaf to node %d", x)}
+		return c.whyUnlinked(p, fields)
 	case 1:
 		return nil
 	}
 	return &framing.RuleError{Rule: "V-TREE-05", Leaf: framing.NoLeaf,
-		Detail: fmt.Sprintf("%d nodes are linked to node %d", found, x)}
+		Detail: fmt.Sprintf("nodes on both sides are linked to node %d", p)}
 }
 
-// linked reports whether the parent hash of node d is valid with respect to l.parent (RFC 9420, Section 7.9.2).
-func (c *linkChecker) linked(d NodeIndex, l link) bool {
-	value := c.parentHashOf(d)
-	if len(value) == 0 {
+// whyUnlinked names the rule that a parent without a link breaks.
+func (c *linkChecker) whyUnlinked(p NodeIndex, fields parentInput) error {
+	err := &framing.RuleError{Rule: "V-TREE-04", Leaf: framing.NoLeaf,
+		Detail: fmt.Sprintf("no parent hash leads from a leaf to node %d", p)}
+	left, _ := p.Left()
+	right, _ := p.Right()
+	for _, l := range []struct{ child, sibling NodeIndex }{{left, right}, {right, left}} {
+		original := c.without(l.sibling, within(fields.unmerged, l.sibling))
+		want := c.parentHash(fields.key, fields.parentHash, original)
+		c.tree.eachBelow(l.child, func(d NodeIndex, _ *block, _ int) bool {
+			if !bytes.Equal(c.parentHashOf(d), want) {
+				return true
+			}
+			err.Rule = "V-TREE-06"
+			err.Detail = fmt.Sprintf("the resolution between node %d and its parent node %d is not the unmerged leaves", d, p)
+			return false
+		})
+		if d, ok := c.candidate(l.child, within(fields.unmerged, l.child)); ok && err.Rule == "V-TREE-04" && c.lacksParentHash(d) {
+			err.Rule = "V-TREE-08"
+			err.Detail = fmt.Sprintf("node %d below node %d has an empty parent hash", d, p)
+		}
+	}
+	return err
+}
+
+// lacksParentHash reports whether a node has a parent_hash field and nothing in it.
+func (c *linkChecker) lacksParentHash(x NodeIndex) bool {
+	if len(c.parentHashOf(x)) > 0 {
 		return false
 	}
-	unmerged := c.tree.unmergedLeaves(l.parent)
-	if !c.resolvesTo(l.child, d, within(unmerged, l.child)) {
-		return false
+	i, isLeaf := x.Leaf()
+	return !isLeaf || scanLeaf(c.tree.rawLeaf(i)).source == framing.LeafNodeSourceCommit
+}
+
+// candidate is the only node whose parent hash can be valid with respect to the parent of x: the one node in the
+// resolution of x besides the parent's unmerged leaves there, which must be in the resolution too (RFC 9420,
+// Section 7.9.2). There is none when anything else is in the resolution.
+func (c *linkChecker) candidate(x NodeIndex, unmerged []framing.LeafIndex) (d NodeIndex, ok bool) {
+	if int(c.tree.resolutionSize(x)) != 1+len(unmerged) {
+		return 0, false
 	}
-	sibling, _ := l.child.Sibling(c.tree.width)
-	original := c.without(sibling, within(unmerged, sibling))
-	b, slot := c.tree.find(l.parent)
-	return bytes.Equal(value, c.parentHash(c.keyAt(b, slot), c.parentHashAt(b, slot), original))
+	c.nodes = c.tree.appendResolution(c.nodes[:0], x)
+	for _, y := range c.nodes {
+		switch i, leaf := y.Leaf(); {
+		case leaf && len(unmerged) > 0 && unmerged[0] == i:
+			unmerged = unmerged[1:]
+		case ok:
+			return 0, false
+		default:
+			d, ok = y, true
+		}
+	}
+	return d, ok
 }
 
 // parentHashOf is the parent_hash field of a node that is not blank, nil where it has none.
@@ -108,25 +135,6 @@ func (c *linkChecker) parentHashOf(x NodeIndex) []byte {
 		return c.parentHashAt(b, slot)
 	}
 	return scanLeaf(b.leaf(slot - blockParents)).parentHash
-}
-
-// resolvesTo reports whether the resolution of x is node d and, besides it, exactly the leaves of rest in order.
-func (c *linkChecker) resolvesTo(x, d NodeIndex, rest []framing.LeafIndex) bool {
-	if int(c.tree.resolutionSize(x)) != 1+len(rest) {
-		return false
-	}
-	seen := false
-	for _, y := range c.tree.Resolution(x) {
-		switch i, leaf := y.Leaf(); {
-		case y == d && !seen:
-			seen = true
-		case !leaf || len(rest) == 0 || rest[0] != i:
-			return false
-		default:
-			rest = rest[1:]
-		}
-	}
-	return seen
 }
 
 // without is the tree hash of x with the leaves of except, all below x, blanked and struck from unmerged lists: the
@@ -166,7 +174,10 @@ func subtract(list, except []framing.LeafIndex) []framing.LeafIndex {
 	}
 	out := make([]framing.LeafIndex, 0, len(list))
 	for _, i := range list {
-		if _, found := slices.BinarySearch(except, i); !found {
+		for len(except) > 0 && except[0] < i {
+			except = except[1:]
+		}
+		if len(except) == 0 || except[0] != i {
 			out = append(out, i)
 		}
 	}

@@ -1,0 +1,149 @@
+package treekem_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
+	"github.com/copse-mls/copse/treekem/treekemtest"
+)
+
+// countingProvider counts hashes and the bytes they cover.
+type countingProvider struct {
+	ciphersuite.Provider
+	hashes, bytes atomic.Int64
+}
+
+func (c *countingProvider) Hash(dst, data []byte) []byte {
+	c.hashes.Add(1)
+	c.bytes.Add(int64(len(data)))
+	return c.Provider.Hash(dst, data)
+}
+
+// during is the number of hashes, and of bytes hashed, in a call.
+func (c *countingProvider) during(call func()) (hashes, bytes int) {
+	h, b := c.hashes.Load(), c.bytes.Load()
+	call()
+	return int(c.hashes.Load() - h), int(c.bytes.Load() - b)
+}
+
+func counting(t *testing.T) (*countingProvider, *ciphersuite.Suite) {
+	c := &countingProvider{Provider: newSuite(t, 1)}
+	suite, err := ciphersuite.NewWithProvider(c)
+	require.NoError(t, err)
+	return c, suite
+}
+
+// TestHashesOfAPath replaces a path in a full tree of 2^18 leaves: 18 parent hashes, and one tree hash for each of the
+// 19 nodes that changed.
+func TestHashesOfAPath(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: builds a tree of 262,144 leaves")
+	}
+	c, suite := counting(t)
+	f, err := treekemtest.Build(treekemtest.Params{
+		Suite: suite, Members: 1 << 18, Shape: treekemtest.Full, GroupID: []byte("large"), Unsigned: true})
+	require.NoError(t, err)
+	path := pathOf(t, f.Tree, newSigner(t, suite), 123456)
+	hashes, _ := c.during(func() {
+		edit := f.Tree.Edit()
+		require.NoError(t, edit.ApplyPath(treekem.ApplyPathParams{Sender: 123456, Path: path}))
+		_, err := edit.Tree()
+		require.NoError(t, err)
+	})
+	require.Equal(t, 18+19, hashes)
+	hashes, _ = c.during(func() {
+		edit := f.Tree.Edit()
+		for i := range framing.LeafIndex(64) {
+			require.NoError(t, edit.Remove(i))
+		}
+		_, err := edit.Tree()
+		require.NoError(t, err)
+	})
+	require.Equal(t, 2*64-1+12, hashes, "each dirty node once, however many removals go through it")
+}
+
+// TestHashesOfImport counts: one tree hash a node, and two parent hashes a parent, of which one can be spared where a
+// child is a leaf that never committed.
+func TestHashesOfImport(t *testing.T) {
+	c, suite := counting(t)
+	for _, shape := range []treekemtest.Shape{treekemtest.Fresh, treekemtest.Full} {
+		const n = 1 << 10
+		f, err := treekemtest.Build(treekemtest.Params{Suite: suite, Members: n, Shape: shape, GroupID: []byte("g")})
+		require.NoError(t, err)
+		hashes, _ := c.during(func() {
+			_, err := treekem.Import(treekem.ImportParams{Suite: suite, RatchetTree: f.RatchetTree, GroupContext: f.Context})
+			require.NoError(t, err)
+		})
+		want := 2*n - 1
+		if shape == treekemtest.Full {
+			want += 2 * (n - 1)
+		}
+		require.Equal(t, want, hashes, shape)
+	}
+}
+
+// TestHostileWork verifies trees made to take much work: doubling their size may at most double it, and a little.
+func TestHostileWork(t *testing.T) {
+	c, suite := counting(t)
+	for name, build := range map[string]func(n int) *reference{
+		// Every leaf but the committer is unmerged at every parent above it.
+		"all unmerged everywhere": func(n int) *reference { return unmergedTree(suite, n, true) },
+		// The same at the root only, all else being blank, and each leaf has a parent hash to try.
+		"all unmerged at the root": func(n int) *reference { return unmergedTree(suite, n, false) },
+	} {
+		var work [2]int
+		for k, n := range []int{1 << 9, 1 << 10} {
+			ref := unmergedTree(suite, n, true)
+			if name == "all unmerged at the root" {
+				ref = build(n)
+			}
+			var tree *treekem.Tree
+			hashes, bytes := c.during(func() {
+				var err error
+				tree, err = treekem.Decode(suite, ref.export())
+				require.NoError(t, err)
+				_ = tree.VerifyParentHashes() // the verdict is not the point
+			})
+			work[k] = hashes
+			t.Logf("%s, %d leaves: %d hashes of %d bytes for %d", name, n, hashes, bytes, len(ref.export()))
+			require.Less(t, hashes, 30*n)
+		}
+		require.Less(t, work[1], 5*work[0]/2, name)
+	}
+}
+
+// unmergedTree is a tree of n leaves, of which the first committed when it was alone on its side, and the last on the
+// other, and all others came later.
+func unmergedTree(suite *ciphersuite.Suite, n int, everywhere bool) *reference {
+	s := &script{suite: suite}
+	ref := &reference{suite: suite, nodes: make(framing.RatchetTree, 2*n-1)}
+	for i := range n {
+		leaf := s.leaf(framing.LeafNodeSourceCommit)
+		leaf.ParentHash = make([]byte, suite.HashSize)
+		ref.nodes[2*i] = &framing.Node{LeafNode: leaf}
+	}
+	var set func(x span)
+	set = func(x span) {
+		if x.isLeaf() {
+			return
+		}
+		p := &framing.ParentNode{EncryptionKey: s.key(), ParentHash: make([]byte, suite.HashSize)}
+		for i := x.lo / 2; i < (x.hi+1)/2; i++ {
+			if i != 0 && i != n-1 {
+				p.UnmergedLeaves = append(p.UnmergedLeaves, framing.LeafIndex(i))
+			}
+		}
+		ref.nodes[x.top()] = &framing.Node{ParentNode: p}
+		if everywhere {
+			set(x.left())
+			set(x.right())
+		}
+	}
+	set(ref.whole())
+	return ref
+}

@@ -1,0 +1,98 @@
+package treekem_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// TestLeafRules is about V-TREE-16: each rule on leaves, broken by an old member of a tree that is good otherwise.
+func TestLeafRules(t *testing.T) {
+	const known, unknown = 0x0a0a, 0x1a1a // GREASE (RFC 9420, Section 13.5)
+	require1 := func(r framing.RequiredCapabilities) func(f *forgery) {
+		return func(f *forgery) {
+			x, err := framing.NewExtension(&r)
+			require.NoError(f, err)
+			f.context.Extensions = append(f.context.Extensions, x)
+		}
+	}
+	// member 1, who has never committed, says in its leaf what change makes of it.
+	member := func(change func(leaf *framing.LeafNode)) func(f *forgery) {
+		return func(f *forgery) {
+			change(f.leaf(1))
+			f.sign(1, 1)
+			f.relink()
+		}
+	}
+	runBadTrees(t, eight, []badTree{
+		{"another version", "V-LN-14", member(func(l *framing.LeafNode) { l.Capabilities.Versions = []framing.ProtocolVersion{2} })},
+		{"another suite", "V-LN-14", member(func(l *framing.LeafNode) { l.Capabilities.CipherSuites = []ciphersuite.CipherSuite{2, 3} })},
+		{"own credential type not listed", "V-LN-05", member(func(l *framing.LeafNode) { l.Capabilities.Credentials = nil })},
+		{"another's credential type not supported", "V-LN-06", member(func(l *framing.LeafNode) {
+			l.Credential = framing.X509Credential([]byte("certificate"))
+			l.Capabilities.Credentials = []framing.CredentialType{2, 1}
+		})},
+		{"required extension", "V-LN-07", require1(framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{3, known}})},
+		{"required proposal", "V-LN-07", require1(framing.RequiredCapabilities{ProposalTypes: []framing.ProposalType{known}})},
+		{"required credential", "V-LN-08", require1(framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{1, 2}})},
+		{"extension of the group", "V-LN-11", func(f *forgery) { f.context.Extensions = framing.Extensions{{Type: known}} }},
+		{"extension not in capabilities", "V-LN-12", member(func(l *framing.LeafNode) {
+			l.Extensions = framing.Extensions{{Type: unknown}}
+			l.Capabilities.Extensions = []framing.ExtensionType{known}
+		})},
+		{"extension twice", "V-EXT-01", member(func(l *framing.LeafNode) {
+			l.Extensions = framing.Extensions{{Type: known}, {Type: known}}
+			l.Capabilities.Extensions = []framing.ExtensionType{known}
+		})},
+		{"extension of the group twice", "V-EXT-01", func(f *forgery) { f.context.Extensions = framing.Extensions{{Type: known}, {Type: known}} }},
+	})
+}
+
+// TestGoodLeaves imports what looks odd and is fine: GREASE listed and used (V-LN-13), default types required or used
+// without being listed, lists with repetitions, long lists.
+func TestGoodLeaves(t *testing.T) {
+	f := eight(t).forge()
+	for i := range framing.LeafIndex(8) {
+		c := &f.leaf(i).Capabilities
+		c.Extensions = []framing.ExtensionType{0xff00, 0x0a0a, 0x0a0a}
+		c.Proposals = []framing.ProposalType{0x2a2a}
+		c.Credentials = append(c.Credentials, 0x3a3a, 2)
+		for code := range framing.ExtensionType(300) {
+			c.Extensions = append(c.Extensions, 0x1000+code)
+		}
+		f.sign(i, i)
+	}
+	f.leaf(1).Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: framing.ExtensionTypeApplicationID, Data: []byte{1, 'x'}}}
+	f.sign(1, 1)
+	f.relink()
+	x, err := framing.NewExtension(&framing.RequiredCapabilities{
+		ExtensionTypes:  []framing.ExtensionType{1, 0xff00, 0x1001, 0x112b},
+		ProposalTypes:   []framing.ProposalType{1, 0x2a2a},
+		CredentialTypes: []framing.CredentialType{2},
+	})
+	require.NoError(t, err)
+	f.context.Extensions = framing.Extensions{x, {Type: 0x0a0a, Data: []byte("of the group")}}
+	require.NoError(t, f.imports())
+	tree, err := treekem.Decode(f.suite, f.data)
+	require.NoError(t, err)
+	leaf, _ := tree.Leaf(1)
+	require.Equal(t, framing.Extension{Type: 0x0a0a, Data: []byte("grease")}, leaf.Extensions[0])
+	require.Equal(t, 8, tree.Support().Extension(0x0a0a))
+
+	x, err = framing.NewExtension(&framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{0xff00, 0x112c}})
+	require.NoError(t, err)
+	f.context.Extensions[0] = x
+	requireRule(t, "V-LN-07", f.imports())
+}
+
+// TestUnreadableContext shows that a group context that cannot be read makes no rules.
+func TestUnreadableContext(t *testing.T) {
+	_, err := treekem.NewLeafRules(&framing.GroupContext{Extensions: framing.Extensions{
+		{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{9}}}})
+	var syntax *framing.SyntaxError
+	require.ErrorAs(t, err, &syntax)
+}
