@@ -27,7 +27,7 @@ check: format vet staticcheck race stdlib fuzz vectors ## run everything that ha
 	@echo "check: all is well"
 
 format: ## gofmt says nothing
-	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt wants to change:"; echo "$$out"; exit 1; } >&2
+	@out=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && test -z "$$out" || { echo "gofmt wants to change: $$out"; exit 1; } >&2
 
 vet: ## go vet says nothing
 	$(GO) vet ./...
@@ -36,6 +36,7 @@ vet: ## go vet says nothing
 # The tools live in a module of their own, so that whoever imports Copse inherits none of their dependencies.
 staticcheck: ## staticcheck says nothing
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck -tags copse_stdlib ./...
 
 race: ## run the tests, house rules included, with the race detector
 	$(GO) test -race ./...

@@ -1,5 +1,7 @@
 package ciphersuite
 
+// RFC 9420, Sections 5.1.2, 5.1.3, 5.2 and 8: the labelled functions.
+
 import (
 	"crypto"
 	"crypto/subtle"

@@ -1,6 +1,6 @@
 package keyschedule
 
-// RFC 9420, Section 8, Table 4: Epoch-Derived Secrets; Sections 8.3, 8.5 to 8.7.
+// RFC 9420, Sections 8, 8.3, 8.5, 8.6 and 8.7: what is derived from an epoch_secret (Table 4), and its uses.
 
 import (
 	"crypto/subtle"

@@ -33,7 +33,8 @@ func (e *NotFoundError) Error() string {
 
 // Find looks for vectors: in dir if it is not empty, else in the folder that COPSE_VECTORS names, else in
 // ../shared/test-vectors beside root (the repository, or the working directory when root is empty), else in the cache
-// that Fetch fills. A folder that was named must exist. It fails with an *InputError or a *NotFoundError.
+// that Fetch fills, unless a Fetch broke off there: the next one goes on. A folder that was named must exist. It fails
+// with an *InputError or a *NotFoundError.
 func Find(dir, root string) (Folder, error) {
 	if dir != "" {
 		return named(dir, "--dir")
@@ -42,18 +43,27 @@ func Find(dir, root string) (Folder, error) {
 		return named(dir, EnvDir)
 	}
 	sibling := filepath.Join(root, filepath.FromSlash(siblingDir))
-	places := []Folder{{Dir: sibling, Source: "beside the repository"}}
-	if cache, err := CacheDir(); err == nil {
-		places = append(places, Folder{Dir: cache, Source: "cache"})
+	if isDir(sibling) {
+		return Folder{Dir: sibling, Source: "beside the repository"}, nil
 	}
-	looked := []string{EnvDir + " (not set)"}
-	for _, p := range places {
-		if isDir(p.Dir) {
-			return p, nil
+	looked := []string{EnvDir + " (not set)", sibling + " (beside the repository)"}
+	if cache, err := CacheDir(); err == nil {
+		if fetched(cache) {
+			return Folder{Dir: cache, Source: "cache"}, nil
 		}
-		looked = append(looked, p.Dir+" ("+p.Source+")")
+		looked = append(looked, cache+" (cache)")
 	}
 	return Folder{}, &NotFoundError{Looked: looked}
+}
+
+// fetched reports whether every published file is in dir, whatever its content.
+func fetched(dir string) bool {
+	for name := range published() {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func named(dir, source string) (Folder, error) {

@@ -163,6 +163,11 @@ func TestFind(t *testing.T) {
 	cache, err := CacheDir()
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(cache, 0o700))
+	for name := range published() {
+		_, err = Find("", repo)
+		require.ErrorAs(t, err, &missing, "the cache is not complete")
+		require.NoError(t, os.WriteFile(filepath.Join(cache, name), nil, 0o600))
+	}
 	got, err := Find("", repo)
 	require.NoError(t, err)
 	require.Equal(t, Folder{Dir: cache, Source: "cache"}, got)
