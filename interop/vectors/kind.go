@@ -39,9 +39,9 @@ func kinds() []kind {
 		suitedKind("tree-validation", replayTreeValidation),
 		suitedKind("treekem", replayTreeKEM),
 		suitedKind("welcome", replayWelcome),
-		suitedKind("passive-client-welcome", replayPassiveClient),
-		suitedKind("passive-client-handling-commit", replayPassiveClient),
-		suitedKind("passive-client-random", replayPassiveClient),
+		{name: "passive-client-welcome"},
+		{name: "passive-client-handling-commit"},
+		{name: "passive-client-random"},
 	}
 }
 
