@@ -14,7 +14,7 @@ import (
 // CreateParams say what a new group is.
 type CreateParams struct {
 	CipherSuite ciphersuite.CipherSuite
-	GroupID     []byte // random when empty; that of the ReInit when Successor was reinitialized
+	GroupID     []byte // random when empty
 	Extensions  framing.Extensions
 	Client      Client           // the creator
 	Lifetime    framing.Lifetime // of the creator's leaf
@@ -23,7 +23,8 @@ type CreateParams struct {
 	Invited    []*framing.KeyPackage
 	Preference []ciphersuite.CipherSuite // best first; default: CipherSuite alone
 	// Successor is the old group that the new one follows: a reinitialized one, or an active one to branch from (RFC
-	// 9420, Sections 11.2 and 11.3). The first commit then carries the PSK that links them.
+	// 9420, Sections 11.2 and 11.3). The first commit then carries the PSK that links them. What a ReInit announced
+	// stands for CipherSuite, GroupID and Extensions left zero.
 	Successor *Group
 	Params    Params
 }
@@ -31,6 +32,7 @@ type CreateParams struct {
 // Create makes a group with one member (RFC 9420, Section 11). Add others by Commit.
 func Create(c CreateParams) (*Step, error) {
 	params := c.Params.withDefaults()
+	c.follow()
 	suite, err := params.Suites(c.CipherSuite)
 	if err != nil {
 		return nil, err
@@ -73,11 +75,25 @@ func Create(c CreateParams) (*Step, error) {
 	return p.begun(&c, secrets, encryption, treekem.NewPrivatePath(suite, 0, leafKey))
 }
 
-// nameGroup settles the group id.
-func (c *CreateParams) nameGroup(suite *ciphersuite.Suite, params *Params) error {
-	if old := c.Successor; old != nil && old.reInit != nil && len(c.GroupID) == 0 {
-		c.GroupID = old.reInit.GroupID
+// follow takes what was not given from the announcement of the successor group.
+func (c *CreateParams) follow() {
+	if c.Successor == nil || c.Successor.reInit == nil {
+		return
 	}
+	announced := c.Successor.reInit
+	if len(c.GroupID) == 0 {
+		c.GroupID = announced.GroupID
+	}
+	if c.CipherSuite == 0 {
+		c.CipherSuite = announced.CipherSuite
+	}
+	if c.Extensions == nil {
+		c.Extensions = announced.Extensions
+	}
+}
+
+// nameGroup makes a group id when none was given.
+func (c *CreateParams) nameGroup(suite *ciphersuite.Suite, params *Params) error {
 	if len(c.GroupID) > 0 {
 		return nil
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // Erase overwrites the secrets that the old Group has and Next has not. From then on the old Group answers ErrErased.
-// Call it when Next is stored. It does nothing for a Step that made a new Group.
+// Call it when Next is stored and no other call on the old Group is under way. It does nothing for a Step that made a
+// new Group.
 func (s *Step) Erase() {
 	if s.old != nil && s.old != s.Next {
 		s.old.eraseExcept(s.Next)

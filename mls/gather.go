@@ -22,9 +22,22 @@ func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftPr
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.References != nil {
-		chosen, err := g.byReference(c.References)
-		return newProposalList(append(chosen, byValue...)), nil, err
+	chosen, left, err := g.choose(c.References, byValue)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := append(chosen, byValue...)
+	if needsTime(all) && c.Now.IsZero() {
+		return nil, nil, ErrNoTime
+	}
+	return newProposalList(all), left, nil
+}
+
+// choose finds the waiting proposals to cover: those named, or else all that go together.
+func (g *Group) choose(refs []framing.ProposalRef, byValue []covered) ([]covered, []LeftProposal, error) {
+	if refs != nil {
+		chosen, err := g.byReference(refs)
+		return chosen, nil, err
 	}
 	ch := newChooser(g, byValue)
 	var chosen []covered
@@ -40,10 +53,7 @@ func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftPr
 			left = append(left, LeftProposal{p.ref, why})
 		}
 	}
-	if needsTime(append(chosen, byValue...)) && c.Now.IsZero() {
-		return nil, nil, ErrNoTime
-	}
-	return newProposalList(append(chosen, byValue...)), left, nil
+	return chosen, left, nil
 }
 
 func needsTime(list []covered) bool {

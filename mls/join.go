@@ -305,7 +305,7 @@ func (j *joiner) checkSuccession() error {
 	if err := checkSuccessor(j.Successor, j.link, &j.public.context); err != nil {
 		return err
 	}
-	more, err := judgeMembership(j.Successor, j.public)
+	more, err := judgeMembership(j.Successor, j.link.PSKEpoch, j.public)
 	j.judge = append(j.judge, more...)
 	return err
 }

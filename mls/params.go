@@ -25,6 +25,10 @@ type Params struct {
 	// MaxLifetime is the longest span that a KeyPackage's lifetime may have. Default: no limit.
 	MaxLifetime time.Duration
 
+	// ExternalProposals lists the custom proposal types that external senders may send. RFC 9420, Section 12.1.8
+	// leaves that to the definition of each type.
+	ExternalProposals []framing.ProposalType
+
 	// Ratchets bound what messages out of order can make the member derive and keep.
 	Ratchets keyschedule.Limits
 

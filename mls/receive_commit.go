@@ -136,6 +136,9 @@ func (r *receiver) nextState() (*epochState, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.external() {
+		defer init.Erase() // the present epoch's own init secret stays until the epoch is left
+	}
 	private, commit, err := r.privatePath()
 	if err != nil {
 		return nil, err

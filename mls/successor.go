@@ -7,6 +7,7 @@ import (
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
 )
 
 // successorLink ties the first commit of a group to the group that it succeeds.
@@ -98,8 +99,8 @@ func successorPSK(ids []framing.PreSharedKeyID) (framing.PreSharedKeyID, bool, e
 
 // checkSuccessor judges a group joined as successor of old by the PSK that links them (V-RE-02 to V-RE-09).
 func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.GroupContext) error {
-	if !bytes.Equal(id.PSKGroupID, old.GroupID()) || id.PSKEpoch != old.Epoch() {
-		return fail("V-RE-06", framing.NoLeaf, "PSK does not name the old group in its present epoch")
+	if !bytes.Equal(id.PSKGroupID, old.GroupID()) {
+		return fail("V-RE-06", framing.NoLeaf, "PSK does not name the old group")
 	}
 	if context.Epoch != 1 {
 		return fail("V-RE-05", framing.NoLeaf, "successor group is in epoch %d", context.Epoch)
@@ -107,18 +108,18 @@ func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.Grou
 	if id.Usage == framing.ResumptionPSKUsageBranch {
 		return checkBranchParams(old, context)
 	}
-	if old.reInit == nil {
-		return fail("V-RE-06", framing.NoLeaf, "old group was not reinitialized")
+	if old.reInit == nil || id.PSKEpoch != old.Epoch() {
+		return fail("V-RE-06", framing.NoLeaf, "PSK does not name the epoch in which the old group was reinitialized")
 	}
 	return checkReInitParams(old.reInit, context)
 }
 
 // judgeMembership asks whether the members of a successor are members of the old group, and for a ReInit whether all
 // of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question.
-func judgeMembership(old *Group, fresh *public) ([]Judgement, error) {
+func judgeMembership(old *Group, epoch framing.Epoch, fresh *public) ([]Judgement, error) {
 	before := map[string]Identity{}
 	var all []Identity
-	for _, leaf := range old.tree.Leaves() {
+	for _, leaf := range old.treeAt(epoch).Leaves() {
 		before[credentialKey(leaf)] = identityOf(leaf)
 		all = append(all, identityOf(leaf))
 	}
@@ -136,6 +137,16 @@ func judgeMembership(old *Group, fresh *public) ([]Judgement, error) {
 			fresh.tree.Members(), old.tree.Members())
 	}
 	return out, nil
+}
+
+// treeAt is the tree of an epoch, or the present one when that epoch's is not kept.
+func (g *Group) treeAt(epoch framing.Epoch) *treekem.Tree {
+	for _, p := range g.past {
+		if p.Epoch() == epoch {
+			return p.tree
+		}
+	}
+	return g.tree
 }
 
 func credentialKey(leaf *framing.LeafNode) string {

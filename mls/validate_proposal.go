@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/framing"
@@ -22,6 +23,8 @@ type proposalCheck struct {
 // check judges a proposal from a sender, all but signatures, uniqueness of keys and its place in a list.
 func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
 	switch p := p.(type) {
+	case *framing.CustomProposal:
+		return c.checkCustom(p, from)
 	case *framing.Add:
 		return c.checkAdd(p)
 	case *framing.Update:
@@ -36,6 +39,14 @@ func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
 		return c.checkExternalInit(from)
 	case *framing.GroupContextExtensions:
 		return c.checkExtensions(p.Extensions)
+	}
+	return nil
+}
+
+// checkCustom judges who may send a proposal of a type that RFC 9420 does not define (V-FR-10).
+func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Sender) error {
+	if from.SenderType == framing.SenderTypeExternal && !slices.Contains(c.params.ExternalProposals, p.Type) {
+		return fail("V-FR-10", framing.NoLeaf, "proposal type %v from an external sender", p.Type)
 	}
 	return nil
 }
