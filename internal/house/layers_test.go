@@ -38,7 +38,7 @@ var layers = map[string]layer{
 	"treekem":         {own: belowTrees, tests: []string{"treekem/treekemtest"}},
 	"keyschedule":     {own: belowTrees},
 	"mls":             {own: append([]string{"mls/internal/entropy"}, belowMLS...)},
-	"interop/vectors": {own: belowMLS},
+	"interop/vectors": {own: append([]string{"mls"}, belowMLS...)},
 	"cmd/copse":       {own: []string{"interop/vectors"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
 	"internal/bench":  {own: append([]string{"treekem/treekemtest"}, belowMLS...), other: crypto},
 	"internal/house":  {},

@@ -43,11 +43,8 @@ func Replay(ctx context.Context, p ReplayParams) (*Report, error) {
 	report := &Report{Dir: p.Folder.Dir, Source: p.Folder.Source}
 	var jobs []*job
 	for i, k := range chosen {
-		f := &FileReport{Name: k.name, NotYet: k.load == nil}
+		f := &FileReport{Name: k.name}
 		report.Files = append(report.Files, f)
-		if f.NotYet {
-			continue
-		}
 		cases, err := read(p.Folder, k, f)
 		if err != nil {
 			return nil, err

@@ -23,9 +23,8 @@ type Report struct {
 // FileReport is what became of one file.
 type FileReport struct {
 	Name   string         `json:"name"`
-	NotYet bool           `json:"not_yet,omitempty"` // needs a layer that this version of Copse does not have
-	Note   string         `json:"note,omitempty"`    // what a reader should know, such as that the file is not the published one
-	Empty  bool           `json:"empty,omitempty"`   // nothing ran, which counts as one failure
+	Note   string         `json:"note,omitempty"`  // what a reader should know, such as that the file is not the published one
+	Empty  bool           `json:"empty,omitempty"` // nothing ran, which counts as one failure
 	Suites []*SuiteReport `json:"suites,omitempty"`
 	Failed []FailedCase   `json:"failures,omitempty"`
 }
@@ -86,7 +85,7 @@ func (r *Report) sum() {
 			r.Skipped += s.Skipped
 			ran += s.Passed + s.Failed
 		}
-		if ran == 0 && !f.NotYet {
+		if ran == 0 {
 			f.Empty = true
 			r.Failed++
 		}
@@ -116,10 +115,7 @@ func (r *Report) WriteText(w io.Writer) error {
 
 // writeLines writes one line for each suite. The tabwriter keeps errors until it is flushed.
 func (f *FileReport) writeLines(w io.Writer) {
-	switch {
-	case f.NotYet:
-		fmt.Fprintf(w, "%s\tnot yet: needs a group, which a later version has\t\t\t\t\t\n", f.Name)
-	case f.Empty:
+	if f.Empty {
 		fmt.Fprintf(w, "%s\tNOTHING RAN\t0\t1\t0\t\t\n", f.Name)
 	}
 	for _, s := range f.Suites {
