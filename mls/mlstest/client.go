@@ -1,0 +1,124 @@
+package mlstest
+
+import (
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/internal/entropy"
+)
+
+// TB is what this package needs of a test: *testing.T, *testing.B, *testing.F and *rapid.T have it.
+type TB interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// Now is the present time in this package's groups: lifetimes begin before it and end after it.
+func Now() time.Time { return time.Unix(1_700_000_000, 0) }
+
+// Lifetime is a lifetime around Now, of a year.
+func Lifetime() framing.Lifetime { return mls.Lifetime(Now(), 365*24*time.Hour) }
+
+// Entropy is a stream of bytes that follows from seed, for mls.Params. It is safe for concurrent use.
+func Entropy(seed string) entropy.Source { return entropy.From(Rand(seed)) }
+
+// Rand is a stream of bytes that follows from seed. It is safe for concurrent use.
+func Rand(seed string) io.Reader { return &stream{r: rand.NewChaCha8(sha256.Sum256([]byte(seed)))} }
+
+type stream struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.Read(p)
+}
+
+// must fails the test unless err is nil.
+func must(t TB, err error, what string) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("mlstest: %s: %v", what, err)
+	}
+}
+
+// Suite is a cipher suite ready for use.
+func Suite(t TB, cs ciphersuite.CipherSuite) *ciphersuite.Suite {
+	t.Helper()
+	suite, err := ciphersuite.New(cs)
+	must(t, err, cs.String())
+	return suite
+}
+
+// Client is a client with a basic credential that is its name. Its fields may be changed before it makes anything.
+type Client struct {
+	mls.Client
+	Name   string
+	Suite  *ciphersuite.Suite
+	Params mls.Params // with deterministic entropy
+}
+
+// NewClient makes a client from a cipher suite and a name: the same one each time.
+func NewClient(t TB, cs ciphersuite.CipherSuite, name string) *Client {
+	t.Helper()
+	suite := Suite(t, cs)
+	signer, err := suite.GenerateSigner(Rand("signer of " + name))
+	must(t, err, "signer")
+	return &Client{
+		Client: mls.Client{Credential: framing.BasicCredential([]byte(name)), Signer: signer},
+		Name:   name,
+		Suite:  suite,
+		Params: mls.Params{Entropy: Entropy("entropy of " + name)},
+	}
+}
+
+// KeyPackage makes a fresh KeyPackage with its private keys.
+func (c *Client) KeyPackage(t TB) *mls.OwnKeyPackage {
+	t.Helper()
+	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		CipherSuite: c.Suite.CipherSuite(), Client: c.Client, Lifetime: Lifetime(), Params: c.Params})
+	must(t, err, "KeyPackage of "+c.Name)
+	return k
+}
+
+// Create makes a group of which the client is the only member.
+func (c *Client) Create(t TB, groupID string, extensions ...framing.Extension) *mls.Group {
+	t.Helper()
+	s, err := mls.Create(mls.CreateParams{
+		CipherSuite: c.Suite.CipherSuite(), GroupID: []byte(groupID), Client: c.Client, Lifetime: Lifetime(),
+		Extensions: extensions, Params: c.Params})
+	must(t, err, "group of "+c.Name)
+	return s.Next
+}
+
+// Invite adds clients to the client's group g by one commit, and answers the client's group after it and theirs, in
+// the order of newcomers. Members that were there already have to handle commit.
+func (c *Client) Invite(t TB, g *mls.Group, newcomers ...*Client) (own *mls.Group, theirs []*mls.Group, commit []byte) {
+	t.Helper()
+	params := mls.CommitParams{References: []framing.ProposalRef{}, Now: Now()}
+	packages := make([]*mls.OwnKeyPackage, len(newcomers))
+	for k, n := range newcomers {
+		packages[k] = n.KeyPackage(t)
+		params.Proposals = append(params.Proposals, &framing.Add{KeyPackage: packages[k].KeyPackage})
+	}
+	s, err := g.Commit(params, c.Signer)
+	must(t, err, "commit of "+c.Name)
+	commit = s.Send[0].Message
+	s, err = s.Next.Adopt()
+	must(t, err, "adoption")
+	for k, n := range newcomers {
+		j, err := mls.Join(mls.JoinParams{
+			Welcome: s.Send[0].Message, KeyPackages: packages[k : k+1], Now: Now(), Params: n.Params})
+		must(t, err, "joining of "+n.Name)
+		theirs = append(theirs, j.Next)
+	}
+	return s.Next, theirs, commit
+}

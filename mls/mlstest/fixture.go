@@ -1,0 +1,85 @@
+package mlstest
+
+import (
+	"crypto"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/internal/inside"
+	"github.com/copse-mls/copse/treekem/treekemtest"
+)
+
+// GroupParams say which group to build.
+type GroupParams struct {
+	CipherSuite ciphersuite.CipherSuite // 0 means 1
+	Suite       *ciphersuite.Suite      // instead of CipherSuite, for a provider of the test's own
+	Members     int
+	Shape       treekemtest.Shape // the history of the tree, which says how many of its nodes are blank
+	Seed        uint64            // groups of one seed are the same
+	Params      mls.Params        // of all members; Entropy is set for each of them where it is not
+}
+
+// Fixture is a group of which any member can be had. Its members never joined and never committed: they were put
+// together from parts, in an epoch that they agree about.
+type Fixture struct {
+	*treekemtest.Fixture
+	params GroupParams
+}
+
+// Build makes a group. It takes about 50 microseconds a member with suite 1, on one processor, and a member by Group
+// a millisecond.
+func Build(t TB, p GroupParams) *Fixture {
+	t.Helper()
+	if p.CipherSuite == 0 {
+		p.CipherSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
+	}
+	if p.Suite == nil {
+		p.Suite = Suite(t, p.CipherSuite)
+	}
+	tree, err := treekemtest.Build(treekemtest.Params{
+		Suite: p.Suite, Members: p.Members, Shape: p.Shape, Seed: p.Seed, GroupID: fmt.Appendf(nil, "group %d", p.Seed)})
+	must(t, err, "tree")
+	return &Fixture{tree, p}
+}
+
+// Group is the view of the member at leaf i. Each call makes a new one with secrets of its own.
+func (f *Fixture) Group(t TB, i framing.LeafIndex) *mls.Group {
+	t.Helper()
+	private := f.Private(i)
+	if private == nil {
+		t.Fatalf("mlstest: leaf %d is blank", i)
+	}
+	suite := f.params.Suite
+	secrets, encryption, err := keyschedule.NewGroup(suite, Rand(fmt.Sprintf("epoch of group %d", f.params.Seed)))
+	must(t, err, "epoch")
+	tag, err := secrets.ConfirmationTag(f.Context.ConfirmedTranscriptHash)
+	must(t, err, "confirmation tag")
+	messages, err := keyschedule.NewSecretTree(encryption, keyschedule.TreeParams{
+		Suite: suite, Leaves: f.Tree.Width(), Own: i, Limits: f.params.Params.Ratchets})
+	must(t, err, "secret tree")
+	params := f.params.Params
+	if params.Entropy == (mls.Params{}).Entropy {
+		params.Entropy = Entropy(fmt.Sprintf("member %d of group %d", i, f.params.Seed))
+	}
+	if params.Suites == nil {
+		params.Suites = f.suites
+	}
+	g, err := mls.Assemble(&inside.Parts{Suite: suite, Context: *f.Context, Tree: f.Tree, ConfirmationTag: tag,
+		Private: private, Secrets: secrets, Messages: messages}, params)
+	must(t, err, "group")
+	return g
+}
+
+// suites gives the fixture's own suite, which may be one of a test's.
+func (f *Fixture) suites(cs ciphersuite.CipherSuite) (*ciphersuite.Suite, error) {
+	if cs == f.params.Suite.CipherSuite() {
+		return f.params.Suite, nil
+	}
+	return ciphersuite.New(cs)
+}
+
+// SignerOf is the signature key of the member at leaf i, for the transitions of its Group.
+func (f *Fixture) SignerOf(i framing.LeafIndex) crypto.Signer { return f.Signer(i) }
