@@ -45,44 +45,50 @@ func (e *Edit) NewPath(params PathParams) (*Path, error) {
 	if uint32(params.Sender) >= e.width {
 		return nil, &framing.RuleError{Rule: "V-CM-02", Leaf: params.Sender, Detail: "sender is outside the tree"}
 	}
-	p := &Path{suite: e.suite, sender: params.Sender, steps: e.filteredDirectPath(params.Sender)}
-	if err := p.generate(params.Rand); err != nil {
-		return nil, fmt.Errorf("treekem: generating a path: %w", err)
+	p := &Path{suite: e.suite, sender: params.Sender, leaf: params.Leaf, steps: e.filteredDirectPath(params.Sender)}
+	err := p.generate(params.Rand)
+	if err == nil {
+		err = e.install(p, params)
 	}
+	if err != nil {
+		p.discard()
+		return nil, fmt.Errorf("treekem: making a path: %w", err)
+	}
+	return p, nil
+}
+
+// install sets the public keys of a path, and its leaf, which it signs.
+func (e *Edit) install(p *Path, params PathParams) error {
 	keys := make([]ciphersuite.HPKEPublicKey, len(p.pairs))
 	for k := range p.pairs {
 		keys[k] = p.pairs[k].Public
 	}
 	s := e.spine(p.sender)
 	e.blankPath(s)
-	e.settle(s)
-	p.leaf = params.Leaf
 	p.leaf.LeafNodeSource = framing.LeafNodeSourceCommit
 	p.leaf.EncryptionKey = p.leafKey.Public
 	p.leaf.ParentHash = e.setPath(s, p.steps, keys)
 	signing := framing.SignParams{Suite: e.suite, Rand: params.Rand, Signer: params.Signer}
-	err := p.leaf.Sign(signing, params.GroupID, p.sender)
-	if err != nil {
-		return nil, fmt.Errorf("treekem: signing the leaf of a path: %w", err)
+	if err := p.leaf.Sign(signing, params.GroupID, p.sender); err != nil {
+		return err
 	}
 	if err := e.setLeaf(s, &p.leaf); err != nil {
-		return nil, err
+		return err
 	}
 	e.settle(s)
-	return p, nil
+	return nil
 }
 
 // generate makes the leaf's key pair, the path secrets and their key pairs (RFC 9420, Section 7.4).
 func (p *Path) generate(rand io.Reader) error {
-	leafKey, err := p.suite.GenerateKeyPair(rand)
-	if err != nil {
+	var err error
+	if p.leafKey, err = p.suite.GenerateKeyPair(rand); err != nil {
 		return err
 	}
 	secret, err := p.suite.RandomSecret(rand, p.suite.HashSize)
 	if err != nil {
 		return err
 	}
-	p.leafKey = leafKey
 	p.secrets, p.commit = ratchetPathSecrets(p.suite, secret, len(p.steps))
 	p.pairs, err = nodeKeyPairs(p.suite, p.secrets)
 	return err
@@ -178,3 +184,17 @@ func (p *Path) PrivatePath() *PrivatePath {
 
 // Erase overwrites the path secrets (RFC 9420, Section 7.5), not the commit secret nor the key pairs.
 func (p *Path) Erase() { eraseAll(p.secrets) }
+
+// discard overwrites everything secret in a path that nobody will use.
+func (p *Path) discard() {
+	p.Erase()
+	p.commit.Erase()
+	p.leafKey.Private.Erase()
+	erasePairs(p.pairs)
+}
+
+func erasePairs(pairs []ciphersuite.KeyPair) {
+	for _, pair := range pairs {
+		pair.Private.Erase()
+	}
+}

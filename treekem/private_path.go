@@ -145,6 +145,7 @@ func (p *PrivatePath) Decapsulate(d DecapsulateParams) (*PrivatePath, ciphersuit
 	for k, s := range steps {
 		if !bytes.Equal(pairs[k].Public, d.Tree.EncryptionKey(s.node)) {
 			commit.Erase()
+			erasePairs(pairs)
 			return nil, none, &framing.RuleError{Rule: "V-CM-06", Leaf: d.Sender,
 				Detail: fmt.Sprintf("path secret leads to another key for node %d", s.node)}
 		}
@@ -221,6 +222,7 @@ func (p *PrivatePath) WithPathSecret(tree *Tree, sender framing.LeafIndex, secre
 	next := p.Prune(tree)
 	for k, x := range nodes {
 		if !bytes.Equal(pairs[k].Public, tree.EncryptionKey(x)) {
+			erasePairs(pairs)
 			return nil, fail(fmt.Sprintf("path secret leads to another key for node %d", x))
 		}
 		next.nodes = append(next.nodes, privateNode{x, pairs[k]})

@@ -5,7 +5,6 @@ package treekem
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -30,18 +29,13 @@ func (e *Edit) ApplyPath(p ApplyPathParams) error {
 	if err := e.checkPathShape(steps, p); err != nil {
 		return err
 	}
-	old := slices.Clone(e.encryptionKey(LeafNodeIndex(p.Sender)))
 	keys := make([]ciphersuite.HPKEPublicKey, len(steps))
 	for k := range steps {
 		keys[k] = p.Path.Nodes[k].EncryptionKey
 	}
 	s := e.spine(p.Sender)
-	if err := e.setLeaf(s, nil); err != nil {
-		return err
-	}
 	e.blankPath(s)
-	e.settle(s)
-	if err := e.checkPathKeys(p, keys, old); err != nil {
+	if err := e.checkPathKeys(p, keys); err != nil {
 		return err
 	}
 	want := e.setPath(s, steps, keys)
@@ -82,30 +76,32 @@ func countCovered(x NodeIndex, leaves []framing.LeafIndex) int {
 }
 
 // checkPathKeys checks that the keys of a path are usable, and that none stands elsewhere in the tree or twice in the
-// path (RFC 9420, Section 12.4.2). old is the leaf key that the path replaces.
-func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey, old ciphersuite.HPKEPublicKey) error {
+// path (RFC 9420, Section 12.4.2). The nodes that the path replaces are blank, but for the leaf.
+func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey) error {
 	fail := func(rule, detail string, err error) error {
 		return &framing.RuleError{Rule: rule, Leaf: p.Sender, Detail: detail, Err: err}
 	}
 	if err := e.indexTouched(); err != nil {
 		return err
 	}
-	leafKey := p.Path.LeafNode.EncryptionKey
-	if bytes.Equal(leafKey, old) {
+	ownLeaf, leafKey := LeafNodeIndex(p.Sender), p.Path.LeafNode.EncryptionKey
+	if bytes.Equal(leafKey, e.encryptionKey(ownLeaf)) {
 		return fail("V-CM-08", "path leaf keeps the old encryption key", nil)
 	}
-	seen := make(map[string]bool, len(keys)+1)
+	seen := make([]ciphersuite.HPKEPublicKey, 0, len(keys)+1)
 	for _, key := range append([]ciphersuite.HPKEPublicKey{leafKey}, keys...) {
 		if err := e.suite.CheckHPKEPublicKey(key); err != nil {
 			return fail("V-KP-06", "key of the path", err)
 		}
-		if seen[string(key)] {
-			return fail("V-CM-09", "a key occurs twice in the path", nil)
+		for _, other := range seen { // a path has at most maxLevel nodes
+			if bytes.Equal(key, other) {
+				return fail("V-CM-09", "a key occurs twice in the path", nil)
+			}
 		}
-		if x, found := e.keys.findEncryption(&e.view, key, noNode); found {
+		if x, found := e.keys.findEncryption(&e.view, key, ownLeaf); found {
 			return fail("V-CM-09", fmt.Sprintf("a key of the path is that of node %d", x), nil)
 		}
-		seen[string(key)] = true
+		seen = append(seen, key)
 	}
 	return nil
 }
