@@ -159,10 +159,14 @@ func (g *Group) OwnLeaf() framing.LeafIndex { return g.private.Leaf() }
 func (g *Group) Status() Status { return g.status }
 
 // EpochAuthenticator is a value that members compare, by means outside of MLS, to learn that they agree about the
-// group (RFC 9420, Section 8.7). It fails with an *InactiveError.
+// group (RFC 9420, Section 8.7). Members of a reinitialized group may compare the last one, before they trust its
+// successor. It fails with an *InactiveError.
 func (g *Group) EpochAuthenticator() ([]byte, error) {
-	if err := g.usable(); err != nil {
+	if err := g.usable(); err != nil && g.status != StatusReInitialized {
 		return nil, err
+	}
+	if g.secrets.EpochAuthenticator.IsZero() {
+		return nil, ErrErased
 	}
 	return slices.Clone(g.secrets.EpochAuthenticator.Bytes()), nil
 }

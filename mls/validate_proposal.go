@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 12.1: Proposals, each judged by itself.
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -104,13 +103,10 @@ func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID) error {
 	return nil
 }
 
-// checkReInit: RFC 9420, Section 12.1.5.
+// checkReInit: RFC 9420, Section 12.1.5. The successor may keep the group id, for the old group is over by then.
 func (c *proposalCheck) checkReInit(p *framing.ReInit) error {
 	if p.Version < c.context.Version {
 		return fail("V-PR-10", framing.NoLeaf, "ReInit to version %v", p.Version)
-	}
-	if bytes.Equal(p.GroupID, c.context.GroupID) {
-		return fail("V-PR-11", framing.NoLeaf, "ReInit keeps the group id")
 	}
 	if err := p.Extensions.Check(); err != nil {
 		return err
