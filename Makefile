@@ -4,9 +4,8 @@ GO       ?= go
 FUZZTIME ?= 10s
 BIN      := bin/copse
 
-# Where the sources of the command and of all packages below it lie, to rebuild only when one changed.
-SOURCES := $(shell find cmd interop internal ciphersuite framing treekem keyschedule -name '*.go' -not -name '*_test.go' 2>/dev/null) \
-           interop/vectors/SHA256SUMS go.mod go.sum
+# To rebuild the command only when something changed.
+SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') interop/vectors/SHA256SUMS go.mod go.sum
 
 .PHONY: help run test check format vet staticcheck race stdlib fuzz vectors bench docs clean
 .DEFAULT_GOAL := help
@@ -41,8 +40,8 @@ staticcheck: ## staticcheck says nothing
 race: ## run the tests, house rules included, with the race detector
 	$(GO) test -race ./...
 
-stdlib: ## run the tests of the engine built from the standard library alone
-	$(GO) test -tags copse_stdlib ./internal/wire/... ./internal/parallel/... ./ciphersuite/... ./framing/... ./treekem/... ./keyschedule/... ./interop/...
+stdlib: ## run the tests with the engine built from the standard library alone
+	$(GO) test -tags copse_stdlib ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' ./.ci/fuzz
