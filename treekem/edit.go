@@ -24,8 +24,8 @@ type Edit struct {
 
 // newEdit begins a tree from nothing: blank, with the given number of leaves.
 func newEdit(l layout, width uint32) *Edit {
-	e := &Edit{hashing: hasher{layout: l}, owner: new(owner)}
-	e.view = view{layout: l, width: width}
+	e := &Edit{view: view{layout: l, width: width}, hashing: hasher{layout: l}, owner: new(owner)}
+	e.caps.owner = e.owner
 	e.root = newBlock(layerOf(e.rootLevel()), e.owner)
 	return e
 }
@@ -198,13 +198,11 @@ func (e *Edit) Update(i framing.LeafIndex, leaf *framing.LeafNode) error {
 }
 
 // Remove blanks a member's leaf and the nodes above, and truncates the tree (RFC 9420, Sections 12.1.3 and 7.7). It
-// fails with a *RuleError when the leaf is blank or outside the tree, or the last one.
+// fails with a *RuleError when the leaf is blank or outside the tree. The last member may be removed, as when it
+// joins anew by external commit, but Tree refuses a tree without members.
 func (e *Edit) Remove(i framing.LeafIndex) error {
 	if err := e.mustHold(i, "V-PR-07"); err != nil {
 		return err
-	}
-	if e.members(Root(e.width)) == 1 {
-		return &framing.RuleError{Rule: "V-PL-02", Leaf: i, Detail: "the last member cannot be removed"}
 	}
 	s := e.spine(i)
 	if err := e.setLeaf(s, nil); err != nil {
@@ -278,8 +276,12 @@ func (b *block) markOutside(slot int) {
 }
 
 // Tree ends the change: it refreshes every hash that is out of date, each once, and checks that no key stands at two
-// nodes. It fails with a *RuleError that names the offending leaf (V-LN-17, V-LN-18, V-TREE-13).
+// nodes. It fails with a *RuleError that names the offending leaf (V-LN-17, V-LN-18, V-TREE-13), or
+// says that no member is left (V-PL-02).
 func (e *Edit) Tree() (*Tree, error) {
+	if e.members(Root(e.width)) == 0 {
+		return nil, &framing.RuleError{Rule: "V-PL-02", Leaf: framing.NoLeaf, Detail: "no member is left"}
+	}
 	e.refreshRoot()
 	keys, err := e.keys.add(&e.view, e.touched)
 	if err != nil {
@@ -288,7 +290,7 @@ func (e *Edit) Tree() (*Tree, error) {
 	e.touched = nil
 	e.keys = keys
 	e.owner = new(owner) // what the tree holds is its own from now on
-	e.caps = countsWriter{counts: e.caps.counts}
+	e.caps.owner = e.owner
 	return &Tree{view: e.view, keys: keys, caps: e.caps.counts}, nil
 }
 

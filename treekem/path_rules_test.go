@@ -303,8 +303,6 @@ func TestBadProposals(t *testing.T) {
 		requireRule(t, "V-PR-06", g.tree.Edit().Update(i, leaf))
 		requireRule(t, "V-PR-07", g.tree.Edit().Remove(i))
 	}
-	alone := newGroup(t, g.suite)
-	requireRule(t, "V-PL-02", alone.tree.Edit().Remove(0))
 	short := *leaf
 	short.SignatureKey = short.SignatureKey[:31]
 	_, err := g.tree.Edit().Add(&short)
@@ -317,6 +315,32 @@ func TestBadProposals(t *testing.T) {
 	requireRule(t, "V-CM-02", err)
 	_, err = g.tree.Edit().NewPath(treekem.PathParams{Sender: 1, Signer: g.signers[0], Leaf: *leaf})
 	require.ErrorIs(t, err, framing.ErrSigner)
+}
+
+// TestLastMember: a tree without members is refused, but the last member may go and come back in one edit, whichever
+// leaf it had.
+func TestLastMember(t *testing.T) {
+	for _, size := range []int{1, 2, 100, 5000} {
+		g := newGroupOf(t, newSuite(t, 1), size)
+		e := g.tree.Edit()
+		for i := range size {
+			require.NoError(t, e.Remove(framing.LeafIndex(i)))
+		}
+		_, err := e.Tree()
+		requireRule(t, "V-PL-02", err)
+
+		last, ok := g.tree.Leaf(framing.LeafIndex(size - 1))
+		require.True(t, ok)
+		i, err := e.Add(last)
+		require.NoError(t, err)
+		require.Zero(t, i)
+		again, err := e.Tree()
+		require.NoError(t, err)
+		alone, err := treekem.New(g.suite, last)
+		require.NoError(t, err)
+		require.Equal(t, alone.Hash(), again.Hash())
+		require.EqualValues(t, 1, again.Width())
+	}
 }
 
 // failing is a signer that does not answer, and a source of randomness that has none.
