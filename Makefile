@@ -17,7 +17,7 @@ $(BIN): $(SOURCES)
 	$(GO) build -o $@ ./cmd/copse
 
 run: $(BIN) ## replay the published test vectors (fetched first if none are here)
-	@./$(BIN) vectors --fetch || { echo "make run: the replay did not succeed; the reason is above" >&2; exit 1; }
+	@./$(BIN) vectors --fetch || { echo "make run: the replay did not succeed; the reason is above. COPSE_VECTORS may name a folder with vectors." >&2; exit 1; }
 
 test: ## run the tests
 	$(GO) test ./...
