@@ -22,47 +22,76 @@ const (
 )
 
 // counts says how many members have each code point in each of their lists, every list taken as a set. It is a value
-// that trees share; countsWriter makes changed ones.
-type counts struct {
-	pages [kinds]*pageTable
-}
+// that trees share; countsWriter makes changed ones. Three levels divide the code points, so that a change copies
+// little.
+type counts [kinds]*owned[shelves]
 
 type (
-	page      [256]uint32
-	pageTable [256]*page
+	shelves [32]*owned[shelf]
+	shelf   [32]*owned[page]
+	page    [64]uint32
 )
 
+// owned is a value that only the Edit with the same owner may change in place.
+type owned[T any] struct {
+	owner *owner
+	value T
+}
+
+// own makes a value the owner's, by copying it or beginning with zero, and answers where it is.
+func own[T any](at **owned[T], o *owner) *T {
+	switch v := *at; {
+	case v == nil:
+		*at = &owned[T]{owner: o}
+	case v.owner != o:
+		*at = &owned[T]{o, v.value}
+	}
+	return &(*at).value
+}
+
 func (c *counts) of(k kind, code uint16) int {
-	if c.pages[k] == nil || c.pages[k][code>>8] == nil {
+	if c[k] == nil {
 		return 0
 	}
-	return int(c.pages[k][code>>8][code&0xff])
+	s := c[k].value[code>>11]
+	if s == nil {
+		return 0
+	}
+	p := s.value[code>>6&31]
+	if p == nil {
+		return 0
+	}
+	return int(p.value[code&63])
 }
 
 // codes lists the code points of a kind that some member has, in ascending order.
 func (c *counts) codes(k kind) []uint16 {
-	var out []uint16
-	if c.pages[k] == nil {
+	if c[k] == nil {
 		return nil
 	}
-	for hi, p := range c.pages[k] {
-		if p == nil {
+	var out []uint16
+	for high, s := range c[k].value {
+		if s == nil {
 			continue
 		}
-		for lo, n := range p {
-			if n > 0 {
-				out = append(out, uint16(hi<<8|lo))
+		for middle, p := range s.value {
+			if p == nil {
+				continue
+			}
+			for low, n := range p.value {
+				if n > 0 {
+					out = append(out, uint16(high<<11|middle<<6|low))
+				}
 			}
 		}
 	}
 	return out
 }
 
-// countsWriter changes counts, copying each table and page the first time it touches it.
+// countsWriter changes counts, copying what it touches unless it made it.
 type countsWriter struct {
 	counts
-	ownTable [kinds]bool
-	ownPage  [kinds][256]bool
+	owner *owner
 }
 
 // replace counts fresh in the place of old; either may be nil.
@@ -110,22 +139,9 @@ func tallyList[T ~uint16](w *countsWriter, k kind, list []T, by uint32) {
 }
 
 func (w *countsWriter) add(k kind, code uint16, by uint32) {
-	if !w.ownTable[k] {
-		t := new(pageTable)
-		if old := w.pages[k]; old != nil {
-			*t = *old
-		}
-		w.pages[k], w.ownTable[k] = t, true
-	}
-	hi := code >> 8
-	if !w.ownPage[k][hi] {
-		fresh := new(page)
-		if old := w.pages[k][hi]; old != nil {
-			*fresh = *old
-		}
-		w.pages[k][hi], w.ownPage[k][hi] = fresh, true
-	}
-	w.pages[k][hi][code&0xff] += by
+	s := own(&w.counts[k], w.owner)
+	p := own(&s[code>>11], w.owner)
+	own(&p[code>>6&31], w.owner)[code&63] += by
 }
 
 // Support counts how many members have each code point in their capabilities. Default types, which nobody lists, are

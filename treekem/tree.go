@@ -168,8 +168,8 @@ func (t *Tree) FindSignatureKey(key ciphersuite.SignaturePublicKey) (framing.Lea
 
 // Edit begins a change of the tree. The tree itself stays as it is.
 func (t *Tree) Edit() *Edit {
-	e := &Edit{hashing: hasher{layout: t.layout}, keys: t.keys, caps: countsWriter{counts: t.caps}}
-	e.view = t.view
-	e.owner = new(owner)
-	return e
+	o := new(owner)
+	return &Edit{
+		view: t.view, hashing: hasher{layout: t.layout}, owner: o, keys: t.keys, caps: countsWriter{t.caps, o},
+	}
 }

@@ -107,15 +107,20 @@ func (p *Params) mustKeyPair(x treekem.NodeIndex) ciphersuite.KeyPair {
 	return pair
 }
 
-// secret is Nh bytes from the seed.
-func (p *Params) secret(what string, n uint32) ciphersuite.Secret {
-	seed := binary.BigEndian.AppendUint64(nil, p.Seed)
-	return ciphersuite.NewSecret(p.Suite.MAC(ciphersuite.NewSecret(seed), binary.BigEndian.AppendUint32([]byte(what), n)))
+// secret is a secret of the hash's size from the seed.
+func (p *Params) secret(what string, index uint32) ciphersuite.Secret {
+	return ciphersuite.NewSecret(p.bytes(what, index, p.Suite.HashSize))
 }
 
 // bytes is n bytes from the seed.
 func (p *Params) bytes(what string, index uint32, n int) []byte {
-	return p.Suite.Expand(p.secret(what, index), nil, n).Bytes()
+	in := binary.BigEndian.AppendUint64(make([]byte, 0, 64), p.Seed)
+	in = binary.BigEndian.AppendUint32(append(in, what...), index)
+	out := make([]byte, 0, n+p.Suite.HashSize)
+	for counter := byte(0); len(out) < n; counter++ {
+		out = p.Suite.Hash(out, append(in, counter))
+	}
+	return out[:n:n]
 }
 
 // signer derives a signature key. A scalar shorter than the order of its curve is always in range.
