@@ -14,4 +14,4 @@ func (*ApplicationID) ExtensionType() ExtensionType { return ExtensionTypeApplic
 
 func (*ApplicationID) structName() string      { return "ApplicationID" }
 func (a *ApplicationID) encode(w *wire.Writer) { w.Opaque(a.ApplicationID) }
-func (a *ApplicationID) decode(r *wire.Reader) { a.ApplicationID = r.Opaque() }
+func (a *ApplicationID) decode(r *wire.Reader) { a.ApplicationID = r.Field("application_id").Opaque() }

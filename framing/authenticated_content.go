@@ -34,9 +34,9 @@ func (a *FramedContentAuthData) encode(w *wire.Writer, t ContentType) {
 
 func (a *FramedContentAuthData) decode(r *wire.Reader, t ContentType) {
 	r.Struct("FramedContentAuthData", func(r *wire.Reader) {
-		*a = FramedContentAuthData{Signature: r.Opaque()}
+		*a = FramedContentAuthData{Signature: r.Field("signature").Opaque()}
 		if t == ContentTypeCommit {
-			a.ConfirmationTag = r.Opaque()
+			a.ConfirmationTag = r.Field("confirmation_tag").Opaque()
 		}
 	})
 }
@@ -59,12 +59,13 @@ func (u *UnverifiedContent) encodeContent(w *wire.Writer) {
 }
 
 func (u *UnverifiedContent) decode(r *wire.Reader) {
-	u.WireFormat = WireFormat(r.Uint16())
+	start := r.Offset()
+	u.WireFormat = WireFormat(r.Field("wire_format").Uint16())
 	if !u.WireFormat.framesContent() {
-		r.Failf("wire format %v frames no content", u.WireFormat)
+		r.FailAt(start, "wire format %v frames no content", u.WireFormat)
 	}
-	read(r, &u.Content)
-	u.Auth.decode(r, u.Content.ContentType)
+	read(r.Field("content"), &u.Content)
+	u.Auth.decode(r.Field("auth"), u.Content.ContentType)
 }
 
 func (f WireFormat) framesContent() bool {
@@ -234,7 +235,23 @@ func (c *AuthenticatedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRe
 	if err != nil {
 		return nil, err
 	}
-	return suite.RefHash("MLS 1.0 Proposal Reference", b), nil
+	return suite.RefHash(proposalRefLabel, b), nil
+}
+
+// proposalRefLabel is a label of RefHash (RFC 9420, Section 5.2).
+const proposalRefLabel = "MLS 1.0 Proposal Reference"
+
+// ProposalRef is the hash by which a commit would name this proposal (RFC 9420, Section 5.2), for tools: what nobody
+// has verified is not to be committed.
+func (u *UnverifiedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRef, error) {
+	if err := u.mustBe(ContentTypeProposal); err != nil {
+		return nil, err
+	}
+	b, err := Marshal(u)
+	if err != nil {
+		return nil, err
+	}
+	return suite.RefHash(proposalRefLabel, b), nil
 }
 
 // followContent is the encoded wire format and content, taken from what was signed, with what write writes after it.

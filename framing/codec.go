@@ -38,12 +38,7 @@ func writeList[T any, P valueOf[T]](w *wire.Writer, list []T) {
 
 // readNumbers decodes a vector of numbers of size bytes each. It is nil when empty.
 func readNumbers[T ~uint16 | ~uint32](r *wire.Reader, size int) []T {
-	n := r.Length()
-	if n%size != 0 {
-		r.Failf("vector of %d-byte numbers is %d bytes long", size, n)
-		return nil
-	}
-	b := r.Fixed(n)
+	b := r.Numbers(size)
 	if len(b) == 0 {
 		return nil
 	}
@@ -89,9 +84,10 @@ func writeOptional[T any, P valueOf[T]](w *wire.Writer, v *T) {
 
 // readEnum decodes a closed enumeration whose values are 1 to last. All of RFC 9420 have this form.
 func readEnum[T ~uint8](r *wire.Reader, last T) T {
+	start := r.Offset()
 	v := T(r.Uint8())
 	if r.Err() == nil && (v == 0 || v > last) {
-		r.Failf("%s is not defined", codeName(v))
+		r.FailAt(start, "%s is not defined", codeName(v))
 		return 0
 	}
 	return v
@@ -105,8 +101,12 @@ func writeEnum[T ~uint8](w *wire.Writer, last, v T) {
 	w.Uint8(uint8(v))
 }
 
-func readCiphertext(r *wire.Reader) ciphersuite.HPKECiphertext {
-	return ciphersuite.HPKECiphertext{KEMOutput: r.Opaque(), Ciphertext: r.Opaque()}
+func readCiphertext(r *wire.Reader) (ct ciphersuite.HPKECiphertext) {
+	r.Struct("HPKECiphertext", func(r *wire.Reader) {
+		ct.KEMOutput = r.Field("kem_output").Opaque()
+		ct.Ciphertext = r.Field("ciphertext").Opaque()
+	})
+	return ct
 }
 
 func writeCiphertext(w *wire.Writer, ct ciphersuite.HPKECiphertext) {

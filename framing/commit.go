@@ -37,7 +37,7 @@ func (p *ProposalOrRef) encode(w *wire.Writer) {
 		w.Opaque(p.Reference)
 	case p.Reference == nil:
 		w.Uint8(uint8(proposalOrRefProposal))
-		(&taggedProposal{p.Proposal}).encode(w)
+		(&TaggedProposal{p.Proposal}).encode(w)
 	default:
 		w.Failf("ProposalOrRef has both a proposal and a reference")
 	}
@@ -45,13 +45,13 @@ func (p *ProposalOrRef) encode(w *wire.Writer) {
 
 func (p *ProposalOrRef) decode(r *wire.Reader) {
 	*p = ProposalOrRef{}
-	switch readEnum(r, proposalOrRefReference) {
+	switch readEnum(r.Field("type"), proposalOrRefReference) {
 	case proposalOrRefProposal:
-		var t taggedProposal
-		read(r, &t)
-		p.Proposal = t.p
+		var t TaggedProposal
+		read(r.Field("proposal"), &t)
+		p.Proposal = t.Proposal
 	case proposalOrRefReference:
-		p.Reference = r.Opaque()
+		p.Reference = r.Field("reference").Opaque()
 	}
 }
 
@@ -63,6 +63,6 @@ func (c *Commit) encode(w *wire.Writer) {
 }
 
 func (c *Commit) decode(r *wire.Reader) {
-	c.Proposals = readList[ProposalOrRef](r)
-	c.Path = readOptional[UpdatePath](r)
+	c.Proposals = readList[ProposalOrRef](r.Field("proposals"))
+	c.Path = readOptional[UpdatePath](r.Field("path"))
 }

@@ -42,13 +42,13 @@ func (c *Credential) encode(w *wire.Writer) {
 }
 
 func (c *Credential) decode(r *wire.Reader) {
-	*c = Credential{Type: CredentialType(r.Uint16())}
+	*c = Credential{Type: CredentialType(r.Field("credential_type").Uint16())}
 	switch c.Type {
 	case CredentialTypeBasic:
-		c.Identity = r.Opaque()
+		c.Identity = r.Field("identity").Opaque()
 	case CredentialTypeX509:
-		r.Vector(func(r *wire.Reader) { c.Certificates = append(c.Certificates, r.Opaque()) })
+		r.Field("certificates").Vector(func(r *wire.Reader) { c.Certificates = append(c.Certificates, r.Opaque()) })
 	default:
-		c.Data = r.Opaque()
+		c.Data = r.Field("credential_data").Opaque()
 	}
 }

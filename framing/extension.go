@@ -10,7 +10,8 @@ type Extension struct {
 	Data []byte
 }
 
-// Extensions is a list of extensions in the order received. RFC 9420 allows each type once.
+// Extensions is a list of extensions in the order received. RFC 9420 allows each type once. As a Value it is the vector
+// that structures hold (RFC 9420, Section 13.4).
 type Extensions []Extension
 
 // ExtensionValue is a structure that is the data of an extension: ApplicationID, RatchetTree, RequiredCapabilities,
@@ -82,6 +83,10 @@ func checkedValue(t ExtensionType) Value {
 	}
 }
 
+func (*Extensions) structName() string      { return "Extensions" }
+func (e *Extensions) encode(w *wire.Writer) { writeList(w, *e) }
+func (e *Extensions) decode(r *wire.Reader) { *e = readList[Extension](r.Field("extensions")) }
+
 func (*Extension) structName() string { return "Extension" }
 
 func (e *Extension) encode(w *wire.Writer) {
@@ -90,5 +95,8 @@ func (e *Extension) encode(w *wire.Writer) {
 }
 
 func (e *Extension) decode(r *wire.Reader) {
-	*e = Extension{Type: ExtensionType(r.Uint16()), Data: r.Opaque()}
+	*e = Extension{
+		Type: ExtensionType(r.Field("extension_type").Uint16()),
+		Data: r.Field("extension_data").Opaque(),
+	}
 }

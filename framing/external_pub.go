@@ -18,4 +18,4 @@ func (*ExternalPub) ExtensionType() ExtensionType { return ExtensionTypeExternal
 
 func (*ExternalPub) structName() string      { return "ExternalPub" }
 func (p *ExternalPub) encode(w *wire.Writer) { w.Opaque(p.ExternalPub) }
-func (p *ExternalPub) decode(r *wire.Reader) { p.ExternalPub = r.Opaque() }
+func (p *ExternalPub) decode(r *wire.Reader) { p.ExternalPub = r.Field("external_pub").Opaque() }

@@ -22,7 +22,9 @@ func (*ExternalSenders) ExtensionType() ExtensionType { return ExtensionTypeExte
 
 func (*ExternalSenders) structName() string      { return "ExternalSenders" }
 func (s *ExternalSenders) encode(w *wire.Writer) { writeList(w, *s) }
-func (s *ExternalSenders) decode(r *wire.Reader) { *s = readList[ExternalSender](r) }
+func (s *ExternalSenders) decode(r *wire.Reader) {
+	*s = readList[ExternalSender](r.Field("external_senders"))
+}
 
 func (*ExternalSender) structName() string { return "ExternalSender" }
 
@@ -32,6 +34,6 @@ func (s *ExternalSender) encode(w *wire.Writer) {
 }
 
 func (s *ExternalSender) decode(r *wire.Reader) {
-	s.SignatureKey = r.Opaque()
-	read(r, &s.Credential)
+	s.SignatureKey = r.Field("signature_key").Opaque()
+	read(r.Field("credential"), &s.Credential)
 }

@@ -69,12 +69,12 @@ func (s *Sender) encode(w *wire.Writer) {
 }
 
 func (s *Sender) decode(r *wire.Reader) {
-	*s = Sender{SenderType: readEnum(r, SenderTypeNewMemberCommit)}
+	*s = Sender{SenderType: readEnum(r.Field("sender_type"), SenderTypeNewMemberCommit)}
 	switch s.SenderType {
 	case SenderTypeMember:
-		s.LeafIndex = LeafIndex(r.Uint32())
+		s.LeafIndex = LeafIndex(r.Field("leaf_index").Uint32())
 	case SenderTypeExternal:
-		s.SenderIndex = r.Uint32()
+		s.SenderIndex = r.Field("sender_index").Uint32()
 	}
 }
 
@@ -90,11 +90,11 @@ func (c *FramedContent) encode(w *wire.Writer) {
 }
 
 func (c *FramedContent) decode(r *wire.Reader) {
-	c.GroupID = r.Opaque()
-	c.Epoch = Epoch(r.Uint64())
-	read(r, &c.Sender)
-	c.AuthenticatedData = r.Opaque()
-	c.ContentType = readEnum(r, ContentTypeCommit)
+	c.GroupID = r.Field("group_id").Opaque()
+	c.Epoch = Epoch(r.Field("epoch").Uint64())
+	read(r.Field("sender"), &c.Sender)
+	c.AuthenticatedData = r.Field("authenticated_data").Opaque()
+	c.ContentType = readEnum(r.Field("content_type"), ContentTypeCommit)
 	c.decodeBody(r)
 }
 
@@ -104,7 +104,7 @@ func (c *FramedContent) encodeBody(w *wire.Writer) {
 	case ContentTypeApplication:
 		w.Opaque(c.ApplicationData)
 	case ContentTypeProposal:
-		(&taggedProposal{c.Proposal}).encode(w)
+		(&TaggedProposal{c.Proposal}).encode(w)
 	case ContentTypeCommit:
 		if c.Commit == nil {
 			w.Failf("Commit is missing")
@@ -118,14 +118,14 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 	c.ApplicationData, c.Proposal, c.Commit = nil, nil, nil
 	switch c.ContentType {
 	case ContentTypeApplication:
-		c.ApplicationData = r.Opaque()
+		c.ApplicationData = r.Field("application_data").Opaque()
 	case ContentTypeProposal:
-		var t taggedProposal
-		read(r, &t)
-		c.Proposal = t.p
+		var t TaggedProposal
+		read(r.Field("proposal"), &t)
+		c.Proposal = t.Proposal
 	case ContentTypeCommit:
 		c.Commit = new(Commit)
-		read(r, c.Commit)
+		read(r.Field("commit"), c.Commit)
 	}
 }
 

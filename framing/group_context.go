@@ -34,11 +34,11 @@ func (g *GroupContext) encode(w *wire.Writer) {
 }
 
 func (g *GroupContext) decode(r *wire.Reader) {
-	g.Version = ProtocolVersion(r.Uint16())
-	g.CipherSuite = ciphersuite.CipherSuite(r.Uint16())
-	g.GroupID = r.Opaque()
-	g.Epoch = Epoch(r.Uint64())
-	g.TreeHash = r.Opaque()
-	g.ConfirmedTranscriptHash = r.Opaque()
-	g.Extensions = readList[Extension](r)
+	g.Version = ProtocolVersion(r.Field("version").Uint16())
+	g.CipherSuite = ciphersuite.CipherSuite(r.Field("cipher_suite").Uint16())
+	g.GroupID = r.Field("group_id").Opaque()
+	g.Epoch = Epoch(r.Field("epoch").Uint64())
+	g.TreeHash = r.Field("tree_hash").Opaque()
+	g.ConfirmedTranscriptHash = r.Field("confirmed_transcript_hash").Opaque()
+	g.Extensions = readList[Extension](r.Field("extensions"))
 }

@@ -32,11 +32,11 @@ func (g *GroupInfo) encodeUnsigned(w *wire.Writer) {
 }
 
 func (g *GroupInfo) decode(r *wire.Reader) {
-	read(r, &g.GroupContext)
-	g.Extensions = readList[Extension](r)
-	g.ConfirmationTag = r.Opaque()
-	g.Signer = LeafIndex(r.Uint32())
-	g.Signature = r.Opaque()
+	read(r.Field("group_context"), &g.GroupContext)
+	g.Extensions = readList[Extension](r.Field("extensions"))
+	g.ConfirmationTag = r.Field("confirmation_tag").Opaque()
+	g.Signer = LeafIndex(r.Field("signer").Uint32())
+	g.Signature = r.Field("signature").Opaque()
 }
 
 // Sign sets the signature (RFC 9420, Section 12.4.3). That the signer belongs to the leaf g.Signer is the caller's

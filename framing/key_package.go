@@ -37,12 +37,12 @@ func (k *KeyPackage) encodeUnsigned(w *wire.Writer) {
 }
 
 func (k *KeyPackage) decode(r *wire.Reader) {
-	k.Version = ProtocolVersion(r.Uint16())
-	k.CipherSuite = ciphersuite.CipherSuite(r.Uint16())
-	k.InitKey = r.Opaque()
-	read(r, &k.LeafNode)
-	k.Extensions = readList[Extension](r)
-	k.Signature = r.Opaque()
+	k.Version = ProtocolVersion(r.Field("version").Uint16())
+	k.CipherSuite = ciphersuite.CipherSuite(r.Field("cipher_suite").Uint16())
+	k.InitKey = r.Field("init_key").Opaque()
+	read(r.Field("leaf_node"), &k.LeafNode)
+	k.Extensions = readList[Extension](r.Field("extensions"))
+	k.Signature = r.Field("signature").Opaque()
 }
 
 // Sign sets the signature (RFC 9420, Section 10). The leaf is signed before. It fails with ErrSigner unless the

@@ -64,11 +64,11 @@ func (c *Capabilities) encode(w *wire.Writer) {
 }
 
 func (c *Capabilities) decode(r *wire.Reader) {
-	c.Versions = readNumbers[ProtocolVersion](r, 2)
-	c.CipherSuites = readNumbers[ciphersuite.CipherSuite](r, 2)
-	c.Extensions = readNumbers[ExtensionType](r, 2)
-	c.Proposals = readNumbers[ProposalType](r, 2)
-	c.Credentials = readNumbers[CredentialType](r, 2)
+	c.Versions = readNumbers[ProtocolVersion](r.Field("versions"), 2)
+	c.CipherSuites = readNumbers[ciphersuite.CipherSuite](r.Field("cipher_suites"), 2)
+	c.Extensions = readNumbers[ExtensionType](r.Field("extensions"), 2)
+	c.Proposals = readNumbers[ProposalType](r.Field("proposals"), 2)
+	c.Credentials = readNumbers[CredentialType](r.Field("credentials"), 2)
 }
 
 func (*Lifetime) structName() string { return "Lifetime" }
@@ -79,7 +79,7 @@ func (l *Lifetime) encode(w *wire.Writer) {
 }
 
 func (l *Lifetime) decode(r *wire.Reader) {
-	*l = Lifetime{NotBefore: r.Uint64(), NotAfter: r.Uint64()}
+	*l = Lifetime{NotBefore: r.Field("not_before").Uint64(), NotAfter: r.Field("not_after").Uint64()}
 }
 
 func (*LeafNode) structName() string { return "LeafNode" }
@@ -106,20 +106,20 @@ func (l *LeafNode) encodeUnsigned(w *wire.Writer) {
 }
 
 func (l *LeafNode) decode(r *wire.Reader) {
-	l.EncryptionKey = r.Opaque()
-	l.SignatureKey = r.Opaque()
-	read(r, &l.Credential)
-	read(r, &l.Capabilities)
-	l.LeafNodeSource = readEnum(r, LeafNodeSourceCommit)
+	l.EncryptionKey = r.Field("encryption_key").Opaque()
+	l.SignatureKey = r.Field("signature_key").Opaque()
+	read(r.Field("credential"), &l.Credential)
+	read(r.Field("capabilities"), &l.Capabilities)
+	l.LeafNodeSource = readEnum(r.Field("leaf_node_source"), LeafNodeSourceCommit)
 	l.Lifetime, l.ParentHash = Lifetime{}, nil
 	switch l.LeafNodeSource {
 	case LeafNodeSourceKeyPackage:
-		read(r, &l.Lifetime)
+		read(r.Field("lifetime"), &l.Lifetime)
 	case LeafNodeSourceCommit:
-		l.ParentHash = r.Opaque()
+		l.ParentHash = r.Field("parent_hash").Opaque()
 	}
-	l.Extensions = readList[Extension](r)
-	l.Signature = r.Opaque()
+	l.Extensions = readList[Extension](r.Field("extensions"))
+	l.Signature = r.Field("signature").Opaque()
 }
 
 // Sign sets the signature, which for the sources update and commit covers groupID and index too, and for key_package

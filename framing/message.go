@@ -46,23 +46,26 @@ func (m *Message) encode(w *wire.Writer) {
 
 func (m *Message) decode(r *wire.Reader) {
 	m.Body = nil
-	if v := ProtocolVersion(r.Uint16()); v != MLS10 {
-		r.Failf("version is %v, not mls10", v)
+	start := r.Offset()
+	if v := ProtocolVersion(r.Field("version").Uint16()); v != MLS10 {
+		r.FailAt(start, "version is %v, not mls10", v)
 	}
-	switch f := WireFormat(r.Uint16()); f {
+	start = r.Offset()
+	field := ""
+	switch f := WireFormat(r.Field("wire_format").Uint16()); f {
 	case WireFormatPublicMessage:
-		m.Body = new(PublicMessage)
+		m.Body, field = new(PublicMessage), "public_message"
 	case WireFormatPrivateMessage:
-		m.Body = new(PrivateMessage)
+		m.Body, field = new(PrivateMessage), "private_message"
 	case WireFormatWelcome:
-		m.Body = new(Welcome)
+		m.Body, field = new(Welcome), "welcome"
 	case WireFormatGroupInfo:
-		m.Body = new(GroupInfo)
+		m.Body, field = new(GroupInfo), "group_info"
 	case WireFormatKeyPackage:
-		m.Body = new(KeyPackage)
+		m.Body, field = new(KeyPackage), "key_package"
 	default:
-		r.Failf("unknown wire format %v", f)
+		r.FailAt(start, "unknown wire format %v", f)
 		return
 	}
-	read(r, m.Body)
+	read(r.Field(field), m.Body)
 }

@@ -23,7 +23,7 @@ func (p *ParentNode) encode(w *wire.Writer) {
 }
 
 func (p *ParentNode) decode(r *wire.Reader) {
-	p.EncryptionKey = r.Opaque()
-	p.ParentHash = r.Opaque()
-	p.UnmergedLeaves = readNumbers[LeafIndex](r, 4)
+	p.EncryptionKey = r.Field("encryption_key").Opaque()
+	p.ParentHash = r.Field("parent_hash").Opaque()
+	p.UnmergedLeaves = readNumbers[LeafIndex](r.Field("unmerged_leaves"), 4)
 }

@@ -62,16 +62,16 @@ func (p *PreSharedKeyID) encode(w *wire.Writer) {
 }
 
 func (p *PreSharedKeyID) decode(r *wire.Reader) {
-	*p = PreSharedKeyID{PSKType: readEnum(r, PSKTypeResumption)}
+	*p = PreSharedKeyID{PSKType: readEnum(r.Field("psktype"), PSKTypeResumption)}
 	switch p.PSKType {
 	case PSKTypeExternal:
-		p.PSKID = r.Opaque()
+		p.PSKID = r.Field("psk_id").Opaque()
 	case PSKTypeResumption:
-		p.Usage = readEnum(r, ResumptionPSKUsageBranch)
-		p.PSKGroupID = r.Opaque()
-		p.PSKEpoch = Epoch(r.Uint64())
+		p.Usage = readEnum(r.Field("usage"), ResumptionPSKUsageBranch)
+		p.PSKGroupID = r.Field("psk_group_id").Opaque()
+		p.PSKEpoch = Epoch(r.Field("psk_epoch").Uint64())
 	}
-	p.PSKNonce = r.Opaque()
+	p.PSKNonce = r.Field("psk_nonce").Opaque()
 }
 
 func (*PSKLabel) structName() string { return "PSKLabel" }
@@ -83,7 +83,7 @@ func (l *PSKLabel) encode(w *wire.Writer) {
 }
 
 func (l *PSKLabel) decode(r *wire.Reader) {
-	read(r, &l.ID)
-	l.Index = r.Uint16()
-	l.Count = r.Uint16()
+	read(r.Field("id"), &l.ID)
+	l.Index = r.Field("index").Uint16()
+	l.Count = r.Field("count").Uint16()
 }

@@ -41,12 +41,12 @@ func (m *PrivateMessage) encode(w *wire.Writer) {
 }
 
 func (m *PrivateMessage) decode(r *wire.Reader) {
-	m.GroupID = r.Opaque()
-	m.Epoch = Epoch(r.Uint64())
-	m.ContentType = readEnum(r, ContentTypeCommit)
-	m.AuthenticatedData = r.Opaque()
-	m.EncryptedSenderData = r.Opaque()
-	m.Ciphertext = r.Opaque()
+	m.GroupID = r.Field("group_id").Opaque()
+	m.Epoch = Epoch(r.Field("epoch").Uint64())
+	m.ContentType = readEnum(r.Field("content_type"), ContentTypeCommit)
+	m.AuthenticatedData = r.Field("authenticated_data").Opaque()
+	m.EncryptedSenderData = r.Field("encrypted_sender_data").Opaque()
+	m.Ciphertext = r.Field("ciphertext").Opaque()
 }
 
 // encodeSenderDataAAD writes SenderDataAAD (RFC 9420, Section 6.3.2).
@@ -71,9 +71,9 @@ func (s *SenderData) encode(w *wire.Writer) {
 }
 
 func (s *SenderData) decode(r *wire.Reader) {
-	s.LeafIndex = LeafIndex(r.Uint32())
-	s.Generation = Generation(r.Uint32())
-	copy(s.ReuseGuard[:], r.Fixed(len(s.ReuseGuard)))
+	s.LeafIndex = LeafIndex(r.Field("leaf_index").Uint32())
+	s.Generation = Generation(r.Field("generation").Uint32())
+	copy(s.ReuseGuard[:], r.Field("reuse_guard").Fixed(len(s.ReuseGuard)))
 }
 
 // SealPrivateParams is what content is encrypted with (RFC 9420, Section 6.3).
@@ -221,7 +221,7 @@ func (u *UnverifiedContent) decodePrivate(plaintext []byte) error {
 	r := wire.NewReader("PrivateMessageContent", plaintext)
 	u.Content.decodeBody(r)
 	u.Auth.decode(r, u.Content.ContentType)
-	if padding := r.Fixed(r.Remaining()); len(bytes.Trim(padding, "\x00")) > 0 {
+	if padding := r.Field("padding").Fixed(r.Remaining()); len(bytes.Trim(padding, "\x00")) > 0 {
 		return &RuleError{Rule: "V-FR-16", Leaf: u.Content.senderLeaf(), Detail: "padding is not zero"}
 	}
 	return r.Finish()

@@ -63,35 +63,38 @@ type CustomProposal struct {
 }
 
 // MarshalProposal encodes p with its type in front (RFC 9420, Section 12.1).
-func MarshalProposal(p Proposal) ([]byte, error) { return Marshal(&taggedProposal{p}) }
+func MarshalProposal(p Proposal) ([]byte, error) { return Marshal(&TaggedProposal{p}) }
 
 // UnmarshalProposal decodes a proposal with its type in front (RFC 9420, Section 12.1), all of data. It fails with a
 // *SyntaxError. The proposal refers to a copy of data.
 func UnmarshalProposal(data []byte) (Proposal, error) {
-	var t taggedProposal
+	var t TaggedProposal
 	if err := Unmarshal(data, &t); err != nil {
 		return nil, err
 	}
-	return t.p, nil
+	return t.Proposal, nil
 }
 
-// taggedProposal is the structure that RFC 9420 calls Proposal.
-type taggedProposal struct{ p Proposal }
+// TaggedProposal is the structure that RFC 9420, Section 12.1 calls Proposal, with the type in front, as a Value.
+// MarshalProposal and UnmarshalProposal save the detour.
+type TaggedProposal struct {
+	Proposal Proposal
+}
 
-func (*taggedProposal) structName() string { return "Proposal" }
+func (*TaggedProposal) structName() string { return "Proposal" }
 
-func (t *taggedProposal) encode(w *wire.Writer) {
-	if t.p == nil {
+func (t *TaggedProposal) encode(w *wire.Writer) {
+	if t.Proposal == nil {
 		w.Failf("Proposal is missing")
 		return
 	}
-	w.Uint16(uint16(t.p.ProposalType()))
-	t.p.encode(w)
+	w.Uint16(uint16(t.Proposal.ProposalType()))
+	t.Proposal.encode(w)
 }
 
-func (t *taggedProposal) decode(r *wire.Reader) {
-	t.p = newProposal(ProposalType(r.Uint16()))
-	read(r, t.p)
+func (t *TaggedProposal) decode(r *wire.Reader) {
+	t.Proposal = newProposal(ProposalType(r.Field("proposal_type").Uint16()))
+	read(r.Field(""), t.Proposal)
 }
 
 func newProposal(t ProposalType) Proposal {
@@ -158,18 +161,20 @@ func (*GroupContextExtensions) structName() string { return "GroupContextExtensi
 func (*CustomProposal) structName() string         { return "CustomProposal" }
 
 func (p *Add) encode(w *wire.Writer)          { p.KeyPackage.encode(w) }
-func (p *Add) decode(r *wire.Reader)          { read(r, &p.KeyPackage) }
+func (p *Add) decode(r *wire.Reader)          { read(r.Field("key_package"), &p.KeyPackage) }
 func (p *Update) encode(w *wire.Writer)       { p.LeafNode.encode(w) }
-func (p *Update) decode(r *wire.Reader)       { read(r, &p.LeafNode) }
+func (p *Update) decode(r *wire.Reader)       { read(r.Field("leaf_node"), &p.LeafNode) }
 func (p *Remove) encode(w *wire.Writer)       { w.Uint32(uint32(p.Removed)) }
-func (p *Remove) decode(r *wire.Reader)       { p.Removed = LeafIndex(r.Uint32()) }
+func (p *Remove) decode(r *wire.Reader)       { p.Removed = LeafIndex(r.Field("removed").Uint32()) }
 func (p *PreSharedKey) encode(w *wire.Writer) { p.PSK.encode(w) }
-func (p *PreSharedKey) decode(r *wire.Reader) { read(r, &p.PSK) }
+func (p *PreSharedKey) decode(r *wire.Reader) { read(r.Field("psk"), &p.PSK) }
 func (p *ExternalInit) encode(w *wire.Writer) { w.Opaque(p.KEMOutput) }
-func (p *ExternalInit) decode(r *wire.Reader) { p.KEMOutput = r.Opaque() }
+func (p *ExternalInit) decode(r *wire.Reader) { p.KEMOutput = r.Field("kem_output").Opaque() }
 
 func (p *GroupContextExtensions) encode(w *wire.Writer) { writeList(w, p.Extensions) }
-func (p *GroupContextExtensions) decode(r *wire.Reader) { p.Extensions = readList[Extension](r) }
+func (p *GroupContextExtensions) decode(r *wire.Reader) {
+	p.Extensions = readList[Extension](r.Field("extensions"))
+}
 
 func (p *ReInit) encode(w *wire.Writer) {
 	w.Opaque(p.GroupID)
@@ -179,10 +184,10 @@ func (p *ReInit) encode(w *wire.Writer) {
 }
 
 func (p *ReInit) decode(r *wire.Reader) {
-	p.GroupID = r.Opaque()
-	p.Version = ProtocolVersion(r.Uint16())
-	p.CipherSuite = ciphersuite.CipherSuite(r.Uint16())
-	p.Extensions = readList[Extension](r)
+	p.GroupID = r.Field("group_id").Opaque()
+	p.Version = ProtocolVersion(r.Field("version").Uint16())
+	p.CipherSuite = ciphersuite.CipherSuite(r.Field("cipher_suite").Uint16())
+	p.Extensions = readList[Extension](r.Field("extensions"))
 }
 
 func (p *CustomProposal) encode(w *wire.Writer) {
@@ -193,4 +198,4 @@ func (p *CustomProposal) encode(w *wire.Writer) {
 	w.Opaque(p.Data)
 }
 
-func (p *CustomProposal) decode(r *wire.Reader) { p.Data = r.Opaque() }
+func (p *CustomProposal) decode(r *wire.Reader) { p.Data = r.Field("proposal_data").Opaque() }

@@ -28,11 +28,11 @@ func (m *PublicMessage) encode(w *wire.Writer) {
 }
 
 func (m *PublicMessage) decode(r *wire.Reader) {
-	read(r, &m.Content)
-	m.Auth.decode(r, m.Content.ContentType)
+	read(r.Field("content"), &m.Content)
+	m.Auth.decode(r.Field("auth"), m.Content.ContentType)
 	m.MembershipTag = nil
 	if m.Content.Sender.SenderType == SenderTypeMember {
-		m.MembershipTag = r.Opaque()
+		m.MembershipTag = r.Field("membership_tag").Opaque()
 	}
 }
 

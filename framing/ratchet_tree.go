@@ -57,7 +57,7 @@ func WalkRatchetTree(data []byte, visit func(position int, node RawNode) error) 
 	r.Vector(func(r *wire.Reader) {
 		node := RawNode{}
 		if r.Optional() {
-			node.Type = readEnum(r, NodeTypeParent)
+			node.Type = readEnum(r.Field("node_type"), NodeTypeParent)
 			start := r.Offset()
 			switch node.Type {
 			case NodeTypeLeaf:
@@ -106,13 +106,13 @@ func (n *Node) encode(w *wire.Writer) {
 
 func (n *Node) decode(r *wire.Reader) {
 	*n = Node{}
-	switch readEnum(r, NodeTypeParent) {
+	switch readEnum(r.Field("node_type"), NodeTypeParent) {
 	case NodeTypeLeaf:
 		n.LeafNode = new(LeafNode)
-		read(r, n.LeafNode)
+		read(r.Field("leaf_node"), n.LeafNode)
 	case NodeTypeParent:
 		n.ParentNode = new(ParentNode)
-		read(r, n.ParentNode)
+		read(r.Field("parent_node"), n.ParentNode)
 	}
 }
 
@@ -128,5 +128,5 @@ func (t *RatchetTree) encode(w *wire.Writer) {
 
 func (t *RatchetTree) decode(r *wire.Reader) {
 	*t = nil
-	r.Vector(func(r *wire.Reader) { *t = append(*t, readOptional[Node](r)) })
+	r.Field("ratchet_tree").Vector(func(r *wire.Reader) { *t = append(*t, readOptional[Node](r)) })
 }

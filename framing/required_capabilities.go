@@ -24,7 +24,7 @@ func (c *RequiredCapabilities) encode(w *wire.Writer) {
 }
 
 func (c *RequiredCapabilities) decode(r *wire.Reader) {
-	c.ExtensionTypes = readNumbers[ExtensionType](r, 2)
-	c.ProposalTypes = readNumbers[ProposalType](r, 2)
-	c.CredentialTypes = readNumbers[CredentialType](r, 2)
+	c.ExtensionTypes = readNumbers[ExtensionType](r.Field("extension_types"), 2)
+	c.ProposalTypes = readNumbers[ProposalType](r.Field("proposal_types"), 2)
+	c.CredentialTypes = readNumbers[CredentialType](r.Field("credential_types"), 2)
 }

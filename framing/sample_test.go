@@ -19,6 +19,7 @@ import (
 // kinds makes one empty Value of every type with a codec. TestEveryTypeIsRegistered keeps it complete.
 func kinds() []Value {
 	return []Value{
+		new(Extensions),
 		new(Add), new(ApplicationID), new(Capabilities), new(Commit), new(Credential), &CustomProposal{Type: 0xf001},
 		new(EncryptedGroupSecrets), new(Extension), new(ExternalInit), new(ExternalPub), new(ExternalSender),
 		new(ExternalSenders), new(FramedContent), new(GroupContext), new(GroupContextExtensions), new(GroupInfo),
@@ -26,7 +27,7 @@ func kinds() []Value {
 		new(ParentNode), new(PreSharedKey), new(PreSharedKeyID), new(PrivateMessage), new(ProposalOrRef),
 		new(PublicMessage), new(RatchetTree), new(ReInit), new(Remove), new(RequiredCapabilities), new(Sender),
 		new(SenderData), new(UnverifiedContent), new(Update), new(UpdatePath), new(UpdatePathNode), new(Welcome),
-		new(taggedProposal),
+		new(TaggedProposal),
 	}
 }
 
@@ -96,8 +97,8 @@ func fill(t *rapid.T, v reflect.Value) {
 	case *Proposal:
 		*x = drawProposal(t)
 		return
-	case *taggedProposal:
-		x.p = drawProposal(t)
+	case *TaggedProposal:
+		x.Proposal = drawProposal(t)
 		return
 	case *CustomProposal:
 		x.Data = rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "data")

@@ -31,8 +31,8 @@ func (n *UpdatePathNode) encode(w *wire.Writer) {
 }
 
 func (n *UpdatePathNode) decode(r *wire.Reader) {
-	*n = UpdatePathNode{EncryptionKey: r.Opaque()}
-	r.Vector(func(r *wire.Reader) { n.EncryptedPathSecret = append(n.EncryptedPathSecret, readCiphertext(r)) })
+	*n = UpdatePathNode{EncryptionKey: r.Field("encryption_key").Opaque()}
+	r.Field("encrypted_path_secret").Vector(func(r *wire.Reader) { n.EncryptedPathSecret = append(n.EncryptedPathSecret, readCiphertext(r)) })
 }
 
 func (*UpdatePath) structName() string { return "UpdatePath" }
@@ -43,6 +43,6 @@ func (p *UpdatePath) encode(w *wire.Writer) {
 }
 
 func (p *UpdatePath) decode(r *wire.Reader) {
-	read(r, &p.LeafNode)
-	p.Nodes = readList[UpdatePathNode](r)
+	read(r.Field("leaf_node"), &p.LeafNode)
+	p.Nodes = readList[UpdatePathNode](r.Field("nodes"))
 }

@@ -44,14 +44,14 @@ func (g *GroupSecrets) encode(w *wire.Writer) {
 }
 
 func (g *GroupSecrets) decode(r *wire.Reader) {
-	*g = GroupSecrets{JoinerSecret: ciphersuite.NewSecret(r.Opaque())}
-	if r.Optional() {
+	*g = GroupSecrets{JoinerSecret: ciphersuite.NewSecret(r.Field("joiner_secret").Opaque())}
+	if r.Field("path_secret").Optional() {
 		// A path secret has the length of a hash; refusing an empty one lets the zero Secret stand for absence.
 		if g.PathSecret = ciphersuite.NewSecret(r.Opaque()); g.PathSecret.IsZero() {
 			r.Failf("path_secret is present and empty")
 		}
 	}
-	g.PSKs = readList[PreSharedKeyID](r)
+	g.PSKs = readList[PreSharedKeyID](r.Field("psks"))
 }
 
 func (*EncryptedGroupSecrets) structName() string { return "EncryptedGroupSecrets" }
@@ -62,8 +62,8 @@ func (s *EncryptedGroupSecrets) encode(w *wire.Writer) {
 }
 
 func (s *EncryptedGroupSecrets) decode(r *wire.Reader) {
-	s.NewMember = r.Opaque()
-	s.EncryptedGroupSecrets = readCiphertext(r)
+	s.NewMember = r.Field("new_member").Opaque()
+	s.EncryptedGroupSecrets = readCiphertext(r.Field("encrypted_group_secrets"))
 }
 
 func (*Welcome) structName() string { return "Welcome" }
@@ -75,9 +75,9 @@ func (m *Welcome) encode(w *wire.Writer) {
 }
 
 func (m *Welcome) decode(r *wire.Reader) {
-	m.CipherSuite = ciphersuite.CipherSuite(r.Uint16())
-	m.Secrets = readList[EncryptedGroupSecrets](r)
-	m.EncryptedGroupInfo = r.Opaque()
+	m.CipherSuite = ciphersuite.CipherSuite(r.Field("cipher_suite").Uint16())
+	m.Secrets = readList[EncryptedGroupSecrets](r.Field("secrets"))
+	m.EncryptedGroupInfo = r.Field("encrypted_group_info").Opaque()
 }
 
 // Joiner is a new member to whom a Welcome is addressed.

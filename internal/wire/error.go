@@ -5,10 +5,15 @@ import "fmt"
 // SyntaxError says that bytes are not an encoding of the structure that was expected.
 type SyntaxError struct {
 	Struct string // RFC name of the innermost structure being read, such as "LeafNode"
-	Offset int    // position in the whole input at which reading stopped
+	Field  string // RFC name of its field, such as "signature_key"; empty when the structure as a whole is wrong
+	Offset int    // position in the whole input of what could not be read
 	Reason string // what was wrong there
 }
 
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("mls syntax: %s at offset %d: %s", e.Struct, e.Offset, e.Reason)
+	name := e.Struct
+	if e.Field != "" {
+		name += "." + e.Field
+	}
+	return fmt.Sprintf("mls syntax: %s at offset %d: %s", name, e.Offset, e.Reason)
 }

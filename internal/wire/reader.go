@@ -16,7 +16,11 @@ type Reader struct {
 	off   int
 	end   int // exclusive end of the vector being read
 	name  string
+	field string
 	err   error
+
+	spans *[]Span // nil unless recording
+	depth int
 }
 
 // NewReader reads input as the structure called name, for use in errors.
@@ -41,15 +45,19 @@ func (r *Reader) Remaining() int {
 // Finish reports the first error, or that bytes remain after the structure.
 func (r *Reader) Finish() error {
 	if r.err == nil && r.off != r.end {
+		r.field = ""
 		r.Failf("%d bytes remain after the structure", r.end-r.off)
 	}
 	return r.err
 }
 
 // Failf records a SyntaxError at the present offset unless an earlier error is recorded already.
-func (r *Reader) Failf(format string, args ...any) {
+func (r *Reader) Failf(format string, args ...any) { r.FailAt(r.off, format, args...) }
+
+// FailAt is Failf for a value that was read already, at offset.
+func (r *Reader) FailAt(offset int, format string, args ...any) {
 	if r.err == nil {
-		r.err = &SyntaxError{Struct: r.name, Offset: r.off, Reason: fmt.Sprintf(format, args...)}
+		r.err = &SyntaxError{Struct: r.name, Field: r.field, Offset: offset, Reason: fmt.Sprintf(format, args...)}
 	}
 }
 
@@ -60,17 +68,30 @@ func (r *Reader) Reject(err error) {
 	}
 }
 
+// Field gives the RFC name of what is read next, for errors and spans, and is the reader itself.
+func (r *Reader) Field(name string) *Reader {
+	r.field = name
+	return r
+}
+
 // Struct reads a nested structure with read, naming it in errors that arise within.
 func (r *Reader) Struct(name string, read func(*Reader)) {
-	outer := r.name
-	r.name = name
+	at := 0
+	if r.spans != nil {
+		at = r.enter(Span{Kind: KindStruct, Struct: name, Start: r.off, Body: r.off})
+	}
+	outer, field := r.name, r.field
+	r.name, r.field = name, ""
 	read(r)
-	r.name = outer
+	r.name, r.field = outer, field
+	if r.spans != nil {
+		r.leave(at)
+	}
 }
 
 // Uint8 reads one byte.
 func (r *Reader) Uint8() uint8 {
-	if b := r.Fixed(1); b != nil {
+	if b := r.take(KindNumber, 1); b != nil {
 		return b[0]
 	}
 	return 0
@@ -78,7 +99,7 @@ func (r *Reader) Uint8() uint8 {
 
 // Uint16 reads a big-endian 16-bit number.
 func (r *Reader) Uint16() uint16 {
-	if b := r.Fixed(2); b != nil {
+	if b := r.take(KindNumber, 2); b != nil {
 		return binary.BigEndian.Uint16(b)
 	}
 	return 0
@@ -86,7 +107,7 @@ func (r *Reader) Uint16() uint16 {
 
 // Uint32 reads a big-endian 32-bit number.
 func (r *Reader) Uint32() uint32 {
-	if b := r.Fixed(4); b != nil {
+	if b := r.take(KindNumber, 4); b != nil {
 		return binary.BigEndian.Uint32(b)
 	}
 	return 0
@@ -94,14 +115,16 @@ func (r *Reader) Uint32() uint32 {
 
 // Uint64 reads a big-endian 64-bit number.
 func (r *Reader) Uint64() uint64 {
-	if b := r.Fixed(8); b != nil {
+	if b := r.take(KindNumber, 8); b != nil {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
 }
 
 // Fixed reads exactly n bytes, or nil when fewer remain. The result aliases the input.
-func (r *Reader) Fixed(n int) []byte {
+func (r *Reader) Fixed(n int) []byte { return r.take(KindFixed, n) }
+
+func (r *Reader) take(kind Kind, n int) []byte {
 	if r.err != nil {
 		return nil
 	}
@@ -109,62 +132,92 @@ func (r *Reader) Fixed(n int) []byte {
 		r.Failf("needs %d bytes, %d remain", n, r.end-r.off)
 		return nil
 	}
-	b := r.input[r.off : r.off+n : r.off+n]
+	start := r.off
 	r.off += n
-	return b
+	if r.spans != nil {
+		r.note(Span{Kind: kind, Start: start, Body: start})
+	}
+	return r.input[start:r.off:r.off]
 }
 
 // Optional reads the presence octet of an optional value (RFC 9420, Section 2.1.1).
 func (r *Reader) Optional() bool {
-	if r.err != nil {
-		return false
+	if r.err == nil && r.off < r.end && r.input[r.off] > 1 {
+		r.Failf("presence octet is %d, not 0 or 1", r.input[r.off])
 	}
-	at := r.off
-	switch v := r.Uint8(); {
-	case r.err != nil:
-		return false
-	case v > 1:
-		r.off = at
-		r.Failf("presence octet is %d, not 0 or 1", v)
-		return false
-	default:
-		return v == 1
-	}
+	b := r.take(KindOptional, 1)
+	return b != nil && b[0] == 1
 }
 
-// Length reads a vector header (RFC 9420, Section 2.1.2) and checks that so many bytes remain.
-func (r *Reader) Length() int {
+// header reads a vector header (RFC 9420, Section 2.1.2) and makes sure that so many bytes remain. A recording reader
+// takes those that do, and reports how many are missing; otherwise that is an error.
+func (r *Reader) header() (n, short int) {
 	if r.err != nil {
-		return 0
+		return 0, 0
 	}
 	n, size, reason := parseLength(r.input[r.off:r.end])
 	if reason != "" {
 		r.Failf("%s", reason)
-		return 0
+		return 0, 0
 	}
 	if left := r.end - r.off - size; n > left {
-		r.Failf("vector of %d bytes, %d remain", n, left)
-		return 0
+		if r.spans == nil {
+			r.Failf(shortVector, n, left)
+			return 0, 0
+		}
+		n, short = left, n-left
 	}
 	r.off += size
-	return n
+	return n, short
 }
 
+const shortVector = "vector of %d bytes, %d remain"
+
 // Opaque reads opaque<V>. The result aliases the input; it is nil when empty.
-func (r *Reader) Opaque() []byte {
-	n := r.Length()
-	if n == 0 {
+func (r *Reader) Opaque() []byte { return r.opaque(KindOpaque, 1) }
+
+// Numbers reads a vector of numbers of width bytes each, as bytes. The result aliases the input; it is nil when empty.
+func (r *Reader) Numbers(width int) []byte { return r.opaque(KindNumbers, width) }
+
+func (r *Reader) opaque(kind Kind, width int) []byte {
+	start := r.off
+	n, short := r.header()
+	if r.err != nil {
 		return nil
 	}
-	return r.Fixed(n)
+	body := r.off
+	if (n+short)%width != 0 {
+		r.FailAt(start, "vector of %d-byte numbers is %d bytes long", width, n+short)
+		return nil
+	}
+	r.off += n
+	if r.spans != nil {
+		r.note(Span{Kind: kind, Width: uint8(width), Start: start, Body: body, Short: short})
+		r.failShort(start, n, short)
+	}
+	if n == 0 || r.err != nil {
+		return nil
+	}
+	return r.input[body:r.off:r.off]
+}
+
+// failShort is the error that header left out, if it did.
+func (r *Reader) failShort(start, n, short int) {
+	if short > 0 {
+		r.FailAt(start, shortVector, n+short, n)
+	}
 }
 
 // Vector reads a vector whose elements read consumes one at a time until the vector's end. Each element must consume
 // at least one byte and none may reach beyond the end.
 func (r *Reader) Vector(read func(*Reader)) {
-	n := r.Length()
+	start, at := r.off, 0
+	n, short := r.header()
 	if r.err != nil {
 		return
+	}
+	if r.spans != nil {
+		at = r.enter(Span{Kind: KindVector, Start: start, Body: r.off, Short: short})
 	}
 	outer := r.end
 	r.end = r.off + n
@@ -175,6 +228,10 @@ func (r *Reader) Vector(read func(*Reader)) {
 		}
 	}
 	r.end = outer
+	if r.spans != nil {
+		r.leave(at)
+		r.failShort(start, n, short)
+	}
 }
 
 // Since returns the input from offset start to the present position, aliasing it.
