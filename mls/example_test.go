@@ -1,0 +1,685 @@
+package mls_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+)
+
+const exampleSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
+
+// exampleTime is the time at which the examples happen. A client passes its own clock's.
+var exampleTime = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// check stands for the handling of errors, which the examples leave out.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// person is somebody in the examples: a client, and its view of one group.
+type person struct {
+	mls.Client
+	group *mls.Group
+}
+
+func newPerson(name string) *person {
+	suite, err := ciphersuite.New(exampleSuite)
+	check(err)
+	signer, err := suite.GenerateSigner(nil)
+	check(err)
+	return &person{Client: mls.Client{Credential: framing.BasicCredential([]byte(name)), Signer: signer}}
+}
+
+func (p *person) keyPackage() *mls.OwnKeyPackage {
+	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		CipherSuite: exampleSuite, Client: p.Client, Lifetime: mls.Lifetime(exampleTime, 90*24*time.Hour)})
+	check(err)
+	return k
+}
+
+// take lets a Step take effect. A real client first has the credentials in Judge judged and stores Next.
+func (p *person) take(s *mls.Step, err error) *mls.Step {
+	check(err)
+	p.group = s.Next
+	s.Erase()
+	return s
+}
+
+// receive handles a message of the group.
+func (p *person) receive(message []byte) *mls.Step {
+	return p.take(p.group.Handle(mls.Input{Message: message, Now: exampleTime}))
+}
+
+// friends is a group of people, made by the first of them.
+func friends(names ...string) []*person {
+	alice := newPerson(names[0])
+	alice.take(mls.Create(mls.CreateParams{
+		CipherSuite: exampleSuite, Client: alice.Client, Lifetime: mls.Lifetime(exampleTime, time.Hour)}))
+	people := []*person{alice}
+	if len(names) == 1 {
+		return people
+	}
+	commit := mls.CommitParams{Now: exampleTime}
+	var packages []*mls.OwnKeyPackage
+	for _, name := range names[1:] {
+		p := newPerson(name)
+		people = append(people, p)
+		packages = append(packages, p.keyPackage())
+		commit.Proposals = append(commit.Proposals, &framing.Add{KeyPackage: packages[len(packages)-1].KeyPackage})
+	}
+	alice.take(alice.group.Commit(commit, alice.Signer))
+	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+	for i, p := range people[1:] {
+		p.take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: packages[i : i+1], Now: exampleTime}))
+	}
+	return people
+}
+
+// agree reports whether people are in the same epoch of the same group.
+func agree(people ...*person) bool {
+	first, err := people[0].group.EpochAuthenticator()
+	check(err)
+	for _, p := range people[1:] {
+		other, err := p.group.EpochAuthenticator()
+		check(err)
+		if !bytes.Equal(first, other) {
+			return false
+		}
+	}
+	return true
+}
+
+// Alice makes a group, in which she is alone, and welcomes Bob.
+func Example() {
+	suite, err := ciphersuite.New(ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519)
+	check(err)
+
+	// Bob publishes a KeyPackage and keeps the private part.
+	bobSigner, err := suite.GenerateSigner(nil)
+	check(err)
+	bobKeys, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		CipherSuite: suite.CipherSuite(),
+		Client:      mls.Client{Credential: framing.BasicCredential([]byte("bob")), Signer: bobSigner},
+		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+	})
+	check(err)
+	published := bobKeys.KeyPackage
+
+	// Alice makes a group and commits an Add.
+	aliceSigner, err := suite.GenerateSigner(nil)
+	check(err)
+	step, err := mls.Create(mls.CreateParams{
+		CipherSuite: suite.CipherSuite(),
+		Client:      mls.Client{Credential: framing.BasicCredential([]byte("alice")), Signer: aliceSigner},
+		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+	})
+	check(err)
+	step, err = step.Next.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: published}},
+		Now:       exampleTime,
+	}, aliceSigner)
+	check(err)
+	for _, j := range step.Judge { // ask the authentication service
+		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
+	}
+
+	// The delivery service takes the commit, and Alice sends the Welcome.
+	step, err = step.Next.Adopt()
+	check(err)
+	alice, welcome := step.Next, step.Send[0].Message
+
+	// Bob joins.
+	step, err = mls.Join(mls.JoinParams{
+		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{bobKeys}, Now: exampleTime})
+	check(err)
+	bob := step.Next
+
+	// Alice says something.
+	step, err = alice.Protect([]byte("hello Bob"), mls.ProtectOptions{}, aliceSigner)
+	check(err)
+	step, err = bob.Handle(mls.Input{Message: step.Send[0].Message, Now: exampleTime})
+	check(err)
+	for _, e := range step.Events {
+		if m, ok := e.(*mls.ApplicationMessage); ok {
+			fmt.Printf("%s: %s\n", m.Leaf.Credential.Identity, m.Data)
+		}
+	}
+	// Output:
+	// add sent: is this bob?
+	// alice: hello Bob
+}
+
+// Alice makes a group whose members all have to understand an extension of her own.
+func ExampleCreate() {
+	alice := newPerson("alice")
+	colour := framing.Extension{Type: 0xf001, Data: []byte("green")}
+	alice.Capabilities.Extensions = []framing.ExtensionType{colour.Type}
+
+	step, err := mls.Create(mls.CreateParams{
+		CipherSuite: exampleSuite,
+		GroupID:     []byte("garden"),
+		Extensions:  framing.Extensions{colour},
+		Client:      alice.Client,
+		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+	})
+	check(err)
+	group := step.Next
+	fmt.Printf("%s, epoch %d\n", group.GroupID(), group.Epoch())
+	for i, leaf := range group.Members() {
+		fmt.Printf("%d: %s\n", i, leaf.Credential.Identity)
+	}
+	// Output:
+	// garden, epoch 0
+	// 0: alice
+}
+
+// Bob makes a KeyPackage that serves when all others are used up.
+func ExampleNewKeyPackage() {
+	bob := newPerson("bob")
+	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		CipherSuite: exampleSuite,
+		Client:      bob.Client,
+		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+		LastResort:  true,
+	})
+	check(err)
+	message, err := keys.Message() // to publish
+	check(err)
+
+	var m framing.Message
+	check(framing.Unmarshal(message, &m))
+	k := m.Body.(*framing.KeyPackage)
+	fmt.Printf("%s, last resort: %v\n", k.LeafNode.Credential.Identity, keys.LastResort())
+	// Output:
+	// bob, last resort: true
+}
+
+// Alice removes Carol and renews her own keys by the same commit.
+func ExampleGroup_Commit() {
+	people := friends("alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+
+	step := alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Remove{Removed: carol.group.OwnLeaf()}},
+	}, alice.Signer))
+	fmt.Println("before: epoch", alice.group.Epoch()) // nothing has changed yet
+	for _, c := range step.Staged.Removed {
+		fmt.Printf("will remove %s\n", c.Old.Credential.Identity)
+	}
+	commit := step.Send[0].Message // to the delivery service, which takes it
+
+	alice.take(alice.group.Adopt())
+	bob.receive(commit)
+	carol.receive(commit)
+	fmt.Println("after: epoch", alice.group.Epoch(), "agree:", agree(alice, bob))
+	fmt.Println("carol:", carol.group.Status())
+	// Output:
+	// before: epoch 1
+	// will remove carol
+	// after: epoch 2 agree: true
+	// carol: member was removed
+}
+
+// Alice and Bob commit at the same time, and the delivery service takes Bob's commit. Alice's is given up when she
+// handles Bob's. What she wanted is still wanted, so she does it again.
+func ExampleGroup_Drop() {
+	people := friends("alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+	wanted := mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: carol.group.OwnLeaf()}}}
+
+	alice.take(alice.group.Commit(wanted, alice.Signer))
+	winner := bob.take(bob.group.Commit(mls.CommitParams{ForcePath: true}, bob.Signer)).Send[0].Message
+	bob.take(bob.group.Adopt())
+
+	_, _, pending := alice.group.Pending()
+	fmt.Println("pending:", pending)
+	alice.receive(winner) // drops the pending commit, as Drop would
+	_, _, pending = alice.group.Pending()
+	fmt.Println("pending:", pending)
+
+	again := alice.take(alice.group.Commit(wanted, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Adopt())
+	bob.receive(again)
+	fmt.Println("agree:", agree(alice, bob), "members:", alice.group.Tree().Members())
+	// Output:
+	// pending: true
+	// pending: false
+	// agree: true members: 2
+}
+
+// Alice's commit comes back to her by way of the delivery service. Handle knows it and adopts it.
+func ExampleGroup_Adopt() {
+	people := friends("alice", "bob")
+	alice := people[0]
+
+	carol := newPerson("carol")
+	keys := carol.keyPackage()
+	step := alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
+	}, alice.Signer))
+
+	step = alice.receive(step.Send[0].Message) // the same as Adopt
+	for _, out := range step.Send {
+		fmt.Println("a Welcome:", out.Kind == mls.OutgoingWelcome)
+		carol.take(mls.Join(mls.JoinParams{
+			Welcome: out.Message, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime}))
+	}
+	fmt.Println("agree:", agree(alice, carol))
+	// Output:
+	// a Welcome: true
+	// agree: true
+}
+
+// Bob joins by a Welcome to which the tree comes separately. He has several KeyPackages about, and learns which one
+// was used.
+func ExampleJoin() {
+	alice := friends("alice")[0]
+	bob := newPerson("bob")
+	first, second := bob.keyPackage(), bob.keyPackage()
+
+	alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: second.KeyPackage}},
+		Now:       exampleTime,
+		Welcome:   mls.WelcomeParams{OmitTree: true},
+	}, alice.Signer))
+	out := alice.take(alice.group.Adopt()).Send[0]
+
+	step, err := mls.Join(mls.JoinParams{
+		Welcome:     out.Message,
+		RatchetTree: out.RatchetTree,
+		KeyPackages: []*mls.OwnKeyPackage{first, second},
+		Now:         exampleTime,
+	})
+	check(err)
+	for _, j := range step.Judge {
+		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
+	}
+	bob.take(step, nil)
+	second.Erase() // and delete it from storage
+	fmt.Println("used the second:", bytes.Equal(step.Used.Ref, out.To[0]), "agree:", agree(alice, bob))
+	// Output:
+	// join: is this alice?
+	// join: is this bob?
+	// used the second: true agree: true
+}
+
+// Bob's messages reach Alice in the wrong order, one of them twice and one of them after the epoch is over.
+func ExampleGroup_Handle() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	say := func(text string) []byte {
+		return bob.take(bob.group.Protect([]byte(text), mls.ProtectOptions{}, bob.Signer)).Send[0].Message
+	}
+	one, two, late := say("one"), say("two"), say("late")
+	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
+	bob.take(bob.group.Adopt())
+	next := say("next")
+
+	for _, message := range [][]byte{two, two, one, next, commit, late, next, commit} {
+		step, err := alice.group.Handle(mls.Input{Message: message, Now: exampleTime})
+		switch {
+		case errors.Is(err, mls.ErrFutureEpoch):
+			fmt.Println("wait for a commit")
+			continue
+		case errors.Is(err, mls.ErrReplay), errors.Is(err, mls.ErrOldEpoch):
+			fmt.Println("drop it")
+			continue
+		}
+		alice.take(step, err)
+		for _, event := range step.Events {
+			switch e := event.(type) {
+			case *mls.ApplicationMessage:
+				fmt.Printf("%s says %q in epoch %d\n", e.Leaf.Credential.Identity, e.Data, e.Epoch)
+			case *mls.EpochChanged:
+				fmt.Println("epoch", e.Change.Epoch)
+			}
+		}
+	}
+	// Output:
+	// bob says "two" in epoch 1
+	// drop it
+	// bob says "one" in epoch 1
+	// wait for a commit
+	// epoch 2
+	// bob says "late" in epoch 1
+	// bob says "next" in epoch 2
+	// drop it
+}
+
+// Carol wants to leave. She proposes it, and somebody else commits it.
+func ExampleGroup_Propose() {
+	people := friends("alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+
+	proposal := carol.take(carol.group.Propose(
+		&framing.Remove{Removed: carol.group.OwnLeaf()}, mls.ProposeParams{}, carol.Signer)).Send[0].Message
+	alice.receive(proposal)
+	bob.receive(proposal)
+
+	// From here on nobody sends data before the proposal is committed.
+	_, err := bob.group.Protect([]byte("hello"), mls.ProtectOptions{}, bob.Signer)
+	fmt.Println(errors.Is(err, mls.ErrPendingProposals))
+
+	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message // covers all that waits
+	bob.take(bob.group.Adopt())
+	alice.receive(commit)
+	carol.receive(commit)
+	fmt.Println(agree(alice, bob), carol.group.Status())
+	// Output:
+	// true
+	// true member was removed
+}
+
+// Bob changes his signature key by a proposal. The new key signs once it is committed.
+func ExampleGroup_ProposeUpdate() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	renewed := newPerson("bob").Signer
+
+	proposal := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{Signer: renewed}, mls.ProposeParams{}, bob.Signer))
+	step := alice.receive(proposal.Send[0].Message)
+	for _, j := range step.Judge {
+		fmt.Printf("%v: may this key take the place of %s's old one?\n", j.Moment, j.Predecessors[0].Credential.Identity)
+	}
+	commit := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Adopt())
+	bob.receive(commit)
+
+	_, err := bob.group.Protect(nil, mls.ProtectOptions{}, bob.Signer)
+	fmt.Println("old key refused:", errors.Is(err, mls.ErrSigner))
+	_, err = bob.group.Protect(nil, mls.ProtectOptions{}, renewed)
+	fmt.Println("new key:", err)
+	// Output:
+	// update: may this key take the place of bob's old one?
+	// old key refused: true
+	// new key: <nil>
+}
+
+// Alice hides how long her messages are, and sends something along that everybody may read but nobody can change.
+func ExampleGroup_Protect() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	options := mls.ProtectOptions{
+		Padding:           framing.PadToMultiple(256),
+		AuthenticatedData: []byte("message 1"),
+	}
+
+	short := alice.take(alice.group.Protect([]byte("yes"), options, alice.Signer)).Send[0].Message
+	options.AuthenticatedData = []byte("message 2")
+	long := alice.take(alice.group.Protect([]byte("certainly not"), options, alice.Signer)).Send[0].Message
+	fmt.Println("same length:", len(short) == len(long))
+
+	for _, message := range [][]byte{short, long} {
+		m := bob.receive(message).Events[0].(*mls.ApplicationMessage)
+		fmt.Printf("%s: %s\n", m.AuthenticatedData, m.Data)
+	}
+	// Output:
+	// same length: true
+	// message 1: yes
+	// message 2: certainly not
+}
+
+// Alice publishes a GroupInfo, by which newcomers may join by themselves.
+func ExampleGroup_GroupInfo() {
+	alice := friends("alice", "bob")[0]
+	message, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
+	check(err)
+
+	var m framing.Message
+	check(framing.Unmarshal(message, &m))
+	info := m.Body.(*framing.GroupInfo)
+	fmt.Printf("epoch %d, signed by leaf %d\n", info.GroupContext.Epoch, info.Signer)
+	for _, x := range info.Extensions {
+		fmt.Println(x.Type)
+	}
+	// Output:
+	// epoch 1, signed by leaf 0
+	// ratchet_tree
+	// external_pub
+}
+
+// Carol joins by herself: all she needs is a GroupInfo.
+func ExampleJoinExternal() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	info, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
+	check(err)
+
+	carol := newPerson("carol")
+	step := carol.take(mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: carol.Client, Now: exampleTime}))
+	commit := step.Send[0].Message // to the delivery service, which takes it
+	carol.take(carol.group.Adopt())
+
+	for _, j := range alice.receive(commit).Judge {
+		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
+	}
+	bob.receive(commit)
+	fmt.Println(agree(alice, bob, carol))
+	// Output:
+	// external commit: is this carol?
+	// true
+}
+
+// Bob has lost his state. He joins again, and his commit removes what he was before.
+func ExampleJoinExternal_resync() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	former := bob.group.OwnLeaf()
+	bob.group = nil // a disk fails
+
+	info, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
+	check(err)
+	step := bob.take(mls.JoinExternal(mls.ExternalParams{
+		GroupInfo: info, Client: bob.Client, Resync: &former, Now: exampleTime}))
+	bob.take(bob.group.Adopt())
+
+	change := alice.receive(step.Send[0].Message).Events[0].(*mls.EpochChanged).Change
+	fmt.Printf("left: %s, came: %s\n", change.Removed[0].Old.Credential.Identity, change.Added[0].New.Credential.Identity)
+	fmt.Println(agree(alice, bob))
+	// Output:
+	// left: bob, came: bob
+	// true
+}
+
+// A delivery service follows a group whose handshake messages it can read, and refuses what no member would accept.
+func ExampleObserve() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	info, err := alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+	check(err)
+	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
+	check(err)
+	observer := step.Next
+
+	commit := bob.take(bob.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Remove{Removed: alice.group.OwnLeaf()}},
+	}, bob.Signer)).Send[0].Message
+	step, err = observer.Handle(mls.Input{Message: commit, Now: exampleTime})
+	check(err)
+	observer = step.Next
+	for i, leaf := range observer.Members() {
+		fmt.Printf("epoch %d, %d: %s\n", observer.Epoch(), i, leaf.Credential.Identity)
+	}
+
+	_, err = observer.Handle(mls.Input{Message: commit, Now: exampleTime})
+	fmt.Println(err)
+	// Output:
+	// epoch 2, 1: bob
+	// mls: message is from an epoch that is over
+}
+
+// The group lets a moderator, who is no member, propose. A member still has to commit what she proposes.
+func ExampleObserver_Propose() {
+	people := friends("alice", "bob", "mallory")
+	alice, bob, mallory := people[0], people[1], people[2]
+	moderator := newPerson("moderator")
+	key, err := alice.group.Suite().PublicKeyOf(moderator.Signer)
+	check(err)
+	senders, err := framing.NewExtension(&framing.ExternalSenders{{SignatureKey: key, Credential: moderator.Credential}})
+	check(err)
+
+	step := alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.GroupContextExtensions{Extensions: framing.Extensions{senders}}},
+	}, alice.Signer))
+	alice.take(alice.group.Adopt())
+	for _, j := range bob.receive(step.Send[0].Message).Judge {
+		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
+	}
+
+	// The moderator follows the group and proposes.
+	info, err := alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+	check(err)
+	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
+	check(err)
+	proposal, err := observed.Next.Propose(
+		&framing.Remove{Removed: mallory.group.OwnLeaf()}, 0, mls.ProposeParams{}, moderator.Signer)
+	check(err)
+
+	// Bob receives and commits it.
+	received := bob.receive(proposal).Events[0].(*mls.ProposalReceived)
+	fmt.Println("from", received.Sender.SenderType)
+	bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer))
+	bob.take(bob.group.Adopt())
+	fmt.Println("members:", bob.group.Tree().Members())
+	// Output:
+	// external sender: is this moderator?
+	// from external
+	// members: 2
+}
+
+// Carol knows a group by its GroupInfo and asks to be added. She joins by the Welcome that follows.
+func ExampleObserver_ProposeSelf() {
+	alice := friends("alice", "bob")[0]
+	info, err := alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+	check(err)
+
+	carol := newPerson("carol")
+	keys := carol.keyPackage()
+	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
+	check(err)
+	request, err := step.Next.ProposeSelf(&keys.KeyPackage, mls.ProposeParams{Now: exampleTime}, carol.Signer)
+	check(err)
+
+	alice.receive(request)
+	alice.take(alice.group.Commit(mls.CommitParams{Now: exampleTime}, alice.Signer))
+	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+	carol.take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime}))
+	fmt.Println(agree(alice, carol))
+	// Output:
+	// true
+}
+
+// Alice and Bob derive a key for a call that is encrypted by other means.
+func ExampleGroup_Export() {
+	people := friends("alice", "bob")
+	hers, err := people[0].group.Export("call", []byte("call 7"), 32)
+	check(err)
+	his, err := people[1].group.Export("call", []byte("call 7"), 32)
+	check(err)
+	fmt.Println(hers.Equal(his), hers)
+	// Output:
+	// true [secret]
+}
+
+// Alice and Bob read numbers to each other to learn that nobody stands between them.
+func ExampleGroup_EpochAuthenticator() {
+	people := friends("alice", "bob")
+	hers, err := people[0].group.EpochAuthenticator()
+	check(err)
+	his, err := people[1].group.EpochAuthenticator()
+	check(err)
+	fmt.Println(bytes.Equal(hers, his))
+	// Output:
+	// true
+}
+
+// Alice and Bob share a password. A commit that needs it keeps out whoever has stolen nothing but their keys.
+func ExamplePSKs() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	id := mls.ExternalPSK([]byte("our password"))
+	secret := mls.PSKs{{ID: id, Secret: ciphersuite.NewSecret([]byte("squeamish ossifrage"))}}
+
+	commit := alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: id}}, PSKs: secret,
+	}, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Adopt())
+
+	_, err := bob.group.Handle(mls.Input{Message: commit})
+	var missing *mls.MissingPSKError
+	if errors.As(err, &missing) {
+		fmt.Printf("needs %q\n", missing.IDs[0].PSKID)
+	}
+	bob.take(bob.group.Handle(mls.Input{Message: commit, PSKs: secret}))
+	fmt.Println(agree(alice, bob))
+	// Output:
+	// needs "our password"
+	// true
+}
+
+// The group moves to another cipher suite: a commit ends it, and a group with the same members takes its place.
+func ExampleCreate_reInit() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	const better = ciphersuite.MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519
+
+	commit := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
+		GroupID: []byte("second"), Version: framing.MLS10, CipherSuite: better,
+	}}}, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Adopt())
+	bob.receive(commit)
+	_, err := bob.group.Protect([]byte("hello?"), mls.ProtectOptions{}, bob.Signer)
+	fmt.Println(err)
+
+	// Either of them may create the successor. What was announced is taken from the old group.
+	lifetime := mls.Lifetime(exampleTime, 90*24*time.Hour)
+	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: better, Client: bob.Client, Lifetime: lifetime})
+	check(err)
+	old := alice.group
+	alice.take(mls.Create(mls.CreateParams{Client: alice.Client, Lifetime: lifetime, Successor: old}))
+	alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
+	}, alice.Signer))
+	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+	old.EraseAll()
+
+	bob.take(mls.Join(mls.JoinParams{
+		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Successor: bob.group, Now: exampleTime}))
+	fmt.Printf("%s, agree: %v\n", bob.group.GroupID(), agree(alice, bob))
+	// Output:
+	// mls: group is inactive: group was reinitialized
+	// second, agree: true
+}
+
+// Alice and Bob go on in a smaller group, which stands beside the first.
+func ExampleCreate_branch() {
+	people := friends("alice", "bob", "carol")
+	alice, bob := people[0], people[1]
+	parent := alice.group
+
+	keys := bob.keyPackage()
+	alice.take(mls.Create(mls.CreateParams{
+		CipherSuite: exampleSuite, GroupID: []byte("the two of us"), Client: alice.Client,
+		Lifetime: mls.Lifetime(exampleTime, time.Hour), Successor: parent,
+	}))
+	alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
+	}, alice.Signer))
+	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+
+	_, err := mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime})
+	fmt.Println(err)
+	bob.take(mls.Join(mls.JoinParams{
+		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Successor: bob.group, Now: exampleTime}))
+	fmt.Println(agree(alice, bob), parent.Status())
+	// Output:
+	// mls: welcome to a successor group needs the old group
+	// true active
+}
