@@ -111,13 +111,25 @@ func (d *treeDecoder) leafNode(x NodeIndex, n framing.RawNode) error {
 }
 
 func (d *treeDecoder) parentNode(x NodeIndex, p *framing.ParentNode) error {
+	if err := d.checkParent(x, p); err != nil {
+		return err
+	}
+	from, _ := x.leaves()
+	b, slot := d.spine(from).at(x.Level())
+	d.setParent(b, slot, p.EncryptionKey, p.ParentHash)
+	b.setUnmerged(slot, append([]framing.LeafIndex(nil), p.UnmergedLeaves...))
+	return nil
+}
+
+// checkParent judges a parent by itself.
+func (l layout) checkParent(x NodeIndex, p *framing.ParentNode) error {
 	fail := func(rule, detail string) error {
 		return &framing.RuleError{Rule: rule, Leaf: framing.NoLeaf, Detail: fmt.Sprintf("node %d: %s", x, detail)}
 	}
-	if len(p.EncryptionKey) != d.key {
+	if len(p.EncryptionKey) != l.key {
 		return fail("V-WIRE-16", fmt.Sprintf("encryption key of %d bytes", len(p.EncryptionKey)))
 	}
-	if n := len(p.ParentHash); n != 0 && n != d.hash {
+	if n := len(p.ParentHash); n != 0 && n != l.hash {
 		return fail("V-WIRE-16", fmt.Sprintf("parent hash of %d bytes", n))
 	}
 	from, to := x.leaves()
@@ -129,9 +141,6 @@ func (d *treeDecoder) parentNode(x NodeIndex, p *framing.ParentNode) error {
 			return fail("V-TREE-11", fmt.Sprintf("unmerged leaf %d is not below the node", i))
 		}
 	}
-	b, slot := d.spine(from).at(x.Level())
-	d.setParent(b, slot, p.EncryptionKey, p.ParentHash)
-	b.setUnmerged(slot, append([]framing.LeafIndex(nil), p.UnmergedLeaves...))
 	return nil
 }
 
@@ -167,8 +176,12 @@ func (d *treeDecoder) recount(b *block, layer, slot int) (members, resolution ui
 		}
 		return b.members[slot], b.resolution[slot]
 	case layer > 0:
-		if child := b.children[slot-blockParents]; child != nil {
+		switch child := b.children[slot-blockParents]; {
+		case child == nil:
+		case child.owner == d.owner:
 			return d.recount(child, layer-1, 0)
+		default: // shared with another tree, and so up to date
+			return child.members[0], child.resolution[0]
 		}
 	case b.has(slot):
 		return 1, 1

@@ -142,20 +142,12 @@ func (r *LeafRules) CheckTree(t *Tree) error {
 // metBy reports whether all members support what the group demands.
 func (r *LeafRules) metBy(s Support) bool {
 	all := s.Members()
-	for _, t := range append(slices.Clone(r.custom), r.required.ExtensionTypes...) {
-		if !t.IsDefault() && s.Extension(t) != all {
-			return false
-		}
-	}
-	for _, t := range r.required.ProposalTypes {
-		if !t.IsDefault() && s.Proposal(t) != all {
-			return false
-		}
-	}
-	for _, t := range r.required.CredentialTypes {
-		if s.Credential(t) != all {
-			return false
-		}
-	}
-	return true
+	return countedAs(all, r.custom, s.Extension) &&
+		countedAs(all, r.required.ExtensionTypes, s.Extension) &&
+		countedAs(all, r.required.ProposalTypes, s.Proposal) &&
+		countedAs(all, r.required.CredentialTypes, s.Credential)
+}
+
+func countedAs[T any](n int, types []T, count func(T) int) bool {
+	return !slices.ContainsFunc(types, func(t T) bool { return count(t) != n })
 }

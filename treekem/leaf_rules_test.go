@@ -1,9 +1,11 @@
 package treekem_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -87,6 +89,58 @@ func TestGoodLeaves(t *testing.T) {
 	require.NoError(t, err)
 	f.context.Extensions[0] = x
 	requireRule(t, "V-LN-07", f.imports())
+}
+
+// TestCheckTree compares the verdict by counters with that on each leaf.
+func TestCheckTree(t *testing.T) {
+	suite := newSuite(t, 1)
+	met, unmet := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := startScript(t, t, suite)
+		s.commit(5)
+		code := rapid.SampledFrom([]uint16{1, 7, 8, 0x0a0a, 0xff01}).Draw(t, "code")
+		required := framing.RequiredCapabilities{}
+		context := framing.GroupContext{Version: framing.MLS10, CipherSuite: suite.CipherSuite()}
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0:
+			required.ExtensionTypes = []framing.ExtensionType{framing.ExtensionType(code)}
+		case 1:
+			required.ProposalTypes = []framing.ProposalType{framing.ProposalType(code + 1)}
+		case 2:
+			required.CredentialTypes = []framing.CredentialType{framing.CredentialType(code + 2)}
+		case 3:
+			if code != 1 {
+				context.Extensions = framing.Extensions{{Type: framing.ExtensionType(code)}}
+			}
+		}
+		x, err := framing.NewExtension(&required)
+		require.NoError(t, err)
+		context.Extensions = append(context.Extensions, x)
+		edit := s.tree.Edit()
+		for i, leaf := range s.tree.Leaves() { // their own credential type they do list, so that code alone decides
+			mine := *leaf
+			mine.Capabilities.Credentials = append(slices.Clone(mine.Capabilities.Credentials), 1)
+			require.NoError(t, edit.Update(i, &mine))
+		}
+		tree, err := edit.Tree()
+		require.NoError(t, err)
+		rules, err := treekem.NewLeafRules(&context)
+		require.NoError(t, err)
+		var want error
+		for i, leaf := range tree.Leaves() {
+			if want = rules.Check(i, leaf); want != nil {
+				break
+			}
+		}
+		require.Equal(t, want, rules.CheckTree(tree))
+		if want == nil {
+			met++
+		} else {
+			unmet++
+		}
+	})
+	require.NotZero(t, met)
+	require.NotZero(t, unmet)
 }
 
 // TestUnreadableContext shows that a group context that cannot be read makes no rules.

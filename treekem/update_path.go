@@ -129,13 +129,8 @@ func (e *Edit) setPath(s *spine, steps []step, keys []ciphersuite.HPKEPublicKey)
 	return above
 }
 
-// freshHash is the tree hash of a node in the tree as it now stands.
+// freshHash is the tree hash of a node in the tree as it now stands. Something is below x.
 func (e *Edit) freshHash(x NodeIndex) []byte {
 	b, slot := e.find(x)
-	if b != nil {
-		return e.hashing.refresh(b, layerOf(x.Level()), slot, x)
-	}
-	hash := make([]byte, e.hash)
-	e.hashing.blank(hash, x)
-	return hash
+	return e.hashing.refresh(b, layerOf(x.Level()), slot, x)
 }
