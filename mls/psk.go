@@ -42,11 +42,6 @@ func sameKey(a, b framing.PreSharedKeyID) bool {
 	return a.PSKEpoch == b.PSKEpoch && bytes.Equal(a.PSKGroupID, b.PSKGroupID)
 }
 
-// sameID reports whether two IDs are the same in every field.
-func sameID(a, b framing.PreSharedKeyID) bool {
-	return sameKey(a, b) && a.Usage == b.Usage && bytes.Equal(a.PSKNonce, b.PSKNonce)
-}
-
 func (p PSKs) find(id framing.PreSharedKeyID) (ciphersuite.Secret, bool) {
 	for _, k := range p {
 		if sameKey(k.ID, id) && !k.Secret.IsZero() {
