@@ -126,6 +126,32 @@ func (b *block) setLeaf(k int, raw []byte) {
 	b.setPresent(blockParents+k, len(raw) > 0)
 }
 
+// sizes are the number of members at and below a slot, and the size of its resolution.
+func (b *block) sizes(layer, slot int) (members, resolution uint32) {
+	switch {
+	case slot < blockParents:
+		return b.members[slot], b.resolution[slot]
+	case layer > 0:
+		if child := b.children[slot-blockParents]; child != nil {
+			return child.sizes(layer-1, 0)
+		}
+	case b.has(slot):
+		return 1, 1
+	}
+	return 0, 0
+}
+
+// count brings the sizes of a parent up to date with those of its children.
+func (b *block) count(layer, slot int) {
+	leftMembers, leftResolution := b.sizes(layer, 2*slot+1)
+	rightMembers, rightResolution := b.sizes(layer, 2*slot+2)
+	b.members[slot] = leftMembers + rightMembers
+	b.resolution[slot] = leftResolution + rightResolution
+	if b.has(slot) {
+		b.resolution[slot] = 1 + uint32(len(b.unmergedAt(slot)))
+	}
+}
+
 func (b *block) setPresent(slot int, present bool) {
 	if present {
 		b.present |= 1 << slot

@@ -77,15 +77,7 @@ func (e *Edit) settle(s *spine) {
 		if level == 0 {
 			continue
 		}
-		x := ancestor(s.leaf, level)
-		left, _ := x.Left()
-		right, _ := x.Right()
-		b.members[slot] = e.members(left) + e.members(right)
-		if b.has(slot) {
-			b.resolution[slot] = 1 + uint32(len(b.unmergedAt(slot)))
-		} else {
-			b.resolution[slot] = e.resolutionSize(left) + e.resolutionSize(right)
-		}
+		b.count(layerOf(level), slot)
 		if slot == 0 && level < e.rootLevel() {
 			above := s.blocks[layerOf(level)+1]
 			above.dirty |= 1 << slotOf(layerOf(level)+1, level, uint32(s.leaf)>>level)

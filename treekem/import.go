@@ -164,29 +164,18 @@ func (d *treeDecoder) finish(count int) error {
 	return nil
 }
 
-// recount computes the counters at and below a slot.
-func (d *treeDecoder) recount(b *block, layer, slot int) (members, resolution uint32) {
+// recount computes the sizes at and below a slot. Blocks shared with another tree have theirs.
+func (d *treeDecoder) recount(b *block, layer, slot int) {
 	switch {
+	case b.owner != d.owner:
+		return
 	case slot < blockParents:
-		lm, lr := d.recount(b, layer, 2*slot+1)
-		rm, rr := d.recount(b, layer, 2*slot+2)
-		b.members[slot], b.resolution[slot] = lm+rm, lr+rr
-		if b.has(slot) {
-			b.resolution[slot] = 1 + uint32(len(b.unmergedAt(slot)))
-		}
-		return b.members[slot], b.resolution[slot]
-	case layer > 0:
-		switch child := b.children[slot-blockParents]; {
-		case child == nil:
-		case child.owner == d.owner:
-			return d.recount(child, layer-1, 0)
-		default: // shared with another tree, and so up to date
-			return child.members[0], child.resolution[0]
-		}
-	case b.has(slot):
-		return 1, 1
+		d.recount(b, layer, 2*slot+1)
+		d.recount(b, layer, 2*slot+2)
+		b.count(layer, slot)
+	case layer > 0 && b.children[slot-blockParents] != nil:
+		d.recount(b.children[slot-blockParents], layer-1, 0)
 	}
-	return 0, 0
 }
 
 // checkParents checks that some member is below each parent, or else no chain of parent hashes can be, and that each

@@ -198,7 +198,7 @@ func (p *PrivatePath) WithPathSecret(tree *Tree, sender framing.LeafIndex, secre
 	fail := func(detail string) error {
 		return &framing.RuleError{Rule: "V-WEL-09", Leaf: sender, Detail: detail}
 	}
-	if uint32(sender) >= tree.width || sender == p.leaf {
+	if uint32(max(sender, p.leaf)) >= tree.width || sender == p.leaf {
 		return nil, fail("no such sender of a path")
 	}
 	if secret.Len() != p.suite.HashSize {

@@ -52,30 +52,22 @@ func (v *view) rawLeaf(i framing.LeafIndex) []byte {
 
 // members is the number of non-blank leaves at and below x.
 func (v *view) members(x NodeIndex) uint32 {
-	b, slot := v.find(x)
-	switch {
-	case b == nil:
-		return 0
-	case slot < blockParents:
-		return b.members[slot]
-	case b.has(slot):
-		return 1
-	}
-	return 0
+	members, _ := v.sizes(x)
+	return members
 }
 
 // resolutionSize is the length of x's resolution (RFC 9420, Section 4.1.1).
 func (v *view) resolutionSize(x NodeIndex) uint32 {
+	_, resolution := v.sizes(x)
+	return resolution
+}
+
+func (v *view) sizes(x NodeIndex) (members, resolution uint32) {
 	b, slot := v.find(x)
-	switch {
-	case b == nil:
-		return 0
-	case slot < blockParents:
-		return b.resolution[slot]
-	case b.has(slot):
-		return 1
+	if b == nil {
+		return 0, 0
 	}
-	return 0
+	return b.sizes(layerOf(x.Level()), slot)
 }
 
 // encryptionKey is the HPKE key of a node that is not blank, nil for a blank one.
