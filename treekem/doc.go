@@ -14,7 +14,8 @@
 // For an external commit, sender and receivers alike call Edit.NextLeaf first, which finds the newcomer's leaf and
 // extends the tree when it must. Without a path, or after others' proposals, PrivatePath.Prune drops keys of nodes
 // that are blank now; PrivatePath.WithLeafKey puts in the key of one's own Update; PrivatePath.WithPathSecret is for
-// who comes by a Welcome. Decode and Tree.Draw are for tools.
+// who comes by a Welcome. Tree.Blocks and RestoreTree are for storage, Decode and
+// Tree.Draw for tools.
 //
 // # What is shared, and what it costs
 //
