@@ -57,6 +57,9 @@ func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by cry
 		leaf.Credential = *u.Credential
 	}
 	if u.Capabilities != nil {
+		if err := checkOwnCapabilities(u.Capabilities); err != nil {
+			return leaf, nil, err
+		}
 		leaf.Capabilities = *u.Capabilities
 	}
 	if u.Extensions != nil {

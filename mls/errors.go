@@ -93,3 +93,12 @@ func fail(rule string, leaf framing.LeafIndex, format string, args ...any) error
 func failWith(err error, rule string, leaf framing.LeafIndex, detail string) error {
 	return &RuleError{Rule: rule, Leaf: leaf, Detail: detail, Err: err}
 }
+
+// atLeaf names the leaf at which a rule was broken.
+func atLeaf(err error, i framing.LeafIndex) error {
+	var broken *RuleError
+	if !errors.As(err, &broken) {
+		return err
+	}
+	return &RuleError{Rule: broken.Rule, Leaf: i, Detail: broken.Detail, Err: broken.Err}
+}

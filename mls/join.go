@@ -259,7 +259,7 @@ func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
 			continue
 		}
 		if err := checkLifetime(leaf.Lifetime, now, 0); err != nil {
-			return failWith(err, "V-LN-15", i, "lifetime of a member's leaf")
+			return atLeaf(err, i)
 		}
 	}
 	return nil

@@ -21,7 +21,8 @@ const ExtensionTypeLastResort framing.ExtensionType = 0x000A
 type Client struct {
 	Credential framing.Credential
 	Signer     crypto.Signer
-	// Capabilities beside those that Copse adds: the version, the cipher suite, and the credential's type.
+	// Capabilities beside those that Copse adds: the version, the cipher suite, and the credential's type. Default types
+	// must not be listed (rule V-LN-10).
 	Capabilities framing.Capabilities
 	// Extensions of the leaf.
 	Extensions framing.Extensions
@@ -34,6 +35,9 @@ func (c *Client) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
 		return framing.LeafNode{}, err
 	}
 	own := c.Capabilities
+	if err := checkOwnCapabilities(&own); err != nil {
+		return framing.LeafNode{}, err
+	}
 	own.Versions = including(own.Versions, framing.MLS10)
 	own.CipherSuites = including(own.CipherSuites, suite.CipherSuite())
 	own.Credentials = including(own.Credentials, c.Credential.Type)

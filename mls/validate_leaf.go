@@ -52,6 +52,22 @@ func checkUpdateLeaf(i framing.LeafIndex, old, fresh *framing.LeafNode, rule str
 	return nil
 }
 
+// checkOwnCapabilities refuses to list default types in capabilities of the client's own (V-LN-10). Those that others list
+// change nothing: such types are supported in any case.
+func checkOwnCapabilities(c *framing.Capabilities) error {
+	for _, x := range c.Extensions {
+		if x.IsDefault() {
+			return fail("V-LN-10", framing.NoLeaf, "capabilities list the default extension type %v", x)
+		}
+	}
+	for _, p := range c.Proposals {
+		if p.IsDefault() {
+			return fail("V-LN-10", framing.NoLeaf, "capabilities list the default proposal type %v", p)
+		}
+	}
+	return nil
+}
+
 // checkLeafExtensions judges which known extensions a leaf holds (V-EXT-02).
 func checkLeafExtensions(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	return checkPlacement(i, leaf.Extensions, framing.ExtensionTypeApplicationID)
