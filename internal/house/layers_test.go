@@ -43,7 +43,7 @@ var layers = map[string]layer{
 	"mls/mlstest":     {own: append([]string{"mls", "mls/internal/entropy", "mls/internal/inside", "treekem/treekemtest"}, belowMLS...)},
 	"interop/vectors": {own: append([]string{"mls"}, belowMLS...)},
 	"cmd/copse":       {own: []string{"interop/vectors"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
-	"internal/bench":  {own: append([]string{"treekem/treekemtest"}, belowMLS...), other: crypto},
+	"internal/bench":  {own: append([]string{"mls", "mls/mlstest", "treekem/treekemtest"}, belowMLS...), other: crypto},
 	"internal/house":  {},
 }
 

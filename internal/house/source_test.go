@@ -145,7 +145,9 @@ var load = sync.OnceValues(func() ([]*file, error) {
 			return err
 		}
 		f, err := parse(filepath.ToSlash(rel), string(src))
-		out = append(out, f)
+		if err == nil && !ast.IsGenerated(f.ast) { // a generator's manners are its own
+			out = append(out, f)
+		}
 		return err
 	})
 	return out, err
