@@ -239,10 +239,10 @@ func (g *Group) application(
 	}
 	leaf, _ := epoch.tree.Leaf(sender.LeafIndex)
 	next := g.clone()
-	if epoch.public == g.public {
-		next.messages = after
-	} else {
+	if g.pastOf(epoch.public) != nil { // after a removal, the epoch that ended with it too
 		next.past = replacePast(g.past, &pastEpoch{epoch.public, epoch.senderData, after})
+	} else {
+		next.messages = after
 	}
 	s := g.step(next)
 	s.Events = []Event{&ApplicationMessage{

@@ -1,0 +1,270 @@
+package mls_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+	"github.com/copse-mls/copse/treekem/treekemtest"
+)
+
+// keyUses notes which keys of an epoch messages were encrypted with.
+type keyUses struct {
+	t    *testing.T
+	evil *mlstest.Insider
+	mu   sync.Mutex
+	used map[keyUse]bool
+}
+
+type keyUse struct {
+	leaf       framing.LeafIndex
+	ratchet    keyschedule.RatchetKind
+	generation framing.Generation
+}
+
+func newKeyUses(t *testing.T, g *mls.Group) *keyUses {
+	return &keyUses{t: t, evil: mlstest.NewInsider(t, g, nil), used: map[keyUse]bool{}}
+}
+
+// note fails when the message's key was used before.
+func (u *keyUses) note(s *mls.Step) {
+	for _, out := range s.Send {
+		m := mlstest.Parse[*framing.PrivateMessage](u.t, out.Message)
+		sender, err := m.OpenSenderData(u.evil.Suite, u.evil.Secrets.SenderDataSecret)
+		require.NoError(u.t, err)
+		use := keyUse{sender.LeafIndex, keyschedule.RatchetFor(m.ContentType), sender.Generation}
+		u.mu.Lock()
+		require.False(u.t, u.used[use], "key used twice: %+v", use)
+		u.used[use] = true
+		u.mu.Unlock()
+	}
+}
+
+// generations are the generations that a leaf used of a ratchet, in order.
+func (u *keyUses) generations(leaf framing.LeafIndex, ratchet keyschedule.RatchetKind) (all []framing.Generation) {
+	for use := range u.used {
+		if use.leaf == leaf && use.ratchet == ratchet {
+			all = append(all, use.generation)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// requireConsecutive checks that generations 0 to n-1 were used, each once.
+func (u *keyUses) requireConsecutive(leaf framing.LeafIndex, ratchet keyschedule.RatchetKind, n int) {
+	u.t.Helper()
+	all := u.generations(leaf, ratchet)
+	require.Len(u.t, all, n)
+	require.Equal(u.t, framing.Generation(n-1), all[n-1])
+}
+
+// TestNoKeyTwice sends from one value again and again, from its descendants, and from many goroutines at once: every
+// key of the epoch is used once, and every message can be read.
+func TestNoKeyTwice(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full})
+	g, signer, reader := f.Group(t, 2), f.SignerOf(2), f.Group(t, 4)
+	uses := newKeyUses(t, reader)
+	var mu sync.Mutex
+	var sent [][]byte
+	send := func(from *mls.Group) *mls.Group {
+		s, err := from.Protect([]byte("again"), mls.ProtectOptions{}, signer)
+		require.NoError(t, err)
+		uses.note(s)
+		mu.Lock()
+		sent = append(sent, s.Send[0].Message)
+		mu.Unlock()
+		return s.Next
+	}
+	for range 10 {
+		send(g)
+	}
+	next := send(g)
+	send(next)
+	send(g)
+	send(send(next))
+	var all sync.WaitGroup
+	for k := range 8 {
+		all.Go(func() {
+			from := []*mls.Group{g, next}[k%2]
+			for n := range 10 {
+				if after := send(from); n%3 == 0 {
+					from = after
+				}
+			}
+		})
+	}
+	all.Wait()
+	uses.requireConsecutive(2, keyschedule.ApplicationRatchet, 15+80)
+	for _, m := range sent {
+		s, err := reader.Handle(mls.Input{Message: m})
+		require.NoError(t, err)
+		s.Erase()
+		reader = s.Next
+	}
+}
+
+// TestNoHandshakeKeyTwice does the same with proposals and candidates for the next commit as PrivateMessages.
+func TestNoHandshakeKeyTwice(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Mixed,
+		Params: mls.Params{Handshake: mls.HandshakePrivate}})
+	g, signer, reader := f.Group(t, 2), f.SignerOf(2), f.Group(t, 4)
+	uses := newKeyUses(t, reader)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 3 {
+				s, err := g.Commit(mls.CommitParams{}, signer)
+				require.NoError(t, err)
+				uses.note(s)
+				_, err = reader.Handle(mls.Input{Message: s.Send[0].Message})
+				require.NoError(t, err)
+				s, err = g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, signer)
+				require.NoError(t, err)
+				uses.note(s)
+				_, err = reader.Handle(mls.Input{Message: s.Send[0].Message})
+				require.NoError(t, err)
+			}
+		})
+	}
+	all.Wait()
+	uses.requireConsecutive(2, keyschedule.HandshakeRatchet, 24)
+}
+
+// TestErasedAnswersErrErased uses a value after a Step's Erase in every way there is.
+func TestErasedAnswersErrErased(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full})
+	other, err := f.Group(t, 4).Protect([]byte("late"), mls.ProtectOptions{}, f.SignerOf(4))
+	require.NoError(t, err)
+	foreign, err := f.Group(t, 4).Commit(mls.CommitParams{}, f.SignerOf(4))
+	require.NoError(t, err)
+	signer := f.SignerOf(2)
+	uses := map[string]func(*mls.Group) error{
+		"Protect": func(g *mls.Group) error {
+			_, err := g.Protect(nil, mls.ProtectOptions{}, signer)
+			return err
+		},
+		"Commit": func(g *mls.Group) error {
+			_, err := g.Commit(mls.CommitParams{}, signer)
+			return err
+		},
+		"ProposeUpdate": func(g *mls.Group) error {
+			_, err := g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, signer)
+			return err
+		},
+		"Handle commit": func(g *mls.Group) error {
+			_, err := g.Handle(mls.Input{Message: foreign.Send[0].Message})
+			return err
+		},
+		"GroupInfo": func(g *mls.Group) error {
+			_, err := g.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, signer)
+			return err
+		},
+		"Export": func(g *mls.Group) error {
+			_, err := g.Export("label", nil, 16)
+			return err
+		},
+		"EpochAuthenticator": func(g *mls.Group) error {
+			_, err := g.EpochAuthenticator()
+			return err
+		},
+	}
+	for name, use := range uses {
+		g := f.Group(t, 2)
+		s, err := g.Handle(mls.Input{Message: foreign.Send[0].Message})
+		require.NoError(t, err)
+		require.NoError(t, use(g), name)
+		s.Erase()
+		require.ErrorIs(t, use(g), mls.ErrErased, name)
+	}
+
+	// After a message, too, the old value gives no keys.
+	g := f.Group(t, 2)
+	s, err := g.Handle(mls.Input{Message: other.Send[0].Message})
+	require.NoError(t, err)
+	s.Erase()
+	_, err = g.Handle(mls.Input{Message: other.Send[0].Message})
+	require.ErrorIs(t, err, mls.ErrErased)
+	_, err = g.Protect(nil, mls.ProtectOptions{}, signer)
+	require.ErrorIs(t, err, mls.ErrErased)
+	_, err = s.Next.Protect(nil, mls.ProtectOptions{}, signer)
+	require.NoError(t, err)
+
+	s.Next.EraseAll()
+	_, err = s.Next.Protect(nil, mls.ProtectOptions{}, signer)
+	require.ErrorIs(t, err, mls.ErrErased)
+}
+
+// TestEraseWhileInUse erases a value that others still use: what they get is right, or ErrErased, and never a key that
+// follows from zeros.
+func TestEraseWhileInUse(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full})
+	signer := f.SignerOf(2)
+	for range 10 {
+		g, reader := f.Group(t, 2), f.Group(t, 4)
+		s, err := g.Protect([]byte("first"), mls.ProtectOptions{}, signer)
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		messages := make([][]byte, 8)
+		for k := range messages {
+			all.Go(func() {
+				s, err := g.Protect([]byte("while"), mls.ProtectOptions{}, signer)
+				if err == nil {
+					messages[k] = s.Send[0].Message
+				} else if !errors.Is(err, mls.ErrErased) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+		all.Go(s.Erase)
+		all.Wait()
+		for _, m := range slices.DeleteFunc(messages, func(m []byte) bool { return m == nil }) {
+			r, err := reader.Handle(mls.Input{Message: m})
+			require.NoError(t, err)
+			reader = r.Next
+		}
+	}
+}
+
+// TestReuseGuard checks that two messages under one key, as from state that was restored, differ in their guard and so
+// in their nonce.
+func TestReuseGuard(t *testing.T) {
+	guard := func(seed string) []byte {
+		f := mlstest.Build(t, mlstest.GroupParams{Members: 2, Params: mls.Params{Entropy: mlstest.Entropy(seed)}})
+		s, err := f.Group(t, 0).Protect([]byte("same"), mls.ProtectOptions{}, f.SignerOf(0))
+		require.NoError(t, err)
+		m := mlstest.Parse[*framing.PrivateMessage](t, s.Send[0].Message)
+		sender, err := m.OpenSenderData(mlstest.Suite(t, 1), mlstest.NewInsider(t, f.Group(t, 0), nil).Secrets.SenderDataSecret)
+		require.NoError(t, err)
+		require.Zero(t, sender.Generation)
+		return sender.ReuseGuard[:]
+	}
+	require.False(t, bytes.Equal(guard("one"), guard("two")))
+}
+
+// TestReplayAfterRemoval reads a late message after the removal of its reader: once.
+func TestReplayAfterRemoval(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 4})
+	late, err := f.Group(t, 1).Protect([]byte("late"), mls.ProtectOptions{}, f.SignerOf(1))
+	require.NoError(t, err)
+	remove, err := f.Group(t, 0).Commit(
+		mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, f.SignerOf(0))
+	require.NoError(t, err)
+	s, err := f.Group(t, 2).Handle(mls.Input{Message: remove.Send[0].Message})
+	require.NoError(t, err)
+	s.Erase()
+	read, err := s.Next.Handle(mls.Input{Message: late.Send[0].Message})
+	require.NoError(t, err)
+	require.Equal(t, "late", string(read.Events[0].(*mls.ApplicationMessage).Data))
+	read.Erase()
+	_, err = read.Next.Handle(mls.Input{Message: late.Send[0].Message})
+	require.ErrorIs(t, err, mls.ErrReplay)
+}
