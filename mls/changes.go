@@ -1,0 +1,237 @@
+package mls
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// Changes lists what a store that holds since has to write and delete to hold g; everything when since is nil. Record
+// tells the contract. since may be any Group of the same member, before or after g, erased or not.
+//
+// It fails with ErrErased when g itself is erased, with ErrWrongGroup, and when a value is too large to be encoded, all
+// wrapped in a *RecordError.
+func (g *Group) Changes(since *Group) ([]Record, error) {
+	r := &recorder{own: g.OwnLeaf()}
+	if since == nil {
+		since = new(Group)
+	} else if !bytes.Equal(g.GroupID(), since.GroupID()) || g.OwnLeaf() != since.OwnLeaf() {
+		return nil, &RecordError{recordGroup, ErrWrongGroup}
+	}
+	if !g.sameHeader(since) {
+		h := recordHeader{role: roleMember, suite: g.context.CipherSuite, epoch: g.Epoch(), leaf: g.OwnLeaf(),
+			status: g.status, lastOwn: g.lastOwn, reInit: g.reInit, successor: g.successor}
+		r.put(recordGroup, 256, h.write)
+	}
+	r.tree(g.public, since.public)
+	r.epochs(g.keptEpochs(), since.keptEpochs())
+	r.secrets(recordSecrets, g.secrets, since.secrets)
+	if g.private != since.private {
+		r.private(recordPrivate, g.private, nil)
+	}
+	r.resumption(g.resumption, since.resumption)
+	r.proposals(g.proposals, since.proposals)
+	if g.pending != since.pending || g.pending != nil && (g.public != since.public || g.private != since.private) {
+		r.replace(func(r *recorder) { r.pending(g) }, func(r *recorder) { r.pending(since) })
+	}
+	return r.done()
+}
+
+// Changes lists what a store that holds since has to write and delete to hold o; everything when since is nil. See
+// Group.Changes.
+func (o *Observer) Changes(since *Observer) ([]Record, error) {
+	r := &recorder{own: framing.NoLeaf}
+	if since == nil {
+		since = new(Observer)
+	} else if !bytes.Equal(o.GroupID(), since.GroupID()) {
+		return nil, &RecordError{recordGroup, ErrWrongGroup}
+	}
+	if o.public != since.public || o.reInit != since.reInit {
+		h := recordHeader{role: roleObserver, suite: o.context.CipherSuite, epoch: o.Epoch(), leaf: framing.NoLeaf,
+			reInit: o.reInit}
+		r.put(recordGroup, 256, h.write)
+	}
+	r.tree(o.public, since.public)
+	r.epochs(keptPublic(o.public), keptPublic(since.public))
+	r.proposals(o.proposals, since.proposals)
+	return r.done()
+}
+
+func (g *Group) sameHeader(o *Group) bool {
+	return g.public == o.public && g.status == o.status && g.reInit == o.reInit && g.successor == o.successor &&
+		bytes.Equal(g.lastOwn, o.lastOwn)
+}
+
+// keptEpoch is an epoch of which something is kept, the present one or a past one.
+type keptEpoch struct {
+	*public
+	messages   *keyschedule.SecretTree
+	past       bool
+	senderData ciphersuite.Secret // of a past one
+	newer      *treekem.Tree      // of the epoch that came after a past one: only what differs from it is stored
+}
+
+// keptEpochs lists the epochs, the newest first. For a member that was removed, the present one is over.
+func (g *Group) keptEpochs() []keptEpoch {
+	if g.public == nil {
+		return nil
+	}
+	var out []keptEpoch
+	if g.pastOf(g.public) == nil {
+		out = append(out, keptEpoch{public: g.public, messages: g.messages})
+	}
+	newer := g.tree
+	for _, p := range g.past {
+		out = append(out, keptEpoch{p.public, p.messages, true, p.senderData, newer})
+		newer = p.tree
+	}
+	return out
+}
+
+func keptPublic(p *public) []keptEpoch {
+	if p == nil {
+		return nil
+	}
+	return []keptEpoch{{public: p}}
+}
+
+// findEpoch is the epoch of a number, without anything when there is none.
+func findEpoch(list []keptEpoch, e framing.Epoch) (keptEpoch, bool) {
+	for _, k := range list {
+		if k.Epoch() == e {
+			return k, true
+		}
+	}
+	return keptEpoch{}, false
+}
+
+// recorder gathers records.
+type recorder struct {
+	own      framing.LeafIndex
+	keysOnly bool // values do not count
+	out      []Record
+	err      error
+}
+
+func (r *recorder) done() ([]Record, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.out, nil
+}
+
+// put adds a record. size is about the length of its value: a buffer that does not grow leaves no copies of secrets.
+func (r *recorder) put(key string, size int, write func(w *recordWriter)) {
+	if r.keysOnly {
+		r.out = append(r.out, Record{Key: key})
+		return
+	}
+	w := &recordWriter{Writer: wire.NewWriter(make([]byte, 0, size))}
+	w.Uint8(recordVersion)
+	write(w)
+	value, err := w.Bytes()
+	if w.erased {
+		err = ErrErased
+	}
+	if err != nil && r.err == nil {
+		r.err = &RecordError{key, err}
+	}
+	r.out = append(r.out, Record{key, value})
+}
+
+func (r *recorder) drop(key string) { r.out = append(r.out, Record{Key: key}) }
+
+// replace adds what now puts, and drops what only then puts.
+func (r *recorder) replace(now, then func(r *recorder)) {
+	start := len(r.out)
+	now(r)
+	kept := map[string]bool{}
+	for _, x := range r.out[start:] {
+		kept[x.Key] = true
+	}
+	old := &recorder{own: r.own, keysOnly: true}
+	then(old)
+	for _, x := range old.out {
+		if !kept[x.Key] {
+			r.drop(x.Key)
+		}
+	}
+}
+
+func blockKey(prefix string, b treekem.BlockState) string {
+	return fmt.Sprintf("%s%s/%d/%d", prefix, recordTree, b.Layer, b.Index)
+}
+
+func (r *recorder) block(prefix string, b treekem.BlockState) {
+	r.put(blockKey(prefix, b), 1+len(b.Data), func(w *recordWriter) { w.Raw(b.Data) })
+}
+
+// tree records the present tree.
+func (r *recorder) tree(now, then *public) {
+	var old *treekem.Tree
+	if then != nil {
+		old = then.tree
+	}
+	for b := range now.tree.Blocks(old) {
+		if b.Data == nil {
+			r.drop(blockKey("", b))
+		} else {
+			r.block("", b)
+		}
+	}
+}
+
+// epochs records what every epoch has of its own, under its number: becoming past moves nothing.
+func (r *recorder) epochs(now, then []keptEpoch) {
+	for _, k := range now {
+		old, _ := findEpoch(then, k.Epoch())
+		r.epoch(k, old)
+	}
+	for _, k := range then {
+		if _, kept := findEpoch(now, k.Epoch()); !kept {
+			r.replace(func(*recorder) {}, func(r *recorder) { r.epoch(k, keptEpoch{}) })
+		}
+	}
+}
+
+func (r *recorder) epoch(now, then keptEpoch) {
+	key := fmt.Sprintf("%s/%d", recordEpoch, now.Epoch())
+	if now.public != then.public {
+		r.public(key, now.public)
+	}
+	switch senderData := key + "/" + recordSenderData; {
+	case now.past && (!then.past || now.senderData != then.senderData):
+		r.put(senderData, 128, func(w *recordWriter) { w.secret(now.senderData) })
+	case !now.past && then.past:
+		r.drop(senderData)
+	}
+	r.messages(key+"/", now.messages, then.messages)
+	if now.public != then.public || now.newer != then.newer {
+		r.replace(
+			func(r *recorder) { r.overrides(key+"/", now) },
+			func(r *recorder) { r.overrides(key+"/", then) })
+	}
+}
+
+// overrides records the blocks in which the tree of a past epoch differs from the next one.
+func (r *recorder) overrides(prefix string, k keptEpoch) {
+	if k.newer == nil {
+		return
+	}
+	for b := range k.tree.Blocks(k.newer) {
+		r.block(prefix, b)
+	}
+}
+
+func (r *recorder) public(key string, p *public) {
+	r.put(key, 512, func(w *recordWriter) {
+		w.value(&p.context)
+		w.Opaque(p.tag)
+		w.Uint32(p.tree.Width())
+	})
+}

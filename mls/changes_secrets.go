@@ -1,0 +1,213 @@
+package mls
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// epochSecrets lists the secrets of an epoch in the order of their record.
+func epochSecrets(s *keyschedule.EpochSecrets) []*ciphersuite.Secret {
+	return []*ciphersuite.Secret{&s.SenderDataSecret, &s.ExporterSecret, &s.ExternalSecret, &s.ConfirmationKey,
+		&s.MembershipKey, &s.ResumptionPSK, &s.EpochAuthenticator}
+}
+
+func (r *recorder) secrets(key string, now, then *keyschedule.EpochSecrets) {
+	switch {
+	case now == then:
+	case now == nil:
+		r.drop(key)
+	default:
+		r.put(key, 1024, func(w *recordWriter) {
+			for _, s := range epochSecrets(now) {
+				w.secret(*s)
+			}
+			w.secret(now.InitSecret.Secret())
+		})
+	}
+}
+
+// private records the private keys of the path, except those that base has too. Public keys are in the tree.
+func (r *recorder) private(key string, p, base *treekem.PrivatePath) {
+	var own []treekem.NodeIndex
+	pairs := map[treekem.NodeIndex]ciphersuite.KeyPair{}
+	for x, pair := range p.Keys() {
+		if pair.Private == (ciphersuite.Secret{}) || base != nil && hasPair(base, x, pair) {
+			continue
+		}
+		own = append(own, x)
+		pairs[x] = pair
+	}
+	r.put(key, 16+80*len(own), func(w *recordWriter) {
+		w.list(len(own), func(i int) {
+			w.Uint32(uint32(own[i]))
+			w.secret(pairs[own[i]].Private)
+		})
+	})
+}
+
+func hasPair(p *treekem.PrivatePath, x treekem.NodeIndex, pair ciphersuite.KeyPair) bool {
+	for y, have := range p.Keys() {
+		if x == y {
+			return bytes.Equal(have.Public, pair.Public)
+		}
+	}
+	return false
+}
+
+// messages records the secret tree of an epoch: nodes that hold a secret, and ratchets.
+func (r *recorder) messages(prefix string, now, then *keyschedule.SecretTree) {
+	switch {
+	case now == then:
+		return
+	case now == nil:
+		r.replace(func(*recorder) {}, func(r *recorder) { r.messages(prefix, then, nil) })
+		return
+	}
+	for s := range now.Nodes(then) {
+		key := fmt.Sprintf("%s%s/%d/%d", prefix, recordNode, s.Level, s.Position)
+		if s.Secret == (ciphersuite.Secret{}) {
+			r.drop(key)
+			continue
+		}
+		r.put(key, 128, func(w *recordWriter) { w.secret(s.Secret) })
+	}
+	written := map[string]bool{}
+	for s := range now.Ratchets(then) {
+		key := ratchetKey(prefix, s.Leaf, s.Kind)
+		written[key] = true
+		r.ratchet(key, now, &s)
+	}
+	for _, kind := range ratchetKinds() { // an own ratchet that a dropped Step has used
+		key := ratchetKey(prefix, r.own, kind)
+		if then == nil && !written[key] && now.Sent(kind) > 0 {
+			r.sentOnly(key, now, kind)
+		}
+	}
+	if then == nil {
+		return
+	}
+	for s := range then.Ratchets(now) {
+		switch key := ratchetKey(prefix, s.Leaf, s.Kind); {
+		case written[key]:
+		case s.Leaf == r.own && now.Sent(s.Kind) > 0:
+			r.sentOnly(key, now, s.Kind)
+		default:
+			r.drop(key)
+		}
+	}
+}
+
+func ratchetKinds() [2]keyschedule.RatchetKind {
+	return [...]keyschedule.RatchetKind{keyschedule.HandshakeRatchet, keyschedule.ApplicationRatchet}
+}
+
+func ratchetKey(prefix string, leaf framing.LeafIndex, kind keyschedule.RatchetKind) string {
+	return fmt.Sprintf("%s%s/%d/%v", prefix, recordRatchet, leaf, kind)
+}
+
+// ratchet records one ratchet, an own one with the number of generations that were given out: other Groups of the epoch
+// may have taken more than this one knows of.
+func (r *recorder) ratchet(key string, tree *keyschedule.SecretTree, s *keyschedule.RatchetState) {
+	r.put(key, 160+64*len(s.Skipped), func(w *recordWriter) {
+		sent := uint64(0)
+		if s.Leaf == r.own {
+			sent = tree.Sent(s.Kind)
+		}
+		w.Uint64(sent)
+		w.Optional(true)
+		w.Uint64(s.Next)
+		w.optionalSecret(s.Secret)
+		w.Uint64(s.Floor)
+		w.list(len(s.Skipped), func(i int) {
+			w.Uint32(uint32(s.Skipped[i].Generation))
+			w.secret(s.Skipped[i].Material)
+		})
+	})
+}
+
+// sentOnly records the generations given out of an own ratchet that is not derived yet.
+func (r *recorder) sentOnly(key string, tree *keyschedule.SecretTree, kind keyschedule.RatchetKind) {
+	r.put(key, 16, func(w *recordWriter) {
+		w.Uint64(tree.Sent(kind))
+		w.Optional(false)
+	})
+}
+
+func (r *recorder) resumption(now, then []resumptionPSK) {
+	key := func(p resumptionPSK) string { return fmt.Sprintf("%s/%d", recordResumption, p.epoch) }
+	has := func(list []resumptionPSK, p resumptionPSK, same bool) bool {
+		for _, x := range list {
+			if x.epoch == p.epoch {
+				return !same || x.secret == p.secret
+			}
+		}
+		return false
+	}
+	for _, p := range now {
+		if !has(then, p, true) {
+			r.put(key(p), 128, func(w *recordWriter) { w.secret(p.secret) })
+		}
+	}
+	for _, p := range then {
+		if !has(now, p, false) {
+			r.drop(key(p))
+		}
+	}
+}
+
+// proposals records the proposals of the epoch in the order of their arrival.
+func (r *recorder) proposals(now, then *proposalStore) {
+	if now == then {
+		return
+	}
+	key := func(i int) string { return fmt.Sprintf("%s/%d", recordProposal, i) }
+	list, old := now.all(), then.all()
+	for i, p := range list {
+		if i < len(old) && old[i] == p {
+			continue
+		}
+		r.put(key(i), 1024, func(w *recordWriter) {
+			w.value(p.content.Unverified())
+			w.optionalSecret(p.leafKey.Private)
+		})
+	}
+	for i := len(list); i < len(old); i++ {
+		r.drop(key(i))
+	}
+}
+
+// pending records the pending commit: the message, what it does, the Welcome, and where it leads to, as far as that
+// differs from the present. A newcomer is there already.
+func (r *recorder) pending(g *Group) {
+	p := g.pending
+	if p == nil {
+		return
+	}
+	r.put(recordPending, 1024+2*len(p.message), func(w *recordWriter) {
+		w.Opaque(p.message)
+		writeChange(w, p.change)
+	})
+	for i, o := range p.welcomes {
+		r.put(fmt.Sprintf("%s/%s/%d", recordPending, recordWelcome, i), 64+len(o.Message), func(w *recordWriter) {
+			w.Opaque(o.Message)
+			w.list(len(o.To), func(i int) { w.Opaque(o.To[i]) })
+			w.Optional(o.RatchetTree != nil)
+		})
+	}
+	if g.status == StatusJoining {
+		return
+	}
+	prefix := recordPending + "/"
+	r.public(prefix+recordEpoch, p.next.public)
+	r.secrets(prefix+recordSecrets, p.next.secrets, nil)
+	r.private(prefix+recordPrivate, p.next.private, g.private)
+	r.messages(prefix, p.next.messages, nil)
+	for b := range p.next.tree.Blocks(g.tree) {
+		r.block(prefix, b)
+	}
+}

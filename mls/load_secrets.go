@@ -1,0 +1,288 @@
+package mls
+
+import (
+	"slices"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// group loads a member's Group.
+func (l *loader) group() (*Group, error) {
+	h := &l.header
+	g := &Group{status: h.status, reInit: h.reInit, lastOwn: h.lastOwn, successor: h.successor}
+	if h.status > StatusAbandoned || (h.reInit != nil) != (h.status == StatusReInitialized) {
+		return nil, l.top.open(recordGroup).fail("status %d", h.status)
+	}
+	p, err := l.presentPublic()
+	if err != nil {
+		return nil, err
+	}
+	if h.status == StatusRemoved || h.status == StatusAbandoned {
+		g.public, g.private = p, noKeys(l.suite, h.leaf)
+		err = l.top.open(recordPrivate).must(func(r *recordReader) {
+			r.list(func() { r.Failf("private key of a member that is out") })
+		})
+	} else {
+		g.epochState, err = l.state(p, l.top, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, load := range []func(*Group) error{l.loadPast, l.loadResumption, l.loadProposals, l.loadPending} {
+		if err := load(g); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// state loads the secrets of the present epoch, or on top of it those to which the pending commit leads.
+func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochState, error) {
+	s := epochState{public: p}
+	var err error
+	if s.secrets, err = l.secrets(d.open(recordSecrets)); err != nil {
+		return s, err
+	}
+	if s.private, err = l.private(d.open(recordPrivate), p.tree, base); err != nil {
+		return s, err
+	}
+	messages := d
+	if base == nil {
+		messages = l.epoch(p.Epoch())
+	}
+	s.messages, err = l.messages(messages, p.tree)
+	return s, err
+}
+
+func (l *loader) secrets(d *drawer) (*keyschedule.EpochSecrets, error) {
+	e := &keyschedule.EpochSecrets{Suite: l.suite}
+	var init ciphersuite.Secret
+	err := d.must(func(r *recordReader) {
+		for _, s := range epochSecrets(e) {
+			if *s = r.secret(); r.Err() == nil && s.Len() != l.suite.HashSize {
+				r.Failf("secret of %d bytes", s.Len())
+			}
+		}
+		init = r.secret()
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.InitSecret, err = keyschedule.NewInitSecret(l.suite, init)
+	return e, d.failWith(err)
+}
+
+// private loads the private keys of the path, the leaf's first. base has those that are not in the record.
+func (l *loader) private(d *drawer, tree *treekem.Tree, base *treekem.PrivatePath) (*treekem.PrivatePath, error) {
+	own := treekem.LeafNodeIndex(l.header.leaf)
+	p := treekem.NewPrivatePath(l.suite, l.header.leaf, ciphersuite.KeyPair{})
+	if base != nil {
+		p = base.Prune(tree)
+	}
+	level := -1
+	err := d.must(func(r *recordReader) {
+		r.list(func() {
+			x, secret := treekem.NodeIndex(r.Uint32()), r.secret()
+			if r.Err() != nil {
+				return
+			}
+			if x.Level() <= level {
+				r.Failf("node %d is out of order", x)
+				return
+			}
+			level = x.Level()
+			pair, err := l.suite.KeyPairOf(secret)
+			if err == nil && x == own {
+				p = p.WithLeafKey(pair)
+			} else if err == nil {
+				p, err = p.WithKey(x, pair)
+			}
+			if err != nil {
+				r.Reject(err)
+			}
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !tree.HasLeaf(l.header.leaf) {
+		return nil, d.fail("own leaf is blank")
+	}
+	return p, d.failWith(p.Check(tree))
+}
+
+// messages loads the secret tree of an epoch.
+func (l *loader) messages(d *drawer, tree *treekem.Tree) (*keyschedule.SecretTree, error) {
+	state := keyschedule.TreeState{TreeParams: keyschedule.TreeParams{
+		Suite: l.suite, Leaves: tree.Width(), Own: l.header.leaf, Limits: l.params.Ratchets}}
+	for _, level := range d.open(recordNode).numbers(1<<8 - 1) {
+		for _, position := range level.numbers(1<<32 - 1) {
+			n := keyschedule.NodeState{Level: uint8(level.number), Position: uint32(position.number)}
+			found, err := position.load(func(r *recordReader) { n.Secret = r.secret() })
+			if err != nil {
+				return nil, err
+			}
+			if found {
+				state.Nodes = append(state.Nodes, n)
+			}
+		}
+	}
+	for _, leaf := range d.open(recordRatchet).numbers(1<<32 - 1) {
+		for _, kind := range ratchetKinds() {
+			if err := loadRatchet(leaf, kind, &state); err != nil {
+				return nil, err
+			}
+		}
+	}
+	t, err := keyschedule.RestoreSecretTree(state)
+	return t, d.failWith(err)
+}
+
+// loadRatchet loads one ratchet, and for an own one the number of generations given out.
+func loadRatchet(leaf numbered, kind keyschedule.RatchetKind, state *keyschedule.TreeState) error {
+	s := keyschedule.RatchetState{Leaf: framing.LeafIndex(leaf.number), Kind: kind}
+	_, err := leaf.open(kind.String()).load(func(r *recordReader) {
+		sent := r.Uint64()
+		derived := r.Optional()
+		if derived {
+			s.Next = r.Uint64()
+			s.Secret = r.optionalSecret()
+			s.Floor = r.Uint64()
+			r.list(func() {
+				s.Skipped = append(s.Skipped, keyschedule.SkippedKey{
+					Generation: framing.Generation(r.Uint32()), Material: r.secret()})
+			})
+		}
+		switch own := s.Leaf == state.Own; {
+		case r.Err() != nil:
+		case own && (sent < s.Next || sent == 0 && !derived), !own && (sent > 0 || !derived):
+			r.Failf("generations given out: %d", sent)
+		case own:
+			state.Sent[kind] = sent
+		}
+		if r.Err() == nil && derived {
+			state.Ratchets = append(state.Ratchets, s)
+		}
+	})
+	return err
+}
+
+// loadPast loads what is kept of past epochs, the newest first, each tree on top of the next one. For a member that was
+// removed, the present epoch is the newest of them.
+func (l *loader) loadPast(g *Group) error {
+	newer := g.public
+	for _, d := range slices.Backward(l.top.open(recordEpoch).numbers(1<<64 - 1)) {
+		p := &pastEpoch{public: g.public}
+		found, err := d.open(recordSenderData).load(func(r *recordReader) { p.senderData = r.secret() })
+		present := d.number == uint64(g.Epoch())
+		switch {
+		case err != nil:
+			return err
+		case present && !found:
+			continue
+		case !found || d.number > uint64(g.Epoch()) || present && g.status != StatusRemoved:
+			return d.fail("epoch is not past")
+		case p.senderData.Len() != l.suite.HashSize:
+			return d.fail("sender data secret of %d bytes", p.senderData.Len())
+		case !present:
+			if p.public, err = l.public(d.drawer, d.drawer, newer); err != nil {
+				return err
+			}
+		}
+		if uint64(p.Epoch()) != d.number {
+			return d.fail("context of epoch %d", p.Epoch())
+		}
+		if p.messages, err = l.messages(d.drawer, p.tree); err != nil {
+			return err
+		}
+		newer = p.public
+		g.past = append(g.past, p)
+	}
+	return nil
+}
+
+func (l *loader) loadResumption(g *Group) error {
+	for _, d := range slices.Backward(l.top.open(recordResumption).numbers(1<<64 - 1)) {
+		p := resumptionPSK{epoch: framing.Epoch(d.number)}
+		if err := d.must(func(r *recordReader) { p.secret = r.secret() }); err != nil {
+			return err
+		}
+		g.resumption = append(g.resumption, p)
+	}
+	return nil
+}
+
+func (l *loader) loadProposals(g *Group) error {
+	var err error
+	g.proposals, err = l.proposals(g.public)
+	return err
+}
+
+// loadPending loads the pending commit.
+func (l *loader) loadPending(g *Group) error {
+	d := l.top.open(recordPending)
+	p := new(pendingCommit)
+	found, err := d.load(func(r *recordReader) {
+		p.message = r.bytes()
+		p.change = readChange(r)
+	})
+	switch joining := g.status == StatusJoining; {
+	case err != nil:
+		return err
+	case found != joining && (joining || g.status != StatusActive):
+		return d.fail("pending commit in a group of status %v", g.status)
+	case !found:
+		return nil
+	case joining:
+		state := g.epochState
+		p.next = &state
+	default:
+		if err := l.loadNext(g, p, d); err != nil {
+			return err
+		}
+	}
+	g.pending = p
+	return nil
+}
+
+// loadNext loads where the pending commit leads to, and the Welcome.
+func (l *loader) loadNext(g *Group, p *pendingCommit, d *drawer) error {
+	next, err := l.public(d.open(recordEpoch), d, g.public)
+	if err != nil {
+		return err
+	}
+	if next.Epoch() != g.Epoch()+1 {
+		return d.open(recordEpoch).fail("epoch %d after %d", next.Epoch(), g.Epoch())
+	}
+	state, err := l.state(next, d, g.private)
+	if err != nil {
+		return err
+	}
+	p.next = &state
+	var tree []byte
+	for i, w := range d.open(recordWelcome).numbers(1<<32 - 1) {
+		o := Outgoing{Kind: OutgoingWelcome}
+		err := w.must(func(r *recordReader) {
+			o.Message = r.bytes()
+			r.list(func() { o.To = append(o.To, r.bytes()) })
+			if !r.Optional() {
+				return
+			}
+			if tree == nil {
+				tree = next.tree.Export()
+			}
+			o.RatchetTree = tree
+		})
+		switch {
+		case err != nil:
+			return err
+		case w.number != uint64(i):
+			return w.fail("Welcome %d is missing", i)
+		}
+		p.welcomes = append(p.welcomes, o)
+	}
+	return nil
+}

@@ -1,0 +1,223 @@
+package mls
+
+// What a Group is in storage.
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
+)
+
+// Record is one entry of a Group or Observer in storage: a key that is unique within the group, and a value. A store
+// keeps records under a name for the group and Record.Key, which consists of lower-case words, decimal numbers and
+// slashes, at most 64 bytes in all.
+//
+// The contract. For each Step, in this order:
+//
+//  1. Write the records of Next.Changes(old) in one atomic transaction, with old being the Group that the store holds,
+//     on the condition that it still does hold it: of two processes that began from the same Group, one has to lose.
+//  2. Only then call Step.Erase, and only then send what is in Step.Send. A message that left before its record was
+//     written is encrypted with a key that the stored Group would use once more after a crash.
+//  3. When the transaction failed, drop the Step: the old Group is as good as before.
+//
+// Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted, authenticated,
+// out of backups that outlive the epoch; and see to it that the storage does forget what is deleted and replaced, for
+// forward secrecy is no better than that. Overwrite a value with clear when it is written.
+//
+// What to write follows from the Groups alone: an application message changes one record of some hundred bytes, unless
+// it is the first of its sender; a commit changes a number that grows with the logarithm of the group's size. A Welcome
+// that waits for its commit is part of the records; when it holds the ratchet tree, it is as large as the tree.
+//
+// Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
+// and reveals both messages to whoever has them. Nothing in the records can tell that they are old. Whoever has to
+// restore backups keeps a counter elsewhere, raised with each transaction and compared before loading, or takes the old
+// copy for dead and comes back by JoinExternal with Resync.
+type Record struct {
+	Key   string
+	Value []byte // nil to delete the record
+}
+
+// ErrRecordVersion says that a record was written by a later version of this package.
+var ErrRecordVersion = errors.New("mls: record of an unknown version")
+
+// ErrRecords says that records are missing, contradict each other, or are not of this kind of object.
+var ErrRecords = errors.New("mls: records do not fit together")
+
+// RecordError says which record cannot be read or written, and why: ErrRecordVersion, ErrRecords, a *SyntaxError, or
+// what a lower layer found. It never holds anything of a value.
+type RecordError struct {
+	Key string
+	Err error
+}
+
+func (e *RecordError) Error() string { return fmt.Sprintf("mls: record %q: %v", e.Key, e.Err) }
+
+// Unwrap is the reason.
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// recordVersion begins every value. A value of another layout has another version.
+const recordVersion = 1
+
+// maxRecordKey bounds the length of keys.
+const maxRecordKey = 64
+
+// Names of records. Numbers follow after slashes where there are several of a kind.
+const (
+	recordGroup      = "group"
+	recordEpoch      = "epoch"
+	recordSecrets    = "secrets"
+	recordPrivate    = "private"
+	recordTree       = "tree"
+	recordNode       = "node"
+	recordRatchet    = "ratchet"
+	recordSenderData = "senderdata"
+	recordResumption = "resumption"
+	recordProposal   = "proposal"
+	recordPending    = "pending"
+	recordWelcome    = "welcome"
+)
+
+// recordRole says what records belong to.
+type recordRole uint8
+
+const (
+	roleMember recordRole = iota + 1
+	roleObserver
+)
+
+// recordHeader is the record from which the meaning of all others follows.
+type recordHeader struct {
+	role      recordRole
+	suite     ciphersuite.CipherSuite
+	epoch     framing.Epoch     // the present one
+	leaf      framing.LeafIndex // the member's own
+	status    Status
+	lastOwn   []byte
+	reInit    *framing.ReInit
+	successor *successorLink
+}
+
+func (h *recordHeader) write(w *recordWriter) {
+	w.Uint8(uint8(h.role))
+	w.Uint16(uint16(h.suite))
+	w.Uint64(uint64(h.epoch))
+	w.Uint32(uint32(h.leaf))
+	w.Uint8(uint8(h.status))
+	w.Opaque(h.lastOwn)
+	writeOptional(w, h.reInit)
+	w.Optional(h.successor != nil)
+	if h.successor != nil {
+		w.value(&h.successor.id)
+		w.secret(h.successor.psk)
+	}
+}
+
+func (h *recordHeader) read(r *recordReader) {
+	h.role = recordRole(r.Uint8())
+	h.suite = ciphersuite.CipherSuite(r.Uint16())
+	h.epoch = framing.Epoch(r.Uint64())
+	h.leaf = framing.LeafIndex(r.Uint32())
+	h.status = Status(r.Uint8())
+	h.lastOwn = r.bytes()
+	h.reInit = readOptional[framing.ReInit](r)
+	if r.Optional() {
+		h.successor = new(successorLink)
+		r.value(&h.successor.id)
+		h.successor.psk = r.secret()
+	}
+}
+
+// recordWriter writes the value of one record.
+type recordWriter struct {
+	*wire.Writer
+	erased bool
+}
+
+// value writes a structure as opaque<V>.
+func (w *recordWriter) value(v framing.Value) {
+	b, err := framing.Marshal(v)
+	if err != nil {
+		w.Failf("%v", err)
+	}
+	w.Opaque(b)
+}
+
+// secret writes a secret that has to be there.
+func (w *recordWriter) secret(s ciphersuite.Secret) {
+	w.erased = w.erased || s.IsZero()
+	w.Opaque(s.Bytes())
+}
+
+// optionalSecret writes a secret, or nothing where none belongs.
+func (w *recordWriter) optionalSecret(s ciphersuite.Secret) {
+	w.erased = w.erased || s.IsZero() && s != ciphersuite.Secret{}
+	w.Opaque(s.Bytes())
+}
+
+// list writes n elements as a vector.
+func (w *recordWriter) list(n int, write func(i int)) {
+	w.Vector(func(*wire.Writer) {
+		for i := range n {
+			write(i)
+		}
+	})
+}
+
+// recordReader reads the value of one record. What it answers is a copy.
+type recordReader struct{ *wire.Reader }
+
+func (r *recordReader) bytes() []byte { return append([]byte(nil), r.Opaque()...) }
+
+func (r *recordReader) value(v framing.Value) {
+	b := r.Opaque()
+	if r.Err() != nil {
+		return
+	}
+	if err := framing.Unmarshal(b, v); err != nil {
+		r.Reject(err)
+	}
+}
+
+func (r *recordReader) secret() ciphersuite.Secret {
+	b := r.bytes()
+	if len(b) == 0 {
+		r.Failf("secret is missing")
+	}
+	return ciphersuite.NewSecret(b)
+}
+
+func (r *recordReader) optionalSecret() ciphersuite.Secret {
+	b := r.bytes()
+	if len(b) == 0 {
+		return ciphersuite.Secret{}
+	}
+	return ciphersuite.NewSecret(b)
+}
+
+// list reads the elements of a vector.
+func (r *recordReader) list(read func()) { r.Vector(func(*wire.Reader) { read() }) }
+
+// valueOf is the pointer form of a structure.
+type valueOf[T any] interface {
+	*T
+	framing.Value
+}
+
+func writeOptional[T any, P valueOf[T]](w *recordWriter, v *T) {
+	w.Optional(v != nil)
+	if v != nil {
+		w.value(P(v))
+	}
+}
+
+func readOptional[T any, P valueOf[T]](r *recordReader) *T {
+	if !r.Optional() {
+		return nil
+	}
+	v := new(T)
+	r.value(P(v))
+	return v
+}

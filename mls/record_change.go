@@ -1,0 +1,81 @@
+package mls
+
+import "github.com/copse-mls/copse/framing"
+
+// writeChange writes what a pending commit will do. It cannot be found out again from the commit alone: for a newcomer,
+// the group before it is not there.
+func writeChange(w *recordWriter, c *Change) {
+	w.Uint64(uint64(c.Epoch))
+	w.value(&c.Committer)
+	w.Uint32(uint32(c.CommitterLeaf))
+	w.Opaque(c.AuthenticatedData)
+	w.Optional(c.Path)
+	w.list(len(c.Proposals), func(i int) {
+		p := &c.Proposals[i]
+		w.proposal(p.Proposal)
+		w.value(&p.Sender)
+		w.Opaque(p.Ref)
+	})
+	for _, list := range [...][]LeafChange{c.Added, c.Removed, c.Updated} {
+		w.list(len(list), func(i int) {
+			w.Uint32(uint32(list[i].Leaf))
+			writeOptional(w, list[i].Old)
+			writeOptional(w, list[i].New)
+		})
+	}
+	w.value(&framing.GroupContextExtensions{Extensions: c.OldExtensions})
+	w.value(&framing.GroupContextExtensions{Extensions: c.NewExtensions})
+	w.list(len(c.PSKs), func(i int) { w.value(&c.PSKs[i]) })
+	writeOptional(w, c.ReInit)
+}
+
+func readChange(r *recordReader) *Change {
+	c := &Change{Epoch: framing.Epoch(r.Uint64())}
+	r.value(&c.Committer)
+	c.CommitterLeaf = framing.LeafIndex(r.Uint32())
+	c.AuthenticatedData = r.bytes()
+	c.Path = r.Optional()
+	r.list(func() {
+		p := CommittedProposal{Proposal: r.proposal()}
+		r.value(&p.Sender)
+		p.Ref = r.bytes()
+		c.Proposals = append(c.Proposals, p)
+	})
+	for _, list := range [...]*[]LeafChange{&c.Added, &c.Removed, &c.Updated} {
+		r.list(func() {
+			*list = append(*list, LeafChange{framing.LeafIndex(r.Uint32()),
+				readOptional[framing.LeafNode](r), readOptional[framing.LeafNode](r)})
+		})
+	}
+	var old, fresh framing.GroupContextExtensions
+	r.value(&old)
+	r.value(&fresh)
+	c.OldExtensions, c.NewExtensions = old.Extensions, fresh.Extensions
+	r.list(func() {
+		var id framing.PreSharedKeyID
+		r.value(&id)
+		c.PSKs = append(c.PSKs, id)
+	})
+	c.ReInit = readOptional[framing.ReInit](r)
+	return c
+}
+
+func (w *recordWriter) proposal(p framing.Proposal) {
+	b, err := framing.MarshalProposal(p)
+	if err != nil {
+		w.Failf("%v", err)
+	}
+	w.Opaque(b)
+}
+
+func (r *recordReader) proposal() framing.Proposal {
+	b := r.Opaque()
+	if r.Err() != nil {
+		return nil
+	}
+	p, err := framing.UnmarshalProposal(b)
+	if err != nil {
+		r.Reject(err)
+	}
+	return p
+}

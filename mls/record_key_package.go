@@ -1,0 +1,49 @@
+package mls
+
+// RFC 9420, Section 10: Key Packages, with their private parts, in storage.
+
+import "github.com/copse-mls/copse/internal/wire"
+
+// recordKeyPackage names the encoding of an OwnKeyPackage in errors.
+const recordKeyPackage = "keypackage"
+
+// Marshal encodes the KeyPackage with its private keys, for storage. The result is secret. It fails with ErrErased.
+func (k *OwnKeyPackage) Marshal() ([]byte, error) {
+	var r recorder
+	r.put(recordKeyPackage, 1024, func(w *recordWriter) {
+		w.value(&k.KeyPackage)
+		w.secret(k.InitKey)
+		w.secret(k.LeafKey)
+	})
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.out[0].Value, nil
+}
+
+// UnmarshalOwnKeyPackage decodes what Marshal encoded. Whether the private keys belong to the KeyPackage is found out
+// by Join. It fails with a *RecordError.
+func UnmarshalOwnKeyPackage(data []byte) (*OwnKeyPackage, error) {
+	k := new(OwnKeyPackage)
+	err := readRecord(recordKeyPackage, data, func(r *recordReader) {
+		r.value(&k.KeyPackage)
+		k.InitKey, k.LeafKey = r.secret(), r.secret()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// readRecord reads the value of the record of a key.
+func readRecord(key string, value []byte, read func(r *recordReader)) error {
+	r := &recordReader{wire.NewReader("record", value)}
+	if version := r.Uint8(); r.Err() == nil && version != recordVersion {
+		return &RecordError{key, ErrRecordVersion}
+	}
+	read(r)
+	if err := r.Finish(); err != nil {
+		return &RecordError{key, err}
+	}
+	return nil
+}
