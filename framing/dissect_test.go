@@ -63,6 +63,7 @@ func TestDissectPrefixes(t *testing.T) {
 			var syntax *SyntaxError
 			require.True(t, errors.As(err, &syntax))
 			require.LessOrEqual(t, syntax.Offset, n)
+			require.True(t, syntax.Incomplete, "%v", err)
 			require.Error(t, Unmarshal(data[:n], fresh(v)))
 			reached := spans[len(spans)-1].End
 			for i := range spans {

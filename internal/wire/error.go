@@ -8,6 +8,9 @@ type SyntaxError struct {
 	Field  string // RFC name of its field, such as "signature_key"; empty when the structure as a whole is wrong
 	Offset int    // position in the whole input of what could not be read
 	Reason string // what was wrong there
+
+	// Incomplete says that the input ended too early, and made sense so far.
+	Incomplete bool
 }
 
 func (e *SyntaxError) Error() string {

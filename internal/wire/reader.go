@@ -19,6 +19,7 @@ type Reader struct {
 	field string
 	err   error
 
+	whole bool    // inside a vector of which all bytes are there
 	spans *[]Span // nil unless recording
 	depth int
 }
@@ -58,6 +59,14 @@ func (r *Reader) Failf(format string, args ...any) { r.FailAt(r.off, format, arg
 func (r *Reader) FailAt(offset int, format string, args ...any) {
 	if r.err == nil {
 		r.err = &SyntaxError{Struct: r.name, Field: r.field, Offset: offset, Reason: fmt.Sprintf(format, args...)}
+	}
+}
+
+// runOut records that the bytes remaining are too few.
+func (r *Reader) runOut(offset int, format string, args ...any) {
+	if r.err == nil {
+		r.err = &SyntaxError{Struct: r.name, Field: r.field, Offset: offset, Reason: fmt.Sprintf(format, args...),
+			Incomplete: !r.whole}
 	}
 }
 
@@ -129,7 +138,7 @@ func (r *Reader) take(kind Kind, n int) []byte {
 		return nil
 	}
 	if r.end-r.off < n {
-		r.Failf("needs %d bytes, %d remain", n, r.end-r.off)
+		r.runOut(r.off, "needs %d bytes, %d remain", n, r.end-r.off)
 		return nil
 	}
 	start := r.off
@@ -156,13 +165,18 @@ func (r *Reader) header() (n, short int) {
 		return 0, 0
 	}
 	n, size, reason := parseLength(r.input[r.off:r.end])
-	if reason != "" {
+	switch reason {
+	case "":
+	case noLength, cutLength:
+		r.runOut(r.off, "%s", reason)
+		return 0, 0
+	default:
 		r.Failf("%s", reason)
 		return 0, 0
 	}
 	if left := r.end - r.off - size; n > left {
 		if r.spans == nil {
-			r.Failf(shortVector, n, left)
+			r.runOut(r.off, shortVector, n, left)
 			return 0, 0
 		}
 		n, short = left, n-left
@@ -204,7 +218,7 @@ func (r *Reader) opaque(kind Kind, width int) []byte {
 // failShort is the error that header left out, if it did.
 func (r *Reader) failShort(start, n, short int) {
 	if short > 0 {
-		r.FailAt(start, shortVector, n+short, n)
+		r.runOut(start, shortVector, n+short, n)
 	}
 }
 
@@ -219,15 +233,15 @@ func (r *Reader) Vector(read func(*Reader)) {
 	if r.spans != nil {
 		at = r.enter(Span{Kind: KindVector, Start: start, Body: r.off, Short: short})
 	}
-	outer := r.end
-	r.end = r.off + n
+	outer, whole := r.end, r.whole
+	r.end, r.whole = r.off+n, whole || short == 0
 	for r.err == nil && r.off < r.end {
 		before := r.off
 		if read(r); r.err == nil && r.off == before {
 			r.Failf("vector element is empty")
 		}
 	}
-	r.end = outer
+	r.end, r.whole = outer, whole
 	if r.spans != nil {
 		r.leave(at)
 		r.failShort(start, n, short)

@@ -54,16 +54,18 @@ func TestRecordCut(t *testing.T) {
 		input []byte
 		field string
 		at    int
+		more  bool  // bytes might help
 		short []int // of the last spans
 	}{
-		{[]byte{7, 0, 9, 4, 'a', 'b'}, "Entry.name", 3, []int{6, 0, 2}},
-		{[]byte{7, 0, 9, 2, 'a', 'b'}, "Sample.list", 2, []int{6, 0, 0}},
-		{[]byte{7, 0, 9}, "Sample.list", 2, []int{9}},
-		{[]byte{7, 0, 9, 0x40}, "Entry.name", 3, []int{8, 0}},
-		{[]byte{7, 0, 0, 4, 0, 1, 0}, "Sample.codes", 3, []int{1}},
-		{[]byte{7, 0, 0, 0, 5}, "Sample.guard", 4, []int{0, 0}},
-		{[]byte{7, 2}, "Sample.more", 1, []int{0}},
-		{[]byte{7, 0, 0, 0, 5, 6, 1}, "Sample", 6, []int{0}},
+		{[]byte{7, 0, 9, 4, 'a', 'b'}, "Entry.name", 3, true, []int{6, 0, 2}},
+		{[]byte{7, 0, 9, 2, 'a', 'b'}, "Sample.list", 2, true, []int{6, 0, 0}},
+		{[]byte{7, 0, 9}, "Sample.list", 2, true, []int{9}},
+		{[]byte{7, 0, 9, 0x40}, "Entry.name", 3, true, []int{8, 0}},
+		{[]byte{7, 0, 0, 4, 0, 1, 0}, "Sample.codes", 3, true, []int{1}},
+		{[]byte{7, 0, 0, 0, 5}, "Sample.guard", 4, true, []int{0, 0}},
+		{[]byte{7, 0, 3, 1, 'a', 1}, "Entry.name", 5, false, []int{0, 0, 0, 1}},
+		{[]byte{7, 2}, "Sample.more", 1, false, []int{0}},
+		{[]byte{7, 0, 0, 0, 5, 6, 1}, "Sample", 6, false, []int{0}},
 	} {
 		spans, err := record(c.input)
 		var syntax *SyntaxError
@@ -74,6 +76,7 @@ func TestRecordCut(t *testing.T) {
 		}
 		require.Equal(t, c.field, name, "%x: %v", c.input, err)
 		require.Equal(t, c.at, syntax.Offset, "%x: %v", c.input, err)
+		require.Equal(t, c.more, syntax.Incomplete, "%x: %v", c.input, err)
 		var short []int
 		for _, s := range spans[len(spans)-len(c.short):] {
 			short = append(short, s.Short)

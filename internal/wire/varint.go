@@ -28,18 +28,24 @@ func LengthSize(n int) int {
 	}
 }
 
+// Why parseLength fails when bytes are missing.
+const (
+	noLength  = "vector length is missing"
+	cutLength = "vector length is cut off"
+)
+
 // parseLength reads a vector header. It reports the length, the size of the header, and a reason when the header is
 // cut off, reserved, or longer than it needs to be.
 func parseLength(b []byte) (n, size int, reason string) {
 	if len(b) == 0 {
-		return 0, 0, "vector length is missing"
+		return 0, 0, noLength
 	}
 	if b[0]>>6 == 3 {
 		return 0, 0, "vector length has the reserved prefix 11"
 	}
 	size = 1 << (b[0] >> 6)
 	if len(b) < size {
-		return 0, 0, "vector length is cut off"
+		return 0, 0, cutLength
 	}
 	n = int(b[0] & 0x3f)
 	for _, c := range b[1:size] {
