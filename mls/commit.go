@@ -270,7 +270,7 @@ func (d *draft) advanceWith(content *framing.AuthenticatedContent) (*nextEpoch, 
 	}
 	sources := []PSKs{d.params.PSKs}
 	if d.group != nil {
-		sources = append(sources, d.group.resumptionPSKs(), d.group.successor.psks())
+		sources = append(sources, d.group.ResumptionPSKs(), d.group.successor.psks())
 	}
 	psk, err := pskSecret(d.before.suite, d.list.psks, sources...)
 	if err != nil {

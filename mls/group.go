@@ -233,8 +233,13 @@ func prepend[T any](x T, list []T, limit int) []T {
 	return all[:min(limit, len(all)):min(limit, len(all))]
 }
 
-// resumptionPSKs are the resumption PSKs of this group at hand, the present epoch's included.
-func (g *Group) resumptionPSKs() PSKs {
+// ResumptionPSKs are the resumption PSKs of this group at hand, the present epoch's first (RFC 9420, Section 8.6). Within
+// the group they are found without help; give them as PSKs where another group, or a join by external commit, is to
+// show that its members were members here. The secrets stay the Group's: they are erased with it.
+func (g *Group) ResumptionPSKs() PSKs {
+	if g.secrets == nil {
+		return nil
+	}
 	all := PSKs{{ResumptionPSK(g.GroupID(), g.Epoch()), g.secrets.ResumptionPSK}}
 	for _, r := range g.resumption {
 		all = append(all, PSK{ResumptionPSK(g.GroupID(), r.epoch), r.secret})

@@ -147,10 +147,10 @@ func (j *joiner) checkPSKs() error {
 
 // sources are the PSKs at hand.
 func (j *joiner) sources() []PSKs {
-	if j.Successor == nil || j.Successor.secrets == nil {
+	if j.Successor == nil {
 		return []PSKs{j.PSKs}
 	}
-	return []PSKs{j.PSKs, j.Successor.resumptionPSKs()}
+	return []PSKs{j.PSKs, j.Successor.ResumptionPSKs()}
 }
 
 // openInfo decrypts the GroupInfo and judges what it says of itself (V-WEL-03, V-WEL-06).
