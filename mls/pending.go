@@ -28,12 +28,14 @@ func (g *Group) Pending() (message []byte, change *Change, ok bool) {
 }
 
 // Adopt lets the pending commit take effect: whoever orders the commits of the group has taken it. The Step holds the
-// Welcome messages. Handle does the same when it sees the commit come back. It fails with ErrNotPending.
+// Welcome messages. Handle does the same when it sees the commit come back. It fails with ErrNotPending or ErrErased.
 func (g *Group) Adopt() (*Step, error) {
 	p := g.pending
 	switch {
 	case p == nil:
 		return nil, ErrNotPending
+	case p.next.secrets.InitSecret.Secret().IsZero(): // a Step that gave the commit up was let take effect
+		return nil, ErrErased
 	case g.status == StatusJoining:
 		return g.adoptJoin(), nil
 	}
@@ -74,7 +76,7 @@ func (g *Group) Drop() (*Step, error) {
 	next := g.clone()
 	next.pending = nil
 	if g.status == StatusJoining {
-		next.epochState = epochState{public: g.public, private: g.private}
+		next.epochState = epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())}
 		next.status = StatusAbandoned
 	}
 	return g.step(next), nil

@@ -110,12 +110,17 @@ func (t *transition) removesLeaf(i framing.LeafIndex) bool {
 
 // removed is the Step of a member whom a commit removes. Of its secrets, only those to read late messages stay.
 func (g *Group) removed(current *Group, t *transition) *Step {
-	next := current.enter(epochState{public: g.public, private: treekem.NewPrivatePath(g.suite, g.OwnLeaf(), ciphersuite.KeyPair{})})
+	next := current.enter(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())})
 	next.resumption = nil
 	next.status = StatusRemoved
 	s := g.step(next)
 	s.Events = []Event{&Removed{t.change}}
 	return s
+}
+
+// noKeys is the private state of somebody who is no member: nothing but the leaf's place.
+func noKeys(suite *ciphersuite.Suite, leaf framing.LeafIndex) *treekem.PrivatePath {
+	return treekem.NewPrivatePath(suite, leaf, ciphersuite.KeyPair{})
 }
 
 // receiver is a commit in the course of being received.
@@ -128,7 +133,7 @@ type receiver struct {
 
 // nextState runs the secret part of a commit and compares the confirmation tag.
 func (r *receiver) nextState() (*epochState, error) {
-	psk, err := pskSecret(r.before.suite, r.list.psks, r.psks, r.group.resumptionPSKs())
+	psk, err := pskSecret(r.before.suite, r.list.psks, r.psks, r.group.ResumptionPSKs())
 	if err != nil {
 		return nil, err
 	}
