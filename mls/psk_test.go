@@ -1,0 +1,183 @@
+package mls_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+func externalPSK(name string) mls.PSK {
+	return mls.PSK{ID: mls.ExternalPSK([]byte(name)), Secret: ciphersuite.NewSecret([]byte("secret of " + name))}
+}
+
+func inject(ids ...framing.PreSharedKeyID) (out []framing.Proposal) {
+	for _, id := range ids {
+		out = append(out, &framing.PreSharedKey{PSK: id})
+	}
+	return out
+}
+
+// TestExternalPSKs: who lacks one is told all that are missing, and can do it again with them; a newcomer too.
+func TestExternalPSKs(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	one, two, three := externalPSK("one"), externalPSK("two"), externalPSK("three")
+	bob.propose(&framing.PreSharedKey{PSK: one.ID}, alice)
+	carol := newPlayer(t, "carol")
+	keys := carol.KeyPackage(t)
+	commit := mls.CommitParams{Now: mlstest.Now(),
+		Proposals: append(inject(two.ID, three.ID), &framing.Add{KeyPackage: keys.KeyPackage})}
+
+	missing := func(err error, want ...string) {
+		t.Helper()
+		var m *mls.MissingPSKError
+		require.ErrorAs(t, err, &m)
+		var names []string
+		for _, id := range m.IDs {
+			names = append(names, string(id.PSKID))
+		}
+		require.Equal(t, want, names)
+	}
+	_, err := alice.group.Commit(commit, alice.Signer)
+	missing(err, "one", "two", "three")
+	commit.PSKs = mls.PSKs{three, one, two}
+	message, adopted := alice.commit(commit)
+
+	before := bob.group
+	_, err = bob.group.Handle(mls.Input{Message: message, PSKs: mls.PSKs{two}})
+	missing(err, "one", "three")
+	wrong := mls.PSKs{one, two, {ID: three.ID, Secret: two.Secret}}
+	_, err = bob.group.Handle(mls.Input{Message: message, PSKs: wrong})
+	breaks(t, "V-CM-14", err)
+	require.Same(t, before, bob.group)
+	change := bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: mls.PSKs{two, one, three}})).Events[0].(*mls.EpochChanged).Change
+	require.Len(t, change.PSKs, 3)
+	require.Equal(t, []byte("one"), change.PSKs[0].PSKID)
+
+	join := mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys}, Params: carol.Params}
+	_, err = mls.Join(join)
+	missing(err, "one", "two", "three")
+	join.PSKs = wrong
+	_, err = mls.Join(join)
+	require.ErrorIs(t, err, ciphersuite.ErrOpen)
+	join.PSKs = commit.PSKs
+	carol.take(mls.Join(join))
+	together(alice, bob, carol)
+}
+
+// TestPSKNonce: a nonce is made where there is none, and has the length of a hash (V-PSK-01, V-PSK-02).
+func TestPSKNonce(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	psk := externalPSK("psk")
+	commit := func() framing.PreSharedKeyID {
+		s, err := alice.group.Commit(mls.CommitParams{Proposals: inject(psk.ID), PSKs: mls.PSKs{psk}}, alice.Signer)
+		require.NoError(t, err)
+		return s.Staged.PSKs[0]
+	}
+	first, second := commit(), commit()
+	require.Len(t, first.PSKNonce, 32)
+	require.NotEqual(t, first.PSKNonce, second.PSKNonce)
+	require.Empty(t, psk.ID.PSKNonce, "the caller's is as before")
+
+	bad := psk.ID
+	bad.PSKNonce = make([]byte, 31)
+	_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(bad), PSKs: mls.PSKs{psk}}, alice.Signer)
+	breaks(t, "V-PSK-01", err)
+	evil := bob.insider()
+	keys := newPlayer(t, "carol").KeyPackage(t)
+	made := evil.Commit(t, func(d *mlstest.Draft) {
+		d.Proposals = evil.ByValue(append(inject(bad), &framing.Add{KeyPackage: keys.KeyPackage})...)
+		d.PSKs = mls.PSKs{{ID: bad, Secret: psk.Secret}}
+	})
+	alice.refuse(made.Commit, "V-PSK-01")
+	_, err = mls.Join(mls.JoinParams{Welcome: made.Welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, PSKs: mls.PSKs{psk}})
+	breaks(t, "V-PSK-02", err)
+
+	// The same key twice, under different nonces, is in order; the same identifier twice is not (V-PL-06).
+	_, err = alice.group.Commit(mls.CommitParams{Proposals: inject(first, second), PSKs: mls.PSKs{psk}}, alice.Signer)
+	require.NoError(t, err)
+	_, err = alice.group.Commit(mls.CommitParams{Proposals: inject(first, second, first), PSKs: mls.PSKs{psk}}, alice.Signer)
+	breaks(t, "V-PL-06", err)
+}
+
+// TestResumptionPSK: the group's own past is at hand as far back as Params say (V-PSK-04, V-PSK-05, V-PSK-08).
+func TestResumptionPSK(t *testing.T) {
+	cast := stageOf(t, func(c *mlstest.Client) { c.Params.ResumptionEpochs = 2 }, nil, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	for range 3 {
+		alice.commit(mls.CommitParams{}, bob)
+	}
+	now := alice.group.Epoch()
+	for back := range framing.Epoch(3) {
+		id := mls.ResumptionPSK(alice.group.GroupID(), now-back)
+		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
+		require.NoError(t, err, "%d epochs back", back)
+	}
+	for _, id := range []framing.PreSharedKeyID{
+		mls.ResumptionPSK(alice.group.GroupID(), now-3),
+		mls.ResumptionPSK(alice.group.GroupID(), now+1),
+		mls.ResumptionPSK([]byte("another group"), now),
+	} {
+		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
+		var missing *mls.MissingPSKError
+		require.ErrorAs(t, err, &missing)
+		require.Equal(t, id.PSKEpoch, missing.IDs[0].PSKEpoch)
+	}
+	alice.commit(mls.CommitParams{Proposals: inject(mls.ResumptionPSK(alice.group.GroupID(), now-2))}, bob)
+	together(alice, bob)
+}
+
+// TestResumptionPSKOfAnotherGroup: members of one group show in another that they know each other.
+func TestResumptionPSKOfAnotherGroup(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	alices, bobs := alice.group, bob.group
+	known := alices.ResumptionPSKs()
+	require.Len(t, known, 2, "of this epoch and of the one before")
+	require.Len(t, bobs.ResumptionPSKs(), 1, "bob came later")
+
+	alice.group = alice.Create(t, "second")
+	alice.welcome(bob)
+	message, _ := alice.commit(mls.CommitParams{Proposals: inject(known[0].ID), PSKs: known})
+	_, err := bob.group.Handle(mls.Input{Message: message})
+	var missing *mls.MissingPSKError
+	require.ErrorAs(t, err, &missing)
+	require.Equal(t, "group", string(missing.IDs[0].PSKGroupID))
+	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: bobs.ResumptionPSKs()}))
+	together(alice, bob)
+
+	// Bob leaves and comes back by himself, showing that he was there.
+	former := bob.group
+	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.group.OwnLeaf()}}})
+	psks := former.ResumptionPSKs()
+	bob.joinAlone(mls.ExternalParams{PSKIDs: []framing.PreSharedKeyID{psks[0].ID}, PSKs: psks}, alice)
+	together(alice, bob)
+
+	removed := *bob
+	message, _ = alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.group.OwnLeaf()}}})
+	removed.hear(message)
+	require.Empty(t, removed.group.ResumptionPSKs())
+}
+
+// TestManyPSKs: their order counts, and is that of the commit.
+func TestManyPSKs(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	var psks mls.PSKs
+	for i := range 20 {
+		psks = append(psks, externalPSK(fmt.Sprint(i)))
+		message := bob.propose(&framing.PreSharedKey{PSK: psks[i].ID})
+		alice.hear(message)
+	}
+	message := alice.take(alice.group.Commit(mls.CommitParams{PSKs: psks}, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Adopt())
+	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: psks}))
+	together(alice, bob)
+}
