@@ -1,0 +1,138 @@
+package mlsclient
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+)
+
+// lifetime of the KeyPackages and leaves that the service makes.
+const lifetime = 90 * 24 * time.Hour
+
+// Tests go further back than applications do.
+const (
+	pastEpochs       = 16
+	resumptionEpochs = 1024
+)
+
+// client is somebody with a basic credential.
+type client struct {
+	suite    ciphersuite.CipherSuite
+	identity []byte
+	signer   crypto.Signer
+}
+
+func newClient(suite uint32, identity []byte) (client, error) {
+	if suite > 0xffff {
+		return client{}, fmt.Errorf("mlsclient: %d is not a cipher suite", suite)
+	}
+	cs := ciphersuite.CipherSuite(suite)
+	s, err := ciphersuite.New(cs)
+	if err != nil {
+		return client{}, err
+	}
+	signer, err := s.GenerateSigner(nil)
+	return client{cs, identity, signer}, err
+}
+
+// credentials is what the client says of itself in leaves.
+func (c client) credentials() mls.Client {
+	return mls.Client{
+		Credential: framing.BasicCredential(c.identity),
+		Signer:     c.signer,
+		Capabilities: framing.Capabilities{
+			CipherSuites: ciphersuite.Supported(),
+			Credentials:  []framing.CredentialType{framing.CredentialTypeBasic, framing.CredentialTypeX509},
+		},
+	}
+}
+
+// private is the client's signature key: the seed for EdDSA, the scalar for ECDSA.
+func (c client) private() ([]byte, error) {
+	switch k := c.signer.(type) {
+	case interface{ Seed() []byte }:
+		return k.Seed(), nil
+	case interface{ Bytes() ([]byte, error) }:
+		return k.Bytes()
+	}
+	return nil, errors.New("mlsclient: signature key has no encoding")
+}
+
+// groupParams are the settings of every group. Commits of newcomers and external proposals are PublicMessages anyway,
+// so both kinds are accepted.
+func groupParams(encryptHandshake bool) mls.Params {
+	p := mls.Params{PastEpochs: pastEpochs, ResumptionEpochs: resumptionEpochs}
+	if encryptHandshake {
+		p.Handshake = mls.HandshakePrivate
+	}
+	return p
+}
+
+// state is a member of a group.
+type state struct {
+	client
+	params mls.Params
+
+	mu    sync.Mutex
+	group *mls.Group
+	psks  mls.PSKs
+	refs  map[string]framing.ProposalRef // of proposal messages seen in this epoch
+}
+
+func newState(c client, p mls.Params, group *mls.Group, psks mls.PSKs) *state {
+	return &state{client: c, params: p, group: group, psks: psks}
+}
+
+// turn is a call on a state. It works on a copy, so that nothing is left of it when it fails.
+type turn struct {
+	*state
+	group *mls.Group
+	refs  map[string]framing.ProposalRef
+	steps []*mls.Step
+}
+
+// on runs a call on a state.
+func on[R any](s *Service, id uint32, call func(t *turn, out *R) error) (*R, error) {
+	st, err := s.states.get(id)
+	if err != nil {
+		return nil, err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	t := &turn{state: st, group: st.group, refs: maps.Clone(st.refs)}
+	out := new(R)
+	if err := call(t, out); err != nil {
+		return nil, err
+	}
+	for _, step := range t.steps {
+		step.Erase()
+	}
+	st.group, st.refs = t.group, t.refs
+	return out, nil
+}
+
+// take lets a Step take effect when the turn ends well. References to proposals end with their epoch.
+func (t *turn) take(step *mls.Step) {
+	if t.refs == nil || step.Next.Epoch() != t.group.Epoch() {
+		t.refs = map[string]framing.ProposalRef{}
+	}
+	t.steps = append(t.steps, step)
+	t.group = step.Next
+}
+
+// input is a message with the rest of the world as it is.
+func (t *turn) input(message []byte) mls.Input {
+	return mls.Input{Message: message, Now: time.Now(), PSKs: t.psks}
+}
+
+// withPSK is a copy of list with one more external PSK, which comes before others with its id.
+func withPSK(list mls.PSKs, id, secret []byte) mls.PSKs {
+	return append(mls.PSKs{{ID: mls.ExternalPSK(id), Secret: ciphersuite.NewSecret(secret)}}, list...)
+}
