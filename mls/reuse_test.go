@@ -139,6 +139,61 @@ func TestNoHandshakeKeyTwice(t *testing.T) {
 	uses.requireConsecutive(2, keyschedule.HandshakeRatchet, 24)
 }
 
+// TestNoKeyTwiceAfterReload sends, stores and loads in turn, with messages made between storing and loading that were
+// stored as well: whoever stores before it sends never uses a key again. A value that is not stored any more still
+// counts with its own kind.
+func TestNoKeyTwiceAfterReload(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full,
+		Params: mls.Params{Handshake: mls.HandshakePrivate}})
+	g, signer := f.Group(t, 2), f.SignerOf(2)
+	uses := newKeyUses(t, f.Group(t, 4))
+	stored := map[string][]byte{}
+	var saved *mls.Group
+	store := func(g *mls.Group) {
+		changes, err := g.Changes(saved)
+		require.NoError(t, err)
+		for _, r := range changes {
+			if r.Value == nil {
+				delete(stored, r.Key)
+			} else {
+				stored[r.Key] = r.Value
+			}
+		}
+		saved = g
+	}
+	store(g)
+	for round := range 6 {
+		for range 3 {
+			s, err := g.Protect([]byte("again"), mls.ProtectOptions{}, signer)
+			require.NoError(t, err)
+			store(s.Next)
+			uses.note(s)
+			g = s.Next
+		}
+		// Three candidates from one value: the last one is stored, and it knows of all three.
+		var last *mls.Step
+		for range 3 {
+			s, err := g.Commit(mls.CommitParams{}, signer)
+			require.NoError(t, err)
+			store(s.Next)
+			uses.note(s)
+			last = s
+		}
+		store(last.Next)
+		loaded, err := mls.Load(mls.LoadParams{Records: records(stored), Params: mls.Params{Handshake: mls.HandshakePrivate}})
+		require.NoError(t, err)
+		s, err := loaded.Drop()
+		require.NoError(t, err)
+		if round%2 == 0 {
+			s.Erase()
+		}
+		g, saved, stored = s.Next, nil, map[string][]byte{}
+		store(g)
+	}
+	uses.requireConsecutive(2, keyschedule.ApplicationRatchet, 18)
+	uses.requireConsecutive(2, keyschedule.HandshakeRatchet, 18)
+}
+
 // TestErasedAnswersErrErased uses a value after a Step's Erase in every way there is.
 func TestErasedAnswersErrErased(t *testing.T) {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full})

@@ -18,7 +18,7 @@ import (
 
 var (
 	walkSeed  = flag.Uint64("walk.seed", 0, "take only this seed for the random walk")
-	walkSteps = flag.Int("walk.steps", 0, "operations of the random walk; 0 means 2,000, and 800 with the race detector")
+	walkSteps = flag.Int("walk.steps", 0, "operations of the random walk; 0 means 2,000, and 500 with the race detector")
 )
 
 // TestRandomWalk does at random what members, newcomers and external senders can do, with messages late, lost races
@@ -29,7 +29,7 @@ func TestRandomWalk(t *testing.T) {
 	if steps == 0 {
 		steps = 2000
 		if raceDetector {
-			steps = 800
+			steps = 500
 		}
 	}
 	for k, mode := range []struct {
@@ -292,7 +292,7 @@ func (w *world) joinExternally(resync bool) {
 	}
 	joined, err := s.Next.Adopt()
 	require.NoError(w.t, err)
-	a.group = s.Next
+	a.saved = nil
 	w.adopt(a, joined)
 	w.enters(a)
 	w.note(fmt.Sprintf("external join, resync %v", resync), "%s at leaf %d in epoch %d", a.Name, a.group.OwnLeaf(), a.group.Epoch())

@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -52,6 +54,8 @@ type walker struct {
 	at      int           // how much of the log it has handled
 	joined  framing.Epoch // the first that it knows
 	inbox   []mail
+	stored  map[string][]byte        // its records
+	saved   *mls.Group               // that they are of; nil before the first
 	signers map[string]crypto.Signer // its own, by public key
 }
 
@@ -92,6 +96,7 @@ func newWorld(t *testing.T, seed uint64, policies ...mls.HandshakePolicy) *world
 	}
 	creator := w.newWalker()
 	creator.group = creator.Create(t, "the world", w.extensions()...)
+	w.store(creator)
 	w.members = append(w.members, creator)
 	w.settled(creator)
 	w.followed = !slices.ContainsFunc(policies, func(p mls.HandshakePolicy) bool { return p != mls.HandshakePublic })
@@ -158,10 +163,60 @@ func (w *world) extensions() []framing.Extension {
 	return []framing.Extension{x, {Type: worldExtension, Data: []byte(w.name("extension"))}}
 }
 
-// adopt lets a Step take effect for an walker.
+// adopt lets a Step take effect for a walker: it is stored, the past is erased, and at times the walker comes back
+// from storage.
 func (w *world) adopt(a *walker, s *mls.Step) {
 	a.group = s.Next
+	w.store(a)
 	s.Erase()
+	if w.chance(20) {
+		w.reload(a)
+	}
+}
+
+// store writes what changed since the last time.
+func (w *world) store(a *walker) {
+	if a.saved == nil {
+		a.stored = map[string][]byte{}
+	}
+	changes, err := a.group.Changes(a.saved)
+	require.NoError(w.t, err)
+	for _, r := range changes {
+		if r.Value == nil {
+			delete(a.stored, r.Key)
+		} else {
+			a.stored[r.Key] = r.Value
+		}
+	}
+	a.saved = a.group
+	if w.chance(20) { // as if everything had been written at once
+		all, err := a.group.Changes(nil)
+		require.NoError(w.t, err)
+		whole := map[string][]byte{}
+		for _, r := range all {
+			whole[r.Key] = r.Value
+		}
+		require.Equal(w.t, whole, a.stored)
+	}
+}
+
+// records yields what is stored.
+func records(stored map[string][]byte) iter.Seq[mls.Record] {
+	return func(yield func(mls.Record) bool) {
+		for _, key := range slices.Sorted(maps.Keys(stored)) {
+			if !yield(mls.Record{Key: key, Value: stored[key]}) {
+				return
+			}
+		}
+	}
+}
+
+// reload forgets a walker's Group and loads it from its records.
+func (w *world) reload(a *walker) {
+	g, err := mls.Load(mls.LoadParams{Records: records(a.stored), Params: a.Params})
+	require.NoError(w.t, err, "loading %s", a.Name)
+	a.group, a.saved = g, g
+	w.counts["reload"]++
 }
 
 // settled compares what an walker sees with what others saw in the same epoch.
@@ -201,6 +256,10 @@ func (w *world) follow(a *walker) {
 	entry := w.log[a.at]
 	a.at++
 	s := w.handle(a, entry.message)
+	if w.chance(20) { // it crashes before anything is stored
+		w.reload(a)
+		s = w.handle(a, entry.message)
+	}
 	w.adopt(a, s)
 	if !entry.commit {
 		return
@@ -249,6 +308,12 @@ func (w *world) publish(message []byte, commit bool) {
 	}
 	require.NoError(w.t, err, "observer")
 	w.observer = s.Next
+	if w.chance(20) {
+		changes, err := w.observer.Changes(nil)
+		require.NoError(w.t, err)
+		w.observer, err = mls.LoadObserver(mls.LoadParams{Records: slices.Values(changes)})
+		require.NoError(w.t, err, "loading the observer")
+	}
 }
 
 // observed is an observer that is up to date.
@@ -303,7 +368,8 @@ func (w *world) welcome(list []mls.Outgoing) {
 			s, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree,
 				KeyPackages: []*mls.OwnKeyPackage{o.OwnKeyPackage}, PSKs: w.psks, Now: mlstest.Now(), Params: o.walker.Params})
 			require.NoError(w.t, err, "joining of %s", o.walker.Name)
-			o.walker.group = s.Next
+			o.walker.saved = nil
+			w.adopt(o.walker, s)
 			w.note("join", "%s at leaf %d in epoch %d", o.walker.Name, s.Next.OwnLeaf(), s.Next.Epoch())
 			w.enters(o.walker)
 		}
