@@ -22,7 +22,7 @@ const (
 
 // rows is the whole table, in the order in which it is measured. Rows on the same tree stand together.
 func rows() []Row {
-	return slices.Concat(sealRows(), signatureRows(), treeRows(), importRows())
+	return slices.Concat(sealRows(), signatureRows(), treeRows(), importRows(), groupRows())
 }
 
 func main() {
