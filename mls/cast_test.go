@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,6 +141,16 @@ func (a *player) observe() *mls.Observer {
 	s, err := mls.Observe(mls.ObserveParams{GroupInfo: a.info(), Now: mlstest.Now()})
 	require.NoError(a.t, err)
 	return s.Next
+}
+
+// reload is a restart: of the group, only its records are left.
+func (a *player) reload() {
+	a.t.Helper()
+	records, err := a.group.Changes(nil)
+	require.NoError(a.t, err)
+	a.group.EraseAll()
+	a.group, err = mls.Load(mls.LoadParams{Records: slices.Values(records), Params: a.Params})
+	require.NoError(a.t, err)
 }
 
 // insider is a member that has turned bad.

@@ -102,19 +102,36 @@ func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := g.begin(beginParams{committer: g.self(), list: list, now: c.Now, sending: true, successor: g.successor})
-	if err != nil {
-		return nil, err
+	s, err := g.commitTo(list, &c, by)
+	if c.References == nil && breaksRule(err) {
+		var unfit []LeftProposal
+		if list, unfit = g.fitting(list, c.Now); len(unfit) > 0 {
+			left = append(left, unfit...)
+			s, err = g.commitTo(list, &c, by)
+		}
 	}
-	own, _ := g.tree.Leaf(g.OwnLeaf())
-	d := &draft{group: g, params: &c, rand: rand, by: by, transition: t, oldSecrets: g.secrets.InitSecret,
-		base: g.private, template: *own}
-	s, err := d.make()
 	if err != nil {
 		return nil, err
 	}
 	s.Left = left
 	return s, nil
+}
+
+// commitTo makes a commit of a list of proposals.
+func (g *Group) commitTo(list *proposalList, c *CommitParams, by crypto.Signer) (*Step, error) {
+	t, err := g.beginOwn(list, c.Now)
+	if err != nil {
+		return nil, err
+	}
+	own, _ := g.tree.Leaf(g.OwnLeaf())
+	d := &draft{group: g, params: c, rand: g.params.Entropy.Reader(), by: by, transition: t,
+		oldSecrets: g.secrets.InitSecret, base: g.private, template: *own}
+	return d.make()
+}
+
+// beginOwn begins a commit of the member's own.
+func (g *Group) beginOwn(list *proposalList, now time.Time) (*transition, error) {
+	return g.begin(beginParams{committer: g.self(), list: list, now: now, sending: true, successor: g.successor})
 }
 
 // self is the member as a sender.

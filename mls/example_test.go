@@ -683,3 +683,61 @@ func ExampleCreate_branch() {
 	// mls: welcome to a successor group needs the old group
 	// true active
 }
+
+// Alice stores her group after every step. Her process ends, and she goes on from the records.
+func ExampleGroup_Changes() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+
+	store := map[string][]byte{} // in real life a database, and one transaction for each Step
+	save := func(s *mls.Step, before *mls.Group) {
+		changes, err := s.Next.Changes(before)
+		check(err)
+		for _, r := range changes {
+			if r.Value == nil {
+				delete(store, r.Key)
+			} else {
+				store[r.Key] = r.Value
+			}
+		}
+	}
+	save(&mls.Step{Next: alice.group}, nil)
+	step, err := alice.group.Protect([]byte("one"), mls.ProtectOptions{}, alice.Signer)
+	check(err)
+	save(step, alice.group) // before it is sent
+	one := alice.take(step, nil).Send[0].Message
+
+	alice.group, err = mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
+		for key, value := range store {
+			if !yield(mls.Record{Key: key, Value: value}) {
+				return
+			}
+		}
+	}})
+	check(err)
+	two := alice.take(alice.group.Protect([]byte("two"), mls.ProtectOptions{}, alice.Signer)).Send[0].Message
+	for _, message := range [][]byte{one, two} {
+		m := bob.receive(message).Events[0].(*mls.ApplicationMessage)
+		fmt.Printf("%s, generation %d\n", m.Data, m.Generation)
+	}
+	// Output:
+	// one, generation 0
+	// two, generation 1
+}
+
+// Bob stores the private part of his KeyPackage, so that he can join after a restart.
+func ExampleOwnKeyPackage_Marshal() {
+	alice, bob := friends("alice")[0], newPerson("bob")
+	stored, err := bob.keyPackage().Marshal()
+	check(err)
+
+	keys, err := mls.UnmarshalOwnKeyPackage(stored)
+	check(err)
+	alice.take(alice.group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime}, alice.Signer))
+	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+	bob.take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime}))
+	fmt.Println(agree(alice, bob))
+	// Output:
+	// true
+}

@@ -221,9 +221,13 @@ func TestTrap07(t *testing.T) {
 	alice, bob := newPlayer(t, "alice"), newPlayer(t, "bob")
 	alice.Client.Client = read()
 	alice.group = alice.Create(t, "group")
-	alice.Client.Client = read()
+	restart := func() {
+		alice.Client.Client = read()
+		alice.reload()
+	}
+	restart()
 	alice.welcome(bob)
-	alice.Client.Client = read()
+	restart()
 	require.Equal(t, "still me", bob.read(alice.say("still me")))
 
 	key, err := suite.PublicKeyOf(read().Signer)
@@ -239,14 +243,15 @@ func TestTrap08(t *testing.T) {
 	alice := stage(t, "alice")[0]
 	bob := newPlayer(t, "bob")
 	keys := bob.KeyPackage(t)
-	published, initKey, leafKey := mlstest.Marshal(t, &keys.KeyPackage), bytes.Clone(keys.InitKey.Bytes()), bytes.Clone(keys.LeafKey.Bytes())
+	stored, err := keys.Marshal()
+	require.NoError(t, err)
 	_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}})
 	keys.Erase() // the process ends here
 
-	again := &mls.OwnKeyPackage{InitKey: ciphersuite.NewSecret(initKey), LeafKey: ciphersuite.NewSecret(leafKey)}
-	require.NoError(t, framing.Unmarshal(published, &again.KeyPackage))
+	again, err := mls.UnmarshalOwnKeyPackage(stored)
+	require.NoError(t, err)
 	join := mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: mlstest.Now(), Params: bob.Params}
-	_, err := mls.Join(join)
+	_, err = mls.Join(join)
 	require.Error(t, err, "the private keys were erased")
 	join.KeyPackages[0] = again
 	s := bob.take(mls.Join(join))
@@ -319,7 +324,7 @@ func TestTrap09(t *testing.T) {
 	require.Empty(t, s.Judge)
 }
 
-// TestTrap10: late messages of past epochs are read by default.
+// TestTrap10: late messages of past epochs are read by default, also after a restart, each of them once.
 func TestTrap10(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
@@ -334,7 +339,9 @@ func TestTrap10(t *testing.T) {
 			require.ErrorIs(t, err, mls.ErrOldEpoch, "three epochs are kept, not four")
 			continue
 		}
+		bob.reload()
 		require.Equal(t, fmt.Sprint("epoch ", i), bob.read(message))
+		bob.reload()
 		_, err := bob.group.Handle(mls.Input{Message: message})
 		require.ErrorIs(t, err, mls.ErrReplay)
 	}

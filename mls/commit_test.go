@@ -1,0 +1,277 @@
+package mls_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// TestLightCommit: which commits have a path, when nobody asks for one (RFC 9420, Section 12.4).
+func TestLightCommit(t *testing.T) {
+	psk := externalPSK("psk")
+	_, adds := packagesOf(newPlayer(t, "dave"))
+	remove := &framing.Remove{Removed: 2}
+	for name, test := range map[string]struct {
+		path      bool
+		proposals []framing.Proposal
+	}{
+		"empty":       {true, nil},
+		"add":         {false, adds},
+		"psk":         {false, inject(psk.ID)},
+		"add, psk":    {false, append(inject(psk.ID), adds...)},
+		"reinit":      {false, []framing.Proposal{&framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}}},
+		"remove":      {true, []framing.Proposal{remove}},
+		"extensions":  {true, []framing.Proposal{&framing.GroupContextExtensions{}}},
+		"add, remove": {true, append([]framing.Proposal{remove}, adds...)},
+	} {
+		for _, force := range []bool{false, true} {
+			cast := stage(t, "alice", "bob", "carol")
+			alice, bob := cast[0], cast[1]
+			s := alice.take(alice.group.Commit(mls.CommitParams{
+				Proposals: test.proposals, ForcePath: force, PSKs: mls.PSKs{psk}, Now: mlstest.Now()}, alice.Signer))
+			require.Equal(t, test.path || force, s.Staged.Path, name)
+			alice.take(alice.group.Adopt())
+			change := bob.take(bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{psk}})).Events[0].(*mls.EpochChanged).Change
+			require.Equal(t, s.Staged, change, "both sides see the same change")
+		}
+	}
+}
+
+// TestLeafUpdate: what a member may change about itself, by commit and by proposal.
+func TestLeafUpdate(t *testing.T) {
+	credential := framing.BasicCredential([]byte("robert"))
+	signer := newPlayer(t, "another").Signer
+	capabilities := framing.Capabilities{Versions: []framing.ProtocolVersion{framing.MLS10},
+		CipherSuites: []ciphersuite.CipherSuite{testSuite}, Credentials: []framing.CredentialType{framing.CredentialTypeBasic},
+		Extensions: []framing.ExtensionType{0xf001}}
+	extensions := framing.Extensions{extension(t, &framing.ApplicationID{ApplicationID: []byte("device 7")})}
+	for name, update := range map[string]mls.LeafUpdate{
+		"nothing":      {},
+		"credential":   {Credential: &credential},
+		"signer":       {Signer: signer},
+		"capabilities": {Capabilities: &capabilities},
+		"extensions":   {Extensions: &extensions},
+		"all":          {Credential: &credential, Signer: signer, Capabilities: &capabilities, Extensions: &extensions},
+	} {
+		for _, how := range []string{"commit", "proposal"} {
+			t.Run(name+" by "+how, func(t *testing.T) {
+				cast := stage(t, "alice", "bob")
+				alice, bob := cast[0], cast[1]
+				before, _ := bob.group.Tree().Leaf(1)
+				if how == "commit" {
+					bob.commit(mls.CommitParams{Leaf: update}, alice)
+				} else {
+					s := bob.take(bob.group.ProposeUpdate(update, mls.ProposeParams{}, bob.Signer))
+					alice.hear(s.Send[0].Message)
+					alice.commit(mls.CommitParams{}, bob)
+				}
+				want := *before
+				if update.Credential != nil {
+					want.Credential = credential
+				}
+				if update.Signer != nil {
+					bob.Signer = signer
+					var err error
+					want.SignatureKey, err = bob.Suite.PublicKeyOf(signer)
+					require.NoError(t, err)
+				}
+				if update.Capabilities != nil {
+					want.Capabilities = capabilities
+				}
+				if update.Extensions != nil {
+					want.Extensions = extensions
+				}
+				after, _ := alice.group.Tree().Leaf(1)
+				require.NotEqual(t, before.EncryptionKey, after.EncryptionKey)
+				want.EncryptionKey, want.Signature, want.LeafNodeSource = after.EncryptionKey, after.Signature, after.LeafNodeSource
+				want.ParentHash, want.Lifetime = after.ParentHash, after.Lifetime
+				require.Equal(t, &want, after)
+				together(alice, bob)
+				bob.commit(mls.CommitParams{}, alice)
+				together(alice, bob)
+			})
+		}
+	}
+}
+
+// TestSeveralUpdates: of several Updates the latest is committed, and its key is the one that counts.
+func TestSeveralUpdates(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	for range 3 {
+		s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
+		tell(s.Send[0].Message, alice, carol)
+	}
+	refs := alice.group.Proposals()
+	// Carol takes the second one, whatever the default is.
+	choice := mls.CommitParams{References: []framing.ProposalRef{refs[1].Ref}}
+	commit := carol.take(carol.group.Commit(choice, carol.Signer)).Send[0].Message
+	s := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer))
+	require.Len(t, s.Left, 2)
+	require.Equal(t, refs[2].Ref, s.Staged.Proposals[0].Ref)
+	carol.take(carol.group.Adopt())
+	tell(commit, alice, bob)
+	together(alice, bob, carol)
+}
+
+// TestLeft: proposals that do not go together, and which of them a commit covers.
+func TestLeft(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol", "dave")
+	alice, bob, carol, dave := cast[0], cast[1], cast[2], cast[3]
+	rest := []*player{bob, carol, dave}
+	eve := newPlayer(t, "eve")
+	_, adds := packagesOf(eve, eve)
+	s := carol.take(carol.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.Signer))
+	tell(s.Send[0].Message, alice, bob, dave)
+	dave.propose(&framing.Remove{Removed: 2}, alice, bob, carol)
+	bob.propose(&framing.Remove{Removed: 2}, alice, carol, dave)
+	bob.propose(adds[0], alice, carol, dave)
+	bob.propose(adds[1], alice, carol, dave)
+	bob.propose(&framing.Remove{Removed: 0}, alice, carol, dave)
+	bob.propose(&framing.GroupContextExtensions{}, alice, carol, dave)
+	dave.propose(&framing.GroupContextExtensions{}, alice, bob, carol)
+	waiting := alice.group.Proposals()
+
+	message := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	var left []framing.ProposalRef
+	for _, l := range message.Left {
+		require.NotEmpty(t, l.Reason)
+		left = append(left, l.Ref)
+	}
+	require.Equal(t, []framing.ProposalRef{waiting[0].Ref, waiting[2].Ref, waiting[4].Ref, waiting[5].Ref, waiting[6].Ref}, left)
+	alice.take(alice.group.Adopt())
+	tell(message.Send[0].Message, rest...)
+	require.Equal(t, mls.StatusRemoved, carol.group.Status())
+	together(alice, bob, dave)
+}
+
+// TestUnfit: proposals that are in order by themselves, but not in this group and now, keep nobody from committing the
+// others.
+func TestUnfit(t *testing.T) {
+	change := func(c *mlstest.Client) { c.Params.ExternalProposals = []framing.ProposalType{0xf00d} }
+	cast, moderator, seen := moderated(t, change, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	add := func(name string, change func(*framing.LeafNode)) {
+		p := newPlayer(t, name)
+		outside := *bob.insider()
+		outside.Sender = framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
+		outside.Signer = p.Signer
+		message, _ := outside.Propose(t, &framing.Add{KeyPackage: *p.ForgeKeyPackage(t, change, nil)},
+			func(c *mlstest.Content) { c.Context = nil })
+		tell(message, alice, bob)
+	}
+	propose := func(p framing.Proposal) {
+		message, err := seen.Propose(p, 1, mls.ProposeParams{}, moderator.Signer)
+		require.NoError(t, err)
+		tell(message, alice, bob)
+	}
+	bobs, _ := alice.group.Tree().Leaf(1)
+	add("copies bob's key", func(l *framing.LeafNode) { l.EncryptionKey = bobs.EncryptionKey })
+	add("good", nil)
+	add("knows no basic credentials", func(l *framing.LeafNode) {
+		l.Credential = framing.Credential{Type: 0xf002}
+		l.Capabilities.Credentials = []framing.CredentialType{0xf002}
+	})
+	add("will be expired", func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) })
+	propose(&framing.CustomProposal{Type: 0xf00d})
+	propose(&framing.GroupContextExtensions{Extensions: framing.Extensions{{Type: 0xf00e}}})
+	propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("known to nobody"))})
+	add("good as well", nil)
+	waiting := alice.group.Proposals()
+	require.Len(t, waiting, 8)
+
+	later := mlstest.Now().AddDate(0, 0, 1)
+	_, err := alice.group.Commit(mls.CommitParams{Now: later}, alice.Signer)
+	var missing *mls.MissingPSKError
+	require.ErrorAs(t, err, &missing, "a PSK may be found")
+	psk := mls.PSKs{{ID: mls.ExternalPSK([]byte("known to nobody")), Secret: externalPSK("now").Secret}}
+	s := alice.take(alice.group.Commit(mls.CommitParams{Now: later, PSKs: psk}, alice.Signer))
+	var left []framing.ProposalRef
+	for _, l := range s.Left {
+		require.NotEmpty(t, l.Reason)
+		left = append(left, l.Ref)
+	}
+	require.Equal(t, []framing.ProposalRef{
+		waiting[0].Ref, waiting[2].Ref, waiting[3].Ref, waiting[4].Ref, waiting[5].Ref}, left)
+	alice.take(alice.group.Adopt())
+	bob.take(bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk}))
+	require.Equal(t, 4, bob.group.Tree().Members())
+	together(alice, bob)
+
+	// What the caller asks for is another matter.
+	add("copies bob's key", func(l *framing.LeafNode) { l.EncryptionKey = bobs.EncryptionKey })
+	bad := alice.group.Proposals()[0]
+	_, err = alice.group.Commit(mls.CommitParams{References: []framing.ProposalRef{bad.Ref}, Now: later}, alice.Signer)
+	breaks(t, "V-LN-17", err)
+}
+
+// TestCandidates: several commits are made from one Group, and one of them is adopted.
+func TestCandidates(t *testing.T) {
+	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	remove, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, alice.Signer)
+	require.NoError(t, err)
+	empty, err := alice.group.Commit(mls.CommitParams{}, alice.Signer)
+	require.NoError(t, err)
+	_, err = remove.Next.Commit(mls.CommitParams{}, alice.Signer)
+	require.ErrorIs(t, err, mls.ErrPending)
+
+	alice.take(empty, nil)
+	message, change, ok := alice.group.Pending()
+	require.True(t, ok)
+	require.Equal(t, empty.Send[0].Message, message)
+	require.Same(t, empty.Staged, change)
+	_, err = alice.group.Handle(mls.Input{Message: remove.Send[0].Message})
+	require.ErrorIs(t, err, mls.ErrOwnMessage, "it was made from this Group, but is not the pending one")
+	alice.hear(empty.Send[0].Message)
+	tell(empty.Send[0].Message, bob, carol)
+	together(alice, bob, carol)
+}
+
+// TestDrop: what was proposed still waits, and can be committed again.
+func TestDrop(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	bob.propose(&framing.Remove{Removed: 2}, alice, carol)
+	before := alice.group.Proposals()
+	lost := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Drop())
+	_, err := alice.group.Drop()
+	require.ErrorIs(t, err, mls.ErrNotPending)
+	require.Equal(t, before, alice.group.Proposals())
+	_, err = alice.group.Handle(mls.Input{Message: lost})
+	require.ErrorIs(t, err, mls.ErrOwnMessage)
+	alice.commit(mls.CommitParams{}, bob, carol)
+	together(alice, bob)
+}
+
+// TestMissingProposals: a commit that comes before what it covers can be handled afterwards.
+func TestMissingProposals(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	first := bob.propose(&framing.Remove{Removed: 2}, alice)
+	second := bob.propose(&framing.GroupContextExtensions{}, alice)
+	refs := []framing.ProposalRef{alice.group.Proposals()[0].Ref, alice.group.Proposals()[1].Ref}
+	commit, _ := alice.commit(mls.CommitParams{}, bob)
+	check := func(want ...framing.ProposalRef) {
+		t.Helper()
+		_, err := carol.group.Handle(mls.Input{Message: commit})
+		var missing *mls.MissingProposalError
+		require.ErrorAs(t, err, &missing)
+		require.Equal(t, want, missing.Refs)
+	}
+	check(refs...)
+	carol.hear(second)
+	check(refs[0])
+	carol.hear(first)
+	carol.hear(commit)
+	require.Equal(t, mls.StatusRemoved, carol.group.Status())
+	_, err := bob.group.Commit(mls.CommitParams{References: refs}, bob.Signer)
+	var missing *mls.MissingProposalError
+	require.ErrorAs(t, err, &missing)
+}
