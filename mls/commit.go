@@ -232,6 +232,9 @@ func (d *draft) newPath() error {
 		return err
 	}
 	d.leafSigner = signer
+	if err := d.before.params.limitLeaf(d.leaf, &leaf); err != nil {
+		return err
+	}
 	if err := d.checkPathLeaf(&leaf); err != nil {
 		return err
 	}

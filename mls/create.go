@@ -104,6 +104,12 @@ func (c *CreateParams) nameGroup(suite *ciphersuite.Suite, params *Params) error
 
 // checkNew judges the parameters of a new group and its creator's leaf.
 func (p *public) checkNew(leaf *framing.LeafNode) error {
+	if err := p.params.limitLeaf(0, leaf); err != nil {
+		return err
+	}
+	if err := p.params.limitExtensions(framing.NoLeaf, p.context.Extensions); err != nil {
+		return err
+	}
 	check := proposalCheck{public: p, rules: p.rules}
 	if err := check.checkExtensions(p.context.Extensions); err != nil {
 		return err

@@ -42,13 +42,13 @@ func (p *public) decode(message []byte) (framing.MessageBody, error) {
 
 func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) {
 	if len(message) > params.MaxMessage {
-		return nil, fail("V-WIRE-13", framing.NoLeaf, "message of %d bytes, at most %d", len(message), params.MaxMessage)
+		return nil, overLimit(framing.NoLeaf, "bytes of the message", len(message), params.MaxMessage)
 	}
 	var m framing.Message
 	if err := framing.Unmarshal(message, &m); err != nil {
 		return nil, err
 	}
-	return m.Body, nil
+	return m.Body, params.limitMessage(m.Body)
 }
 
 // checkEpoch compares a message's group and epoch with the present ones.
@@ -217,6 +217,9 @@ func (e *pastEpoch) open(
 	}
 	defer key.Erase()
 	unverified, err := m.Open(framing.OpenPrivateParams{Suite: e.suite, SenderData: sender, Key: key.Key, Nonce: key.Nonce})
+	if err == nil {
+		err = e.params.limitContent(&unverified.Content)
+	}
 	var content *framing.AuthenticatedContent
 	if err == nil {
 		content, err = unverified.Verify(framing.VerifyParams{Suite: e.suite, SignatureKey: signer, GroupContext: &e.context})

@@ -208,6 +208,9 @@ type importParams struct {
 // 12.4.3.1): for newcomers by Welcome or external commit, and for observers.
 func importGroup(p importParams) (*public, error) {
 	info := p.info
+	if err := p.params.limitInfo(info); err != nil {
+		return nil, err
+	}
 	if err := info.Extensions.Check(); err != nil {
 		return nil, err
 	}
@@ -222,7 +225,11 @@ func importGroup(p importParams) (*public, error) {
 	if len(data) == 0 {
 		return nil, ErrNoTree
 	}
-	tree, err := treekem.Import(treekem.ImportParams{Suite: p.suite, RatchetTree: data, GroupContext: &info.GroupContext})
+	if err := p.params.limitTree(data); err != nil {
+		return nil, err
+	}
+	tree, err := treekem.Import(treekem.ImportParams{Suite: p.suite, RatchetTree: data, GroupContext: &info.GroupContext,
+		MaxLeaves: p.params.MaxLeaves, CheckLeaf: p.params.limitLeaf})
 	if err != nil {
 		return nil, err
 	}

@@ -105,6 +105,10 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
+	k := framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: p.Extensions}
+	if err := params.limitKeyPackage(&k); err != nil {
+		return nil, err
+	}
 	rand := params.Entropy.Reader()
 	initKey, err := suite.GenerateKeyPair(rand)
 	if err != nil {
@@ -114,13 +118,12 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf.EncryptionKey, leaf.LeafNodeSource, leaf.Lifetime = leafKey.Public, framing.LeafNodeSourceKeyPackage, p.Lifetime
+	k.InitKey, k.LeafNode.EncryptionKey = initKey.Public, leafKey.Public
+	k.LeafNode.LeafNodeSource, k.LeafNode.Lifetime = framing.LeafNodeSourceKeyPackage, p.Lifetime
 	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: client.Signer}
-	if err := leaf.Sign(signing, nil, framing.NoLeaf); err != nil {
+	if err := k.LeafNode.Sign(signing, nil, framing.NoLeaf); err != nil {
 		return nil, err
 	}
-	k := framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, InitKey: initKey.Public,
-		LeafNode: leaf, Extensions: p.Extensions}
 	if err := k.Sign(signing); err != nil {
 		return nil, err
 	}

@@ -11,17 +11,28 @@ import (
 
 // Params are a member's own settings for a group: limits, retention and policy. They are not part of the group's
 // state, and the zero value is a sound choice. A Group keeps a copy.
+//
+// What exceeds a limit named Max is refused by rule V-WIRE-13, as soon as it is decoded or decrypted and before it is
+// hashed or verified. Members that differ in what they refuse can lose each other: give all members of a group the
+// same limits.
 type Params struct {
 	// PastEpochs is how many epochs back application messages are still read; negative for none. Default: 3.
 	PastEpochs int
 	// ResumptionEpochs is of how many past epochs the resumption PSK is kept; negative for none. Default: 8.
 	ResumptionEpochs int
-	// MaxProposals bounds the proposals kept in one epoch, received and sent. Default: 65,536.
+	// MaxProposals bounds the proposals kept in one epoch, received and sent, and those of one commit. Default: 65,536.
 	MaxProposals int
 	// MaxExternalSenders bounds the external_senders extension. Default: 1,024.
 	MaxExternalSenders int
-	// MaxMessage is the largest message that is read, in bytes. Default: 256 MiB.
+	// MaxMessage is the largest message that is read, and the largest ratchet tree beside one, in bytes. Default:
+	// 256 MiB.
 	MaxMessage int
+	// MaxLeaves is the largest ratchet tree, in leaves, blank ones included. Default: 1,048,576.
+	MaxLeaves int
+	// MaxExtension is the largest extension, in bytes of its data; a ratchet tree is another matter. Default: 1 MiB.
+	MaxExtension int
+	// MaxCertificates bounds the chain of an X.509 credential. Default: 16.
+	MaxCertificates int
 	// MaxLifetime is the longest span that a KeyPackage's lifetime may have. Default: no limit.
 	MaxLifetime time.Duration
 
@@ -108,6 +119,9 @@ func (p Params) withDefaults() *Params {
 	p.MaxProposals = orDefault(p.MaxProposals, 1<<16)
 	p.MaxExternalSenders = orDefault(p.MaxExternalSenders, 1<<10)
 	p.MaxMessage = orDefault(p.MaxMessage, 256<<20)
+	p.MaxLeaves = orDefault(p.MaxLeaves, 1<<20)
+	p.MaxExtension = orDefault(p.MaxExtension, 1<<20)
+	p.MaxCertificates = orDefault(p.MaxCertificates, 16)
 	if p.Suites == nil {
 		p.Suites = ciphersuite.New
 	}

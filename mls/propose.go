@@ -110,6 +110,9 @@ func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 // checkProposal judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It answers the credentials
 // to be judged.
 func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Judgement, error) {
+	if err := p.params.limitProposal(proposal); err != nil {
+		return nil, err
+	}
 	check := &proposalCheck{public: p, rules: p.rules, now: now}
 	if err := check.check(proposal, from); err != nil {
 		return nil, err

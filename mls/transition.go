@@ -52,6 +52,9 @@ func (p *public) begin(b beginParams) (*transition, error) {
 	t := &transition{before: p, committer: b.committer, leaf: b.committer.LeafIndex, list: b.list, now: b.now,
 		sending: b.sending, context: p.context, edit: p.tree.Edit()}
 	t.context.Epoch++
+	if err := t.limit(); err != nil {
+		return nil, err
+	}
 	if err := t.list.check(b.committer); err != nil {
 		return nil, err
 	}
@@ -79,6 +82,22 @@ func (p *public) begin(b beginParams) (*transition, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// limit judges sizes. Those of received proposals were judged when they came.
+func (t *transition) limit() error {
+	params := t.before.params
+	if err := params.limitProposals(len(t.list.all)); err != nil {
+		return err
+	}
+	if t.sending {
+		for _, c := range t.list.all {
+			if err := params.limitProposal(c.proposal); err != nil {
+				return err
+			}
+		}
+	}
+	return params.limitMembers(t.before.tree, t.list)
 }
 
 // describe starts the Change with what the list says.

@@ -149,6 +149,9 @@ func (p *public) checkExternalSenders(list framing.Extensions) error {
 		return fail("V-EXT-05", framing.NoLeaf, "%d external senders, at most %d", len(senders), p.params.MaxExternalSenders)
 	}
 	for i := range senders {
+		if err := p.params.limitCredential(framing.NoLeaf, &senders[i].Credential); err != nil {
+			return err
+		}
 		if err := p.suite.CheckSignaturePublicKey(senders[i].SignatureKey); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "signature key of an external sender")
 		}

@@ -19,6 +19,10 @@ type ImportParams struct {
 	Suite        *ciphersuite.Suite
 	RatchetTree  []byte                // the data of a ratchet_tree extension
 	GroupContext *framing.GroupContext // authenticated by the caller
+	// MaxLeaves is the largest tree to accept, in leaves, blank ones included; 0 means MaxLeaves of this package.
+	MaxLeaves int
+	// CheckLeaf, unless nil, judges each leaf before anything is hashed or verified.
+	CheckLeaf func(framing.LeafIndex, *framing.LeafNode) error
 }
 
 // Import makes a Tree from a received one after every check that RFC 9420, Section 12.4.3.1 demands: form, tree hash,
@@ -30,7 +34,16 @@ func Import(p ImportParams) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := decode(p.Suite, p.RatchetTree, rules.Check)
+	check := rules.Check
+	if p.CheckLeaf != nil {
+		check = func(i framing.LeafIndex, leaf *framing.LeafNode) error {
+			if err := p.CheckLeaf(i, leaf); err != nil {
+				return err
+			}
+			return rules.Check(i, leaf)
+		}
+	}
+	t, err := decode(p.Suite, p.RatchetTree, p.MaxLeaves, check)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +67,19 @@ func Import(p ImportParams) (*Tree, error) {
 // Decode makes a Tree from the data of a ratchet_tree extension and checks its form, its unmerged leaves, and that no
 // key occurs twice, but neither hashes against anything nor signatures: for tools and tests. Import is for joining.
 func Decode(suite *ciphersuite.Suite, ratchetTree []byte) (*Tree, error) {
-	return decode(suite, ratchetTree, func(framing.LeafIndex, *framing.LeafNode) error { return nil })
+	return decode(suite, ratchetTree, 0, func(framing.LeafIndex, *framing.LeafNode) error { return nil })
 }
 
-func decode(suite *ciphersuite.Suite, data []byte, check func(framing.LeafIndex, *framing.LeafNode) error) (*Tree, error) {
+// decode reads a tree of up to most leaves, MaxLeaves when that is 0.
+func decode(
+	suite *ciphersuite.Suite, data []byte, most int, check func(framing.LeafIndex, *framing.LeafNode) error,
+) (*Tree, error) {
+	if most <= 0 || most > MaxLeaves {
+		most = MaxLeaves
+	}
 	// A node takes at least one byte, which bounds the width before the number of nodes is known.
-	limit := min(Width(uint32(min(len(data), MaxLeaves))), MaxLeaves)
-	d := &treeDecoder{Edit: newEdit(newLayout(suite), limit), check: check}
+	limit := Width(uint32(min(len(data), most)))
+	d := &treeDecoder{Edit: newEdit(newLayout(suite), limit), most: most, check: check}
 	count, err := framing.WalkRatchetTree(data, d.node)
 	if err != nil {
 		return nil, err
@@ -74,6 +93,7 @@ func decode(suite *ciphersuite.Suite, data []byte, check func(framing.LeafIndex,
 // treeDecoder fills an Edit from left to right.
 type treeDecoder struct {
 	*Edit
+	most     int // leaves
 	check    func(framing.LeafIndex, *framing.LeafNode) error
 	lastType framing.NodeType
 }
@@ -85,8 +105,9 @@ func (d *treeDecoder) node(position int, n framing.RawNode) error {
 	switch {
 	case n.Type == framing.NodeTypeBlank:
 		return nil
-	case position >= int(NodeCount(d.width)):
-		return fmt.Errorf("treekem: tree of more than %d leaves", MaxLeaves)
+	case position > 2*(d.most-1):
+		return &framing.RuleError{Rule: "V-WIRE-13", Leaf: framing.NoLeaf,
+			Detail: fmt.Sprintf("tree of more than %d leaves", d.most)}
 	case (n.Type == framing.NodeTypeLeaf) != (x.Level() == 0):
 		return &framing.RuleError{Rule: "V-TREE-02", Leaf: framing.NoLeaf,
 			Detail: fmt.Sprintf("a %v stands at node %d", n.Type, x)}

@@ -1,0 +1,125 @@
+package mls
+
+// RFC 9420, Section 16.11, and rule V-WIRE-13: limits that hold before any hash, signature or decryption.
+
+import (
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
+)
+
+func overLimit(i framing.LeafIndex, what string, have, limit int) error {
+	return fail("V-WIRE-13", i, "%s: %d, at most %d", what, have, limit)
+}
+
+// limitMessage judges a message that was decoded and not looked at otherwise. What is encrypted is judged once it is
+// not, and a GroupInfo when it is used.
+func (p *Params) limitMessage(body framing.MessageBody) error {
+	if m, ok := body.(*framing.PublicMessage); ok {
+		return p.limitContent(&m.Content)
+	}
+	return nil
+}
+
+// limitContent judges what a member, a newcomer or an external sender sends.
+func (p *Params) limitContent(c *framing.FramedContent) error {
+	switch {
+	case c.Proposal != nil:
+		return p.limitProposal(c.Proposal)
+	case c.Commit != nil:
+		return p.limitCommit(c.Commit)
+	}
+	return nil
+}
+
+func (p *Params) limitCommit(c *framing.Commit) error {
+	if err := p.limitProposals(len(c.Proposals)); err != nil {
+		return err
+	}
+	for _, entry := range c.Proposals {
+		if err := p.limitProposal(entry.Proposal); err != nil {
+			return err
+		}
+	}
+	if c.Path == nil {
+		return nil
+	}
+	return p.limitLeaf(framing.NoLeaf, &c.Path.LeafNode)
+}
+
+func (p *Params) limitProposals(n int) error {
+	if n > p.MaxProposals {
+		return overLimit(framing.NoLeaf, "proposals of a commit", n, p.MaxProposals)
+	}
+	return nil
+}
+
+func (p *Params) limitProposal(proposal framing.Proposal) error {
+	switch x := proposal.(type) {
+	case *framing.Add:
+		return p.limitKeyPackage(&x.KeyPackage)
+	case *framing.Update:
+		return p.limitLeaf(framing.NoLeaf, &x.LeafNode)
+	case *framing.GroupContextExtensions:
+		return p.limitExtensions(framing.NoLeaf, x.Extensions)
+	case *framing.ReInit:
+		return p.limitExtensions(framing.NoLeaf, x.Extensions)
+	}
+	return nil
+}
+
+func (p *Params) limitKeyPackage(k *framing.KeyPackage) error {
+	if err := p.limitLeaf(framing.NoLeaf, &k.LeafNode); err != nil {
+		return err
+	}
+	return p.limitExtensions(framing.NoLeaf, k.Extensions)
+}
+
+func (p *Params) limitLeaf(i framing.LeafIndex, leaf *framing.LeafNode) error {
+	if err := p.limitCredential(i, &leaf.Credential); err != nil {
+		return err
+	}
+	return p.limitExtensions(i, leaf.Extensions)
+}
+
+func (p *Params) limitCredential(i framing.LeafIndex, c *framing.Credential) error {
+	if n := len(c.Certificates); n > p.MaxCertificates {
+		return overLimit(i, "certificates in a chain", n, p.MaxCertificates)
+	}
+	return nil
+}
+
+// limitExtensions judges the size of extensions, all but a ratchet tree, which has limits of its own.
+func (p *Params) limitExtensions(i framing.LeafIndex, list framing.Extensions) error {
+	for _, x := range list {
+		if n := len(x.Data); n > p.MaxExtension && x.Type != framing.ExtensionTypeRatchetTree {
+			return overLimit(i, "bytes of extension "+x.Type.String(), n, p.MaxExtension)
+		}
+	}
+	return nil
+}
+
+// limitTree judges the size of the data of a ratchet_tree extension.
+func (p *Params) limitTree(data []byte) error {
+	if len(data) > p.MaxMessage {
+		return overLimit(framing.NoLeaf, "bytes of the ratchet tree", len(data), p.MaxMessage)
+	}
+	return nil
+}
+
+// limitInfo judges a GroupInfo by itself.
+func (p *Params) limitInfo(info *framing.GroupInfo) error {
+	if err := p.limitExtensions(framing.NoLeaf, info.Extensions); err != nil {
+		return err
+	}
+	return p.limitExtensions(framing.NoLeaf, info.GroupContext.Extensions)
+}
+
+// limitMembers judges how many members a commit would leave in the tree. As newcomers take the leftmost blank leaves,
+// a tree of so many leaves holds them.
+func (p *Params) limitMembers(t *treekem.Tree, l *proposalList) error {
+	n := t.Members() + len(l.adds) + len(l.external) - len(l.removes)
+	if n > p.MaxLeaves {
+		return overLimit(framing.NoLeaf, "members", n, p.MaxLeaves)
+	}
+	return nil
+}

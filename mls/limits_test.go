@@ -1,0 +1,263 @@
+package mls_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// limitExtension is an extension type that its leaf lists.
+const limitExtension framing.ExtensionType = 0xf0e0
+
+// limitTest is one of the limits of Params at one door, set to limit. message makes what reaches n.
+type limitTest struct {
+	name    string
+	limit   int
+	set     func(p *mls.Params, n int)
+	message func(t *testing.T, in *mlstest.Insider, n int) []byte
+	private bool // whether something has to be decrypted first
+}
+
+func setProposals(p *mls.Params, n int)    { p.MaxProposals = n }
+func setLeaves(p *mls.Params, n int)       { p.MaxLeaves = n }
+func setExtension(p *mls.Params, n int)    { p.MaxExtension = n }
+func setCertificates(p *mls.Params, n int) { p.MaxCertificates = n }
+
+// sized are extensions of n bytes of data, n being small.
+func sized(t *testing.T, n int) framing.Extensions {
+	id := framing.ApplicationID{ApplicationID: make([]byte, n-1)}
+	return framing.Extensions{extension(t, &id)}
+}
+
+// chain is an X.509 credential of n certificates.
+func chain(n int) framing.Credential {
+	certificates := make([][]byte, n)
+	for k := range certificates {
+		certificates[k] = []byte("certificate")
+	}
+	return framing.X509Credential(certificates...)
+}
+
+// knowing makes a client that knows of X.509.
+func knowing(c *mlstest.Client) {
+	c.Capabilities.Credentials = []framing.CredentialType{framing.CredentialTypeBasic, framing.CredentialTypeX509}
+}
+
+func addWith(t *testing.T, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) *framing.Add {
+	c := mlstest.NewClient(t, testSuite, "newcomer")
+	knowing(c)
+	return &framing.Add{KeyPackage: *c.ForgeKeyPackage(t, leaf, whole)}
+}
+
+// addsOf are proposals to add n clients.
+func addsOf(t *testing.T, n int) (list []framing.Proposal) {
+	for k := range n {
+		c := mlstest.NewClient(t, testSuite, string(rune('A'+k)))
+		knowing(c)
+		list = append(list, &framing.Add{KeyPackage: c.KeyPackage(t).KeyPackage})
+	}
+	return list
+}
+
+// committing makes a commit of proposals by value.
+func committing(t *testing.T, in *mlstest.Insider, change func(*mlstest.Draft), list ...framing.Proposal) []byte {
+	return in.Commit(t, func(d *mlstest.Draft) {
+		d.Proposals = in.ByValue(list...)
+		if change != nil {
+			change(d)
+		}
+	}).Commit
+}
+
+func proposed(t *testing.T, in *mlstest.Insider, p framing.Proposal) []byte {
+	message, _ := in.Propose(t, p, nil)
+	return message
+}
+
+// sendersExtension is an external_senders extension of exactly n bytes.
+func sendersExtension(t *testing.T, in *mlstest.Insider, n int) framing.Extension {
+	named := func(length int) framing.Extension {
+		return extension(t, &framing.ExternalSenders{{
+			SignatureKey: in.OwnLeaf().SignatureKey, Credential: framing.BasicCredential(make([]byte, length))}})
+	}
+	x := named(n - len(named(100).Data) + 100)
+	require.Len(t, x.Data, n)
+	return x
+}
+
+func limitTests() []limitTest {
+	return []limitTest{
+		{"proposals of a commit", 2, setProposals, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, nil, addsOf(t, n)...)
+		}, false},
+		{"proposals of a private commit", 2, setProposals, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, func(d *mlstest.Draft) {
+				d.OnContent = func(c *mlstest.Content) { c.Format = framing.WireFormatPrivateMessage }
+			}, addsOf(t, n)...)
+		}, true},
+		{"members", 5, setLeaves, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, nil, addsOf(t, n-4)...)
+		}, true}, // the signature of the commit comes first
+		{"extension of an added leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, nil, addWith(t, func(l *framing.LeafNode) { l.Extensions = sized(t, n) }, nil))
+		}, false},
+		{"extension of a proposed leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Extensions = sized(t, n) }, nil))
+		}, false},
+		{"extension of a KeyPackage", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return proposed(t, in, addWith(t, func(l *framing.LeafNode) {
+				l.Capabilities.Extensions = append(l.Capabilities.Extensions, limitExtension)
+			}, func(k *framing.KeyPackage) {
+				k.Extensions = framing.Extensions{{Type: limitExtension, Data: make([]byte, n)}}
+			}))
+		}, false},
+		{"extension of an updated leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return proposed(t, in, in.UpdateLeaf(t, "update", func(l *framing.LeafNode) { l.Extensions = sized(t, n) }))
+		}, false},
+		{"extension of a path leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, func(d *mlstest.Draft) { d.Template.Extensions = sized(t, n) })
+		}, false},
+		{"extension of the group", 200, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, nil,
+				&framing.GroupContextExtensions{Extensions: framing.Extensions{sendersExtension(t, in, n)}})
+		}, false},
+		{"extension of a successor group", 200, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return proposed(t, in, &framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite,
+				Extensions: framing.Extensions{sendersExtension(t, in, n)}})
+		}, false},
+		{"certificates of a newcomer", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Credential = chain(n) }, nil))
+		}, false},
+		{"certificates of a path leaf", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, func(d *mlstest.Draft) { d.Template.Credential = chain(n) })
+		}, false},
+		{"certificates of an external sender", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return proposed(t, in, &framing.GroupContextExtensions{Extensions: framing.Extensions{
+				extension(t, &framing.ExternalSenders{{SignatureKey: in.OwnLeaf().SignatureKey, Credential: chain(n)}})}})
+		}, true}, // the extension is read with the proposal
+	}
+}
+
+// TestMessageLimits: what reaches a limit of Params is handled, and one unit more is refused by V-WIRE-13 before anything is
+// hashed, verified or decrypted that need not be.
+func TestMessageLimits(t *testing.T) {
+	for _, test := range limitTests() {
+		t.Run(test.name, func(t *testing.T) {
+			counting, suite := mlstest.NewCounting(t, testSuite)
+			cast := stageOf(t, func(c *mlstest.Client) {
+				knowing(c)
+				if c.Name == "bob" {
+					c.Params.Suites = func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error) { return suite, nil }
+					test.set(&c.Params, test.limit)
+				}
+			}, nil, "alice", "bob", "carol", "dave")
+			alice, bob := cast[0], cast[1]
+			over := test.message(t, alice.insider(), test.limit+1)
+			var err error
+			used := counting.During(func() { _, err = bob.group.Handle(mls.Input{Message: over, Now: mlstest.Now()}) })
+			breaks(t, "V-WIRE-13", err)
+			if !test.private {
+				require.Equal(t, mlstest.Counts{}, used, "work before the limit")
+			}
+			require.LessOrEqual(t, used.Verifications, 1)
+			require.Zero(t, used.BaseMultiplications+used.Agreements)
+			_, err = bob.group.Handle(mls.Input{Message: test.message(t, alice.insider(), test.limit), Now: mlstest.Now()})
+			require.NoError(t, err)
+		})
+	}
+}
+
+// TestImportLimits: a tree and a GroupInfo that reach a limit are imported by everybody outside, and those of one unit
+// more by nobody, before anything is hashed or verified.
+func TestImportLimits(t *testing.T) {
+	cast := stageOf(t, knowing, nil, "alice", "bob", "carol")
+	alice := cast[0]
+	alice.commit(mls.CommitParams{ForcePath: true}, cast[1:]...)
+	in := alice.insider()
+	leaf := in.Tree.Leaf(1)
+	leaf.Extensions = sized(t, 40)
+	in.Tree.SetLeaf(1, leaf) // its signature does not fit any more, and is not what is looked at first
+	tree := in.Tree.Export(t)
+	bare := func(info *framing.GroupInfo) { info.Extensions = info.Extensions[1:] }
+	for _, test := range []struct {
+		name   string
+		limit  int
+		set    func(*mls.Params, int)
+		change func(*framing.GroupInfo)
+	}{
+		{"leaves", 3, setLeaves, bare},
+		{"bytes of the tree", len(tree), func(p *mls.Params, n int) { p.MaxMessage = n }, bare},
+		{"extension of a leaf", 40, setExtension, bare},
+		{"extension of the GroupInfo", 50, setExtension, func(info *framing.GroupInfo) {
+			bare(info)
+			info.Extensions = append(info.Extensions, framing.Extension{Type: limitExtension, Data: make([]byte, 50)})
+		}},
+		{"extension of the group", 60, setExtension, func(info *framing.GroupInfo) {
+			bare(info)
+			info.GroupContext.Extensions = framing.Extensions{{Type: limitExtension, Data: make([]byte, 60)}}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			counting, suite := mlstest.NewCounting(t, testSuite)
+			params := mls.Params{Suites: func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error) { return suite, nil }}
+			message := in.GroupInfo(t, test.change)
+			client := mlstest.NewClient(t, testSuite, "newcomer")
+			for name, call := range map[string]func() error{
+				"observe": func() error {
+					_, err := mls.Observe(mls.ObserveParams{GroupInfo: message, RatchetTree: tree, Params: params})
+					return err
+				},
+				"join": func() error {
+					_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: message, RatchetTree: tree, Client: client.Client, Params: params})
+					return err
+				},
+			} {
+				test.set(&params, test.limit-1)
+				used := counting.During(func() { breaks(t, "V-WIRE-13", call()) })
+				require.Equal(t, mlstest.Counts{}, used, "%s: work before the limit", name)
+				test.set(&params, test.limit)
+				var broken *mls.RuleError
+				require.ErrorAs(t, call(), &broken)
+				require.NotEqual(t, "V-WIRE-13", broken.Rule, "%s: %v", name, broken)
+			}
+		})
+	}
+}
+
+// TestOwnLimits: a member does not send what its own limits forbid.
+func TestOwnLimits(t *testing.T) {
+	client := mlstest.NewClient(t, testSuite, "alice")
+	knowing(client)
+	params := mls.Params{MaxExtension: 40, MaxCertificates: 3, MaxProposals: 2, MaxLeaves: 2}
+	refuses := func(change func(*mls.Client)) {
+		t.Helper()
+		c := client.Client
+		change(&c)
+		_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: c, Lifetime: mlstest.Lifetime(), Params: params})
+		breaks(t, "V-WIRE-13", err)
+		_, err = mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: c, Lifetime: mlstest.Lifetime(), Params: params})
+		breaks(t, "V-WIRE-13", err)
+	}
+	refuses(func(c *mls.Client) { c.Extensions = sized(t, 41) })
+	refuses(func(c *mls.Client) { c.Credential = chain(4) })
+	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: client.Client, Lifetime: mlstest.Lifetime(), Params: params})
+	require.NoError(t, err)
+	commit := func(c mls.CommitParams) error {
+		c.Now = mlstest.Now()
+		_, err := s.Next.Commit(c, client.Signer)
+		return err
+	}
+	require.NoError(t, commit(mls.CommitParams{Proposals: addsOf(t, 1)}))
+	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 2)})) // 3 members
+	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 3)}))
+	large, credential := sized(t, 41), chain(4)
+	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Extensions: &large}}))
+	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &credential}}))
+	_, err = s.Next.ProposeUpdate(mls.LeafUpdate{Extensions: &large}, mls.ProposeParams{}, client.Signer)
+	breaks(t, "V-WIRE-13", err)
+}
