@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"fmt"
+	"maps"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -31,7 +32,7 @@ func (g *Group) Changes(since *Group) ([]Record, error) {
 	r.tree(g.public, since.public)
 	r.epochs(g.keptEpochs(), since.keptEpochs())
 	r.secrets(recordSecrets, g.secrets, since.secrets)
-	if g.private != since.private {
+	if g.private != since.private && (since.private == nil || !maps.Equal(privateKeys(g.private), privateKeys(since.private))) {
 		r.private(recordPrivate, g.private, nil)
 	}
 	r.resumption(g.resumption, since.resumption)

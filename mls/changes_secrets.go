@@ -50,6 +50,14 @@ func (r *recorder) private(key string, p, base *treekem.PrivatePath) {
 	})
 }
 
+func privateKeys(p *treekem.PrivatePath) map[treekem.NodeIndex]ciphersuite.Secret {
+	keys := map[treekem.NodeIndex]ciphersuite.Secret{}
+	for x, pair := range p.Keys() {
+		keys[x] = pair.Private
+	}
+	return keys
+}
+
 func hasPair(p *treekem.PrivatePath, x treekem.NodeIndex, pair ciphersuite.KeyPair) bool {
 	for y, have := range p.Keys() {
 		if x == y {

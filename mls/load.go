@@ -25,7 +25,7 @@ type LoadParams struct {
 // hash which the group context names, that private keys are those of the tree, and that stored proposals are signed by
 // their senders; it does not ask about credentials again. It takes time in proportion to the tree.
 //
-// It fails with a *RecordError or an error of Params.Suites. It refuses a record that it does not know, for leaving out
+// It fails with a *RecordError. It refuses a record that it does not know, for leaving out
 // what a later version wrote could lose a decision.
 func Load(p LoadParams) (*Group, error) {
 	l, err := newLoader(p, roleMember)
@@ -185,7 +185,7 @@ func newLoader(p LoadParams, role recordRole) (*loader, error) {
 		return nil, d.fail("an observer with a member's state")
 	}
 	l.suite, err = l.params.Suites(l.header.suite)
-	return l, err
+	return l, d.failWith(err)
 }
 
 // epoch is the drawer of an epoch.

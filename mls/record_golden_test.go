@@ -1,0 +1,248 @@
+package mls_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+var golden = flag.Bool("golden", false, "write the golden records anew; do so only with a new version of a record")
+
+// exhibit is a Group or Observer in storage, and a message that it can handle.
+type exhibit struct {
+	records shelf
+	message []byte
+}
+
+// exhibits make records of every kind.
+func exhibits(t *testing.T) map[string]exhibit {
+	out := map[string]exhibit{}
+	show := func(name string, g *mls.Group, message []byte) { out[name] = exhibit{whole(t, g), message} }
+
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	early := bob.say("early")
+	late := [][]byte{bob.say("never"), bob.say("read"), bob.say("late")}
+	tell(early, alice, carol)
+	tell(alice.say("from alice"), bob, carol)
+	alice.commit(mls.CommitParams{ForcePath: true}, bob, carol)
+	bob.commit(mls.CommitParams{ForcePath: true}, alice, carol)
+	require.Equal(t, "read", alice.read(late[1]))
+	bob.say("lost")
+	require.Equal(t, "found", alice.read(bob.say("found")))
+	alice.say("once more")
+
+	seen := alice.observe()
+	psk := &framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("psk"))}
+	proposal := bob.propose(psk, alice, carol)
+	s, err := seen.Handle(mls.Input{Message: proposal})
+	require.NoError(t, err)
+	update := alice.take(alice.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)).Send[0].Message
+	tell(update, bob, carol)
+	out["observer"] = exhibit{whole(t, s.Next), update}
+
+	joining, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: carol.info(), Client: newPlayer(t, "eve").Client.Client,
+		Params: newPlayer(t, "eve").Params, Now: mlstest.Now()})
+	require.NoError(t, err)
+	show("joining", joining.Next, joining.Send[0].Message)
+
+	commit := mls.CommitParams{Now: mlstest.Now(), AuthenticatedData: []byte("aad"), PSKs: worldPSKs(),
+		Welcome: mls.WelcomeParams{OmitTree: true, Batch: 1}}
+	for _, name := range []string{"dave", "erin"} {
+		commit.Proposals = append(commit.Proposals, &framing.Add{KeyPackage: newPlayer(t, name).KeyPackage(t).KeyPackage})
+	}
+	commit.Proposals = append(commit.Proposals, &framing.Remove{Removed: carol.group.OwnLeaf()})
+	message := alice.take(alice.group.Commit(commit, alice.Signer)).Send[0].Message
+	show("member", alice.group, late[2])
+	show("updating", dropped(t, alice.group), message)
+
+	removed, err := carol.group.Handle(mls.Input{Message: message, Now: mlstest.Now(), PSKs: worldPSKs()})
+	require.NoError(t, err)
+	show("removed", removed.Next, late[2])
+	maps.Copy(out, endings(t))
+	return out
+}
+
+// dropped is the Group without its pending commit.
+func dropped(t *testing.T, g *mls.Group) *mls.Group {
+	s, err := g.Drop()
+	require.NoError(t, err)
+	return s.Next
+}
+
+// endings are a group that a ReInit ended, and its successor before its first commit.
+func endings(t *testing.T) map[string]exhibit {
+	cast := stage(t, "frank", "grace")
+	frank, grace := cast[0], cast[1]
+	frank.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
+		GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}}}, grace)
+	s, err := mls.Create(mls.CreateParams{Client: frank.Client.Client, Lifetime: mlstest.Lifetime(),
+		Successor: frank.group, Params: frank.Params})
+	require.NoError(t, err)
+	return map[string]exhibit{
+		"reinitialized": {records: whole(t, frank.group)},
+		"successor":     {records: whole(t, s.Next)},
+	}
+}
+
+func goldenFile(name string) string { return filepath.Join("testdata", "golden", name+".txt") }
+
+func writeGolden(t *testing.T, name string, x exhibit) {
+	var b bytes.Buffer
+	for _, key := range slices.Sorted(maps.Keys(x.records)) {
+		fmt.Fprintf(&b, "%s %x\n", key, x.records[key])
+	}
+	if x.message != nil {
+		fmt.Fprintf(&b, "! %x\n", x.message)
+	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(goldenFile(name)), 0o755))
+	require.NoError(t, os.WriteFile(goldenFile(name), b.Bytes(), 0o644))
+}
+
+// readGolden reads lines of a key and a value; the message has the key "!".
+func readGolden(t testing.TB, name string) exhibit {
+	data, err := os.ReadFile(goldenFile(name))
+	require.NoError(t, err)
+	x := exhibit{records: shelf{}}
+	for line := range strings.Lines(string(data)) {
+		key, text, ok := strings.Cut(strings.TrimSpace(line), " ")
+		require.True(t, ok, line)
+		value, err := hex.DecodeString(text)
+		require.NoError(t, err)
+		if key == "!" {
+			x.message = value
+		} else {
+			x.records[key] = value
+		}
+	}
+	return x
+}
+
+// Records that an earlier build wrote are read, and written again byte for byte; and what comes of them handles what
+// came since.
+func TestGolden(t *testing.T) {
+	if *golden {
+		for name, x := range exhibits(t) {
+			writeGolden(t, name, x)
+		}
+	}
+	kinds := map[string]bool{}
+	for name, event := range map[string]mls.Event{
+		"member": &mls.ApplicationMessage{}, "updating": &mls.Echo{}, "removed": &mls.ApplicationMessage{}, "joining": &mls.EpochChanged{},
+		"reinitialized": nil, "successor": nil, "observer": &mls.ProposalReceived{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := readGolden(t, name)
+			for key := range x.records {
+				kinds[regexp.MustCompile(`\d+`).ReplaceAllString(key, "#")] = true
+			}
+			var events []mls.Event
+			if name == "observer" {
+				o, err := mls.LoadObserver(mls.LoadParams{Records: x.records.records()})
+				require.NoError(t, err)
+				require.Equal(t, x.records, whole(t, o))
+				s, err := o.Handle(mls.Input{Message: x.message})
+				require.NoError(t, err)
+				events = s.Events
+			} else {
+				g, err := mls.Load(mls.LoadParams{Records: x.records.records()})
+				require.NoError(t, err)
+				require.Equal(t, x.records, whole(t, g))
+				if event == nil {
+					return
+				}
+				s, err := g.Handle(mls.Input{Message: x.message})
+				if name == "updating" { // the commit was its own
+					require.ErrorIs(t, err, mls.ErrOwnMessage)
+					return
+				}
+				require.NoError(t, err)
+				events = s.Events
+			}
+			require.IsType(t, event, events[0])
+		})
+	}
+	require.Equal(t, []string{
+		"epoch/#", "epoch/#/node/#/#", "epoch/#/ratchet/#/application", "epoch/#/ratchet/#/handshake", "epoch/#/senderdata",
+		"epoch/#/tree/#/#", "group", "pending", "pending/epoch", "pending/node/#/#", "pending/private", "pending/secrets",
+		"pending/tree/#/#", "pending/welcome/#", "private", "proposal/#", "resumption/#", "secrets", "tree/#/#",
+	}, slices.Sorted(maps.Keys(kinds)), "kinds of records of which there is an example")
+}
+
+// What the golden records are of is what the code makes today, but for what chance decides.
+func TestGoldenIsComplete(t *testing.T) {
+	for name, x := range exhibits(t) {
+		want := readGolden(t, name).records
+		require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(x.records)), name)
+	}
+}
+
+// A member goes on after a restart with a commit on its way: it still has the commit, and gets the Welcome.
+func TestGoldenPending(t *testing.T) {
+	g, err := mls.Load(mls.LoadParams{Records: readGolden(t, "member").records.records()})
+	require.NoError(t, err)
+	message, change, ok := g.Pending()
+	require.True(t, ok)
+	require.NotEmpty(t, message)
+	require.Len(t, change.Added, 2)
+	require.Len(t, change.Removed, 1)
+	require.Len(t, change.PSKs, 1)
+	require.Equal(t, "aad", string(change.AuthenticatedData))
+	s, err := g.Adopt()
+	require.NoError(t, err)
+	require.Len(t, s.Send, 2)
+	for _, out := range s.Send {
+		require.Equal(t, mls.OutgoingWelcome, out.Kind)
+		require.Equal(t, s.Next.Tree().Export(), out.RatchetTree)
+		require.Len(t, out.To, 1)
+	}
+	s.Erase()
+	_, err = g.Changes(nil)
+	require.ErrorIs(t, err, mls.ErrErased)
+}
+
+// The KeyPackage that an earlier build stored is read; the private keys still are those of the KeyPackage.
+func TestGoldenKeyPackage(t *testing.T) {
+	own := newPlayer(t, "henry").KeyPackage(t)
+	data, err := own.Marshal()
+	require.NoError(t, err)
+	if *golden {
+		writeGolden(t, "keypackage", exhibit{records: shelf{"keypackage": data}})
+	}
+	want := readGolden(t, "keypackage").records["keypackage"]
+	k, err := mls.UnmarshalOwnKeyPackage(want)
+	require.NoError(t, err)
+	again, err := k.Marshal()
+	require.NoError(t, err)
+	require.Equal(t, want, again)
+	suite, err := ciphersuite.New(k.KeyPackage.CipherSuite)
+	require.NoError(t, err)
+	pair, err := suite.KeyPairOf(k.InitKey)
+	require.NoError(t, err)
+	require.Equal(t, k.KeyPackage.InitKey, pair.Public)
+	for n := range want {
+		_, err := mls.UnmarshalOwnKeyPackage(want[:n])
+		var bad *mls.RecordError
+		require.ErrorAs(t, err, &bad)
+	}
+	_, err = mls.UnmarshalOwnKeyPackage(append([]byte{2}, want[1:]...))
+	require.ErrorIs(t, err, mls.ErrRecordVersion)
+	k.Erase()
+	_, err = k.Marshal()
+	require.ErrorIs(t, err, mls.ErrErased)
+}
