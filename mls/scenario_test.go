@@ -19,7 +19,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-var update = flag.Bool("update", false, "write the traces of the scenarios anew")
+var updateScenarios = flag.Bool("update", false, "write the traces of the scenarios anew")
 
 // TestScenarios plays the scenarios of testdata/scenarios. In these files, lines that begin with # are comments,
 // indented lines are what comes of the line above, and the others are what happens; see theatre.play for what can.
@@ -42,7 +42,7 @@ func TestScenarios(t *testing.T) {
 					th.play(line)
 				}
 			}
-			if *update {
+			if *updateScenarios {
 				require.NoError(t, os.WriteFile(file, th.out.Bytes(), 0o644))
 			}
 			require.Equal(t, string(script), th.out.String(), "run with -update if this is right")

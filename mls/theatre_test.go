@@ -187,11 +187,11 @@ func (th *theatre) event(name string, e mls.Event) {
 	case *mls.ApplicationMessage:
 		th.tell("%s reads %q from %s in epoch %d", name, e.Data, e.Leaf.Credential.Identity, e.Epoch)
 	case *mls.ProposalReceived:
-		th.tell("%s learns of a proposal: %s", name, proposed(e.Proposal, e.Sender))
+		th.tell("%s learns of a proposal: %s", name, describeProposal(e.Proposal, e.Sender))
 	case *mls.EpochChanged:
-		th.tell("%s enters epoch %d: %s", name, e.Change.Epoch, change(e.Change))
+		th.tell("%s enters epoch %d: %s", name, e.Change.Epoch, describeChange(e.Change))
 	case *mls.Removed:
-		th.tell("%s is removed: %s", name, change(e.Change))
+		th.tell("%s is removed: %s", name, describeChange(e.Change))
 	case *mls.ReInitialized:
 		th.tell("%s sees the group end in favour of %q with %v", name, e.ReInit.GroupID, e.ReInit.CipherSuite)
 	case *mls.Echo:
@@ -199,8 +199,8 @@ func (th *theatre) event(name string, e mls.Event) {
 	}
 }
 
-// proposed describes a proposal and its sender.
-func proposed(p framing.Proposal, from framing.Sender) string {
+// describeProposal describes a proposal and its sender.
+func describeProposal(p framing.Proposal, from framing.Sender) string {
 	what := p.ProposalType().String()
 	switch p := p.(type) {
 	case *framing.Add:
@@ -222,8 +222,8 @@ func proposed(p framing.Proposal, from framing.Sender) string {
 	}
 }
 
-// change describes what a commit did.
-func change(c *mls.Change) string {
+// describeChange describes what a commit did.
+func describeChange(c *mls.Change) string {
 	parts := []string{fmt.Sprintf("leaf %d commits", c.CommitterLeaf)}
 	if c.Committer.SenderType == framing.SenderTypeNewMemberCommit {
 		parts[0] = fmt.Sprintf("leaf %d joins by itself", c.CommitterLeaf)
