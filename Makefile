@@ -53,8 +53,10 @@ vectors: $(BIN) ## replay the published test vectors if they are here
 bench: ## measure against the limits that the design sets
 	$(GO) run ./internal/bench
 
-docs: ## bring the table in docs/rfc9420.md up to date
+docs: ## bring docs/rfc9420.md, docs/validation.md and the ledger's marks up to date
 	$(GO) test ./internal/house -run SectionsToFiles -rewrite
+	$(GO) test ./mls -run TestRuleDoors -rewrite
+	$(GO) test ./mls/ledger -run TestDocument -rewrite
 
 clean: ## remove what was built
 	rm -rf bin

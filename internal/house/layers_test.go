@@ -32,6 +32,7 @@ var layers = map[string]layer{
 
 	"ciphersuite/internal/edwards": {},
 	"mls/internal/entropy":         {},
+	"mls/ledger":                   {},
 	"mls/internal/inside":          {own: belowMLS},
 	"treekem/treekemtest":          {own: append([]string{"treekem"}, belowTrees...)},
 
@@ -39,7 +40,7 @@ var layers = map[string]layer{
 	"treekem":     {own: belowTrees, tests: []string{"treekem/treekemtest"}},
 	"keyschedule": {own: belowTrees},
 	"mls": {own: append([]string{"mls/internal/entropy", "mls/internal/inside"}, belowMLS...),
-		tests: []string{"mls/mlstest", "treekem/treekemtest"}},
+		tests: []string{"mls/mlstest", "mls/ledger", "treekem/treekemtest"}},
 	"mls/mlstest":     {own: append([]string{"mls", "mls/internal/entropy", "mls/internal/inside", "treekem/treekemtest"}, belowMLS...)},
 	"interop/vectors": {own: append([]string{"mls"}, belowMLS...)},
 	"cmd/copse":       {own: []string{"interop/vectors"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},

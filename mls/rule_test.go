@@ -1,0 +1,296 @@
+package mls_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/ledger"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+var rewriteDoors = flag.Bool("rewrite", false, "mark in the ledger which doors have tests")
+
+// ruleTest tries one rule at one door. To add one, put it into the list of its area (rules_*_test.go) and run make docs,
+// which takes the question mark from the door in the ledger.
+//
+// Run sets up a group, breaks the rule, and hands what came of it to one of the methods of attempt: refuses, refusesJoin,
+// refusesObserving, refusesCall or refusesDecoding. They check that the error is what the ledger promises, that the
+// Group is as before, and that the genuine input still works. A rule with nothing to refuse ends with holds.
+type ruleTest struct {
+	ID, Door string
+	Name     string // when there are several at one door
+	Run      func(a *attempt)
+}
+
+// ruleTests is every test, by area.
+func ruleTests() []ruleTest {
+	return slices.Concat(
+		wireRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), proposalRules(), listRules(), commitRules(),
+		welcomeRules(), externalRules(), pskRules(), successorRules(), keyRules(), applicationRules(), extensionRules(),
+		credentialRules(),
+	)
+}
+
+// attempt is a running ruleTest.
+type attempt struct {
+	*testing.T
+	rule *ledger.Rule
+	done bool // whether something was checked
+}
+
+// TestRule tries every rule at every door: TestRule/V-LN-05/update.
+func TestRule(t *testing.T) {
+	l, err := ledger.Read()
+	require.NoError(t, err)
+	at := map[[2]string][]ruleTest{}
+	for _, test := range ruleTests() {
+		key := [2]string{test.ID, test.Door}
+		at[key] = append(at[key], test)
+	}
+	for rule := range l.All() {
+		if !slices.ContainsFunc(rule.Doors, func(d ledger.Door) bool { return at[[2]string{rule.ID, d.Name}] != nil }) {
+			continue
+		}
+		t.Run(rule.ID, func(t *testing.T) {
+			for _, door := range rule.Doors {
+				if tests := at[[2]string{rule.ID, door.Name}]; tests != nil {
+					t.Run(door.Name, func(t *testing.T) { runAtDoor(t, rule, tests) })
+				}
+			}
+		})
+	}
+}
+
+func runAtDoor(t *testing.T, rule *ledger.Rule, tests []ruleTest) {
+	for _, test := range tests {
+		run := func(t *testing.T) {
+			a := &attempt{T: t, rule: rule}
+			test.Run(a)
+			require.True(t, a.done, "the test checked nothing")
+		}
+		if test.Name == "" {
+			run(t)
+		} else {
+			t.Run(test.Name, run)
+		}
+	}
+}
+
+// TestRuleDoors checks that the ledger knows of every test, and that every door which it counts as tested has one.
+func TestRuleDoors(t *testing.T) {
+	l, err := ledger.Read()
+	require.NoError(t, err)
+	tested := map[string]bool{}
+	for _, test := range ruleTests() {
+		rule, ok := l.Rule(test.ID)
+		require.True(t, ok, "there is no rule %s", test.ID)
+		require.True(t, slices.ContainsFunc(rule.Doors, func(d ledger.Door) bool { return d.Name == test.Door }),
+			"the ledger has no door %s at %s", test.Door, test.ID)
+		tested[test.ID+" "+test.Door] = true
+	}
+	if *rewriteDoors {
+		markDoors(t, tested)
+		return
+	}
+	rules, open, without := 0, 0, 0
+	for rule := range l.All() {
+		rules++
+		for _, d := range rule.Doors {
+			if d.Tested != tested[rule.ID+" "+d.Name] {
+				t.Errorf("%s: door %s is tested: %v; the ledger says %v (make docs)", rule.ID, d.Name, !d.Tested, d.Tested)
+			}
+			if !d.Tested {
+				open++
+			}
+		}
+		if len(rule.TestNames()) == 0 && rule.Missing == "" {
+			without++
+			t.Logf("%s has no test", rule.ID)
+		}
+	}
+	t.Logf("%d rules, %d without any test; %d doors without a test", rules, without, open)
+}
+
+// markDoors writes into the ledger's text which doors have tests.
+func markDoors(t *testing.T, tested map[string]bool) {
+	files, err := filepath.Glob(filepath.Join("ledger", "rules", "*.txt"))
+	require.NoError(t, err)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		lines := strings.Split(string(text), "\n")
+		id := ""
+		for i, line := range lines {
+			if strings.HasPrefix(line, "V-") {
+				id, _, _ = strings.Cut(line, " ")
+			}
+			doors, ok := strings.CutPrefix(line, "  doors  ")
+			if !ok {
+				continue
+			}
+			words := strings.Fields(doors)
+			for k, word := range words {
+				words[k] = strings.TrimSuffix(word, "?")
+				if !tested[id+" "+words[k]] {
+					words[k] += "?"
+				}
+			}
+			lines[i] = "  doors  " + strings.Join(words, " ")
+		}
+		require.NoError(t, os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o644))
+	}
+}
+
+// gives checks that an error is what the ledger promises for the rule.
+func (a *attempt) gives(err error) {
+	a.Helper()
+	a.done = true
+	require.Error(a, err, "%s: it was accepted", a.rule.ID)
+	require.True(a, slices.ContainsFunc(a.rule.Gives, func(name string) bool { return isError(err, name) }),
+		"%s gives %v: %v", a.rule.ID, a.rule.Gives, err)
+}
+
+// isError reports whether err is what a name in the ledger stands for.
+func isError(err error, name string) bool {
+	if strings.HasPrefix(name, "V-") {
+		var broken *mls.RuleError
+		return errors.As(err, &broken) && ledger.Matches(name, broken.Rule)
+	}
+	switch name {
+	case "SyntaxError":
+		var syntax *mls.SyntaxError
+		return errors.As(err, &syntax)
+	case "MissingPSKError":
+		var missing *mls.MissingPSKError
+		return errors.As(err, &missing)
+	case "MissingProposalError":
+		var missing *mls.MissingProposalError
+		return errors.As(err, &missing)
+	}
+	sentinel, ok := map[string]error{
+		"ErrWrongGroup": mls.ErrWrongGroup, "ErrOldEpoch": mls.ErrOldEpoch, "ErrFutureEpoch": mls.ErrFutureEpoch,
+		"ErrReplay": mls.ErrReplay, "ErrOwnMessage": mls.ErrOwnMessage, "ErrUnexpectedMessage": mls.ErrUnexpectedMessage,
+		"ErrNotPending": mls.ErrNotPending, "ErrPendingProposals": mls.ErrPendingProposals, "ErrInactive": mls.ErrInactive,
+		"ErrSigner": mls.ErrSigner, "ErrErased": mls.ErrErased, "ErrNoTime": mls.ErrNoTime, "ErrNoTree": mls.ErrNoTree,
+		"ErrSuccessor": mls.ErrSuccessor, "ErrOpen": ciphersuite.ErrOpen, "ErrPublicKey": ciphersuite.ErrPublicKey,
+		"ErrUnsupported": ciphersuite.ErrUnsupported, "ErrEntropy": errNoEntropy,
+		"ErrGenerationTooFar": keyschedule.ErrGenerationTooFar, "ErrRatchetExhausted": keyschedule.ErrRatchetExhausted,
+		"ErrUsageLimit": keyschedule.ErrUsageLimit, "ErrExportLength": keyschedule.ErrExportLength,
+		"ErrTooManyPSKs": keyschedule.ErrTooManyPSKs,
+	}[name]
+	return ok && errors.Is(err, sentinel)
+}
+
+// holds says that the rule was seen to hold where there is nothing to refuse.
+func (a *attempt) holds(is bool, format string, args ...any) {
+	a.Helper()
+	a.done = true
+	require.True(a, is, append([]any{a.rule.ID + ": " + format}, args...)...)
+}
+
+// input is a message that arrives while lifetimes are valid.
+func input(message []byte) mls.Input { return mls.Input{Message: message, Now: mlstest.Now()} }
+
+// refuses hands bad input to g, which stays as it is, and then the genuine one, which takes effect.
+func (a *attempt) refuses(g *mls.Group, bad, genuine mls.Input) *mls.Step {
+	a.Helper()
+	before := dump(a, g)
+	s, err := g.Handle(bad)
+	require.Nil(a, s)
+	a.gives(err)
+	require.Equal(a, before, dump(a, g), "%s: the group is changed", a.rule.ID)
+	s, err = g.Handle(genuine)
+	require.NoError(a, err, "%s: the genuine message", a.rule.ID)
+	return s
+}
+
+// refusesMessage is refuses for messages that come without anything else.
+func (a *attempt) refusesMessage(g *mls.Group, bad, genuine []byte) *mls.Step {
+	a.Helper()
+	return a.refuses(g, input(bad), input(genuine))
+}
+
+// refusesJoin hands a bad Welcome to a client, whose KeyPackage stays good, and then the genuine one.
+func (a *attempt) refusesJoin(bad, genuine mls.JoinParams) *mls.Step {
+	a.Helper()
+	s, err := mls.Join(bad)
+	require.Nil(a, s)
+	a.gives(err)
+	s, err = mls.Join(genuine)
+	require.NoError(a, err, "%s: the genuine Welcome", a.rule.ID)
+	return s
+}
+
+// refusesObserving hands a bad GroupInfo to an external joiner and to an observer, and then the genuine one. tree goes
+// beside the bad one.
+func (a *attempt) refusesObserving(c *mlstest.Client, bad, tree, genuine []byte) {
+	a.Helper()
+	for _, open := range []func(info, tree []byte) error{
+		func(info, tree []byte) error {
+			_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, RatchetTree: tree, Client: c.Client, Now: mlstest.Now(),
+				Params: c.Params})
+			return err
+		},
+		func(info, tree []byte) error {
+			_, err := mls.Observe(mls.ObserveParams{GroupInfo: info, RatchetTree: tree, Now: mlstest.Now(), Params: c.Params})
+			return err
+		},
+	} {
+		a.gives(open(bad, tree))
+		require.NoError(a, open(genuine, nil), "%s: the genuine GroupInfo", a.rule.ID)
+	}
+}
+
+// refusesCall makes a call of the member's own that has to fail and to leave g as it is.
+func (a *attempt) refusesCall(g *mls.Group, call func() error) {
+	a.Helper()
+	before := dump(a, g)
+	a.gives(call())
+	require.Equal(a, before, dump(a, g), "%s: the group is changed", a.rule.ID)
+}
+
+// refusesDecoding decodes bad bytes as v, and then genuine ones.
+func (a *attempt) refusesDecoding(v framing.Value, bad, genuine []byte) {
+	a.Helper()
+	a.gives(framing.Unmarshal(bad, v))
+	require.NoError(a, framing.Unmarshal(genuine, v), "%s: the genuine bytes", a.rule.ID)
+}
+
+// judged finds who is to be judged at a moment.
+func judged(list []mls.Judgement, m mls.Moment) (names []string) {
+	for _, j := range list {
+		if j.Moment == m {
+			names = append(names, string(j.Credential.Identity))
+		}
+	}
+	return names
+}
+
+// asks checks that names, and nobody else, are to be judged at a moment.
+func (a *attempt) asks(list []mls.Judgement, m mls.Moment, names ...string) {
+	a.Helper()
+	a.done = true
+	require.Equal(a, names, judged(list, m), "%s: judgements at %v", a.rule.ID, m)
+}
+
+// dump is all that storage would keep of a Group.
+func dump(t require.TestingT, g *mls.Group) map[string]string {
+	records, err := g.Changes(nil)
+	require.NoError(t, err)
+	out := map[string]string{}
+	for _, r := range records {
+		out[r.Key] = string(r.Value)
+	}
+	return out
+}

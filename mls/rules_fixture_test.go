@@ -1,0 +1,142 @@
+package mls_test
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// errNoEntropy is what a broken source of entropy answers.
+var errNoEntropy = errors.New("no entropy")
+
+// trio is a group of alice, bob and carol at leaves 0, 1 and 2.
+func (a *attempt) trio() (alice, bob, carol *player) {
+	all := stage(a.T, "alice", "bob", "carol")
+	return all[0], all[1], all[2]
+}
+
+// served is a group of alice and bob in which service is an external sender.
+func (a *attempt) served() (alice, bob, service *player) {
+	service = newPlayer(a.T, "service")
+	all := stageOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob")
+	return all[0], all[1], service
+}
+
+// sendersOf lists players as external senders.
+func sendersOf(a *attempt, players ...*player) *framing.ExternalSenders {
+	var list framing.ExternalSenders
+	for _, p := range players {
+		key, err := p.Suite.PublicKeyOf(p.Signer)
+		require.NoError(a, err)
+		list = append(list, framing.ExternalSender{SignatureKey: key, Credential: p.Credential})
+	}
+	return &list
+}
+
+// outside sends what an external sender says, whatever it is, with content as change leaves it.
+func (p *player) outside(g *mls.Group, change func(*mlstest.Content)) []byte {
+	p.t.Helper()
+	return p.from(g, framing.Sender{SenderType: framing.SenderTypeExternal}, change)
+}
+
+// newcomer sends what somebody says who wants to be added.
+func (p *player) newcomer(g *mls.Group, change func(*mlstest.Content)) []byte {
+	p.t.Helper()
+	return p.from(g, framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}, change)
+}
+
+// from sends a proposal from outside of a group: it takes no secret of the group.
+func (p *player) from(g *mls.Group, sender framing.Sender, change func(*mlstest.Content)) []byte {
+	p.t.Helper()
+	stranger := &mlstest.Insider{Suite: p.Suite, Signer: p.Signer, Sender: sender, Context: g.Context()}
+	return stranger.Send(p.t, framing.ContentTypeProposal, func(c *mlstest.Content) {
+		c.Context = nil
+		change(c)
+	})
+}
+
+// proposing makes content a proposal.
+func proposing(proposal framing.Proposal) func(*mlstest.Content) {
+	return func(c *mlstest.Content) { c.Proposal = proposal }
+}
+
+// addOf is an Add of a player's genuine KeyPackage.
+func (p *player) addOf() *framing.Add {
+	p.t.Helper()
+	return &framing.Add{KeyPackage: p.KeyPackage(p.t).KeyPackage}
+}
+
+// changed is a message with its body changed and nothing made to fit.
+func changed[B framing.MessageBody](a *attempt, message []byte, change func(B)) []byte {
+	a.Helper()
+	body := mlstest.Parse[B](a, message)
+	change(body)
+	return mlstest.Message(a, body)
+}
+
+// intruder is a newcomer that joins by external commit and keeps to no rule.
+type intruder struct {
+	*mlstest.Insider
+	leaf framing.LeafNode
+}
+
+// intrude makes an intruder with a GroupInfo.
+func (a *attempt) intrude(name string, info []byte) *intruder {
+	a.Helper()
+	c := mlstest.NewClient(a, testSuite, name)
+	return &intruder{mlstest.NewNewcomer(a, c, info), c.KeyPackage(a).KeyPackage.LeafNode}
+}
+
+// commit is an external commit as change leaves it; it is a good one without change.
+func (i *intruder) commit(a *attempt, change func(*mlstest.Draft)) []byte {
+	a.Helper()
+	return i.Commit(a, func(d *mlstest.Draft) {
+		d.Template = i.leaf
+		if change != nil {
+			change(d)
+		}
+	}).Commit
+}
+
+// welcomed is what dave needs to join a group by a Welcome of an insider's.
+type welcomed struct {
+	dave *player
+	own  *mls.OwnKeyPackage
+}
+
+func (a *attempt) newWelcomed() *welcomed {
+	dave := newPlayer(a.T, "dave")
+	return &welcomed{dave, dave.KeyPackage(a)}
+}
+
+// by is a Welcome from a commit that change has changed.
+func (w *welcomed) by(in *mlstest.Insider, change func(*mlstest.Draft)) mls.JoinParams {
+	w.dave.t.Helper()
+	made := in.Commit(w.dave.t, func(d *mlstest.Draft) {
+		d.Proposals = in.ByValue(&framing.Add{KeyPackage: w.own.KeyPackage})
+		if change != nil {
+			change(d)
+		}
+	})
+	return w.params(made.Welcome)
+}
+
+// params is what dave joins with.
+func (w *welcomed) params(welcome []byte) mls.JoinParams {
+	return mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{w.own}, Now: mlstest.Now(), Params: w.dave.Params}
+}
+
+// reloaded is a player's group as a client finds it that starts anew, with the player's present Params.
+func (p *player) reloaded() *mls.Group {
+	p.t.Helper()
+	records, err := p.group.Changes(nil)
+	require.NoError(p.t, err)
+	g, err := mls.Load(mls.LoadParams{Records: slices.Values(records), Params: p.Params})
+	require.NoError(p.t, err)
+	return g
+}

@@ -1,0 +1,444 @@
+package mls_test
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// framingRules are the tests of area (e).
+func framingRules() []ruleTest {
+	return []ruleTest{
+		{"V-FR-01", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine := in.Send(a, framing.ContentTypeProposal, proposing(&framing.Remove{Removed: 2}))
+			a.refusesMessage(alice.group, in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
+				c.Proposal, c.GroupID = &framing.Remove{Removed: 2}, []byte("another group")
+			}), genuine)
+		}},
+		{"V-FR-01", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			other := newPlayer(a.T, "alice")
+			other.group = other.Create(a, "another group")
+			a.refusesMessage(alice.group, other.say("hello"), bob.say("hello"))
+		}},
+		{"V-FR-02", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine := in.Commit(a, nil).Commit
+			for _, epoch := range []framing.Epoch{0, 2, 1 << 63} {
+				bad := in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
+					c.Proposal, c.Epoch = &framing.Remove{Removed: 2}, epoch
+				})
+				a.refusesMessage(alice.group, bad, genuine)
+			}
+			second := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: 2}) }).Commit
+			alice.hear(genuine)
+			a.refusesMessage(alice.group, second, alice.insider().Say(a, "", func(c *mlstest.Content) { c.Leaf = 1; c.Sender.LeafIndex = 1; c.Signer = bob.Signer }))
+		}},
+		{"V-FR-02", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine := in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit
+			old, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
+			a.refusesMessage(alice.group, changed(a, old, func(m *framing.PrivateMessage) { m.Epoch-- }), genuine)
+			a.refusesMessage(alice.group, changed(a, old, func(m *framing.PrivateMessage) { m.Epoch++ }), genuine)
+			alice.hear(genuine) // application data of the epoch before may still be read, handshakes may not
+			a.refusesMessage(alice.group, old, in.Say(a, "late", nil))
+		}},
+		{"V-FR-03", "private", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			alice.Params.PastEpochs = 1
+			alice.group = alice.reloaded()
+			oldest := bob.say("epoch 1")
+			bob.commit(mls.CommitParams{}, alice, carol)
+			kept := bob.say("epoch 2")
+			commit, _ := bob.commit(mls.CommitParams{}, carol)
+			a.refusesMessage(alice.group, bob.say("epoch 3"), commit)
+			alice.hear(commit)
+			a.refusesMessage(alice.group, oldest, kept)
+		}},
+		{"V-FR-04", "private", "another member at the leaf", func(a *attempt) {
+			a.reusedLeaf("dave")
+		}},
+		{"V-FR-04", "private", "the same client at the leaf", func(a *attempt) {
+			a.reusedLeaf("carol")
+		}},
+		{"V-FR-05", "public", "a blank leaf", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, carol)
+			in := carol.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 0}, nil)
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) {
+				c.Sender.LeafIndex, c.Signer = 1, bob.Signer
+			})
+			alice.group = a.refusesMessage(alice.group, bad, genuine).Next
+		}},
+		{"V-FR-05", "public", "another member's name", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 0}, nil)
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) { c.Sender.LeafIndex = 2 })
+			a.refusesMessage(alice.group, bad, genuine)
+		}},
+		{"V-FR-05", "private", "another member's name", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.Leaf, c.Sender.LeafIndex = 2, 2 }), in.Say(a, "hello", nil))
+		}},
+		{"V-FR-06", "private", "signed for public framing", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) { c.SendAs = framing.WireFormatPrivateMessage })
+			a.refusesMessage(alice.group, bad, genuine)
+		}},
+		{"V-FR-06", "public", "signed for private framing", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) {
+				c.Format, c.SendAs = framing.WireFormatPrivateMessage, framing.WireFormatPublicMessage
+			})
+			// The tag has to be made over the public framing for the signature to be looked at.
+			bad = in.Retag(a, bad, func(*framing.PublicMessage) {})
+			a.refusesMessage(alice.group, bad, genuine)
+		}},
+		{"V-FR-07", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
+			other := in.Context
+			other.TreeHash = make([]byte, 32)
+			for _, context := range []*framing.GroupContext{nil, &other} {
+				bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) { c.Context = context })
+				bad = in.Retag(a, bad, func(*framing.PublicMessage) {})
+				a.refusesMessage(alice.group, bad, genuine)
+			}
+		}},
+		{"V-FR-07", "outside", "", func(a *attempt) {
+			alice, _, service := a.served()
+			context := alice.group.Context()
+			a.refusesMessage(alice.group, service.outside(alice.group, func(c *mlstest.Content) {
+				c.Proposal, c.Context = &framing.Remove{Removed: 1}, &context
+			}), service.outside(alice.group, proposing(&framing.Remove{Removed: 1})))
+		}},
+		{"V-FR-07", "newcomer", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			context := alice.group.Context()
+			a.refusesMessage(alice.group, dave.newcomer(alice.group, func(c *mlstest.Content) {
+				c.Proposal, c.Context = dave.addOf(), &context
+			}), dave.newcomer(alice.group, proposing(dave.addOf())))
+		}},
+		{"V-FR-07", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := a.intrude("dave", alice.info())
+			a.refusesMessage(alice.group, in.commit(a, func(d *mlstest.Draft) {
+				d.OnContent = func(c *mlstest.Content) { c.Context = nil }
+			}), in.commit(a, nil))
+		}},
+		{"V-FR-08", "public", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			old := bob.insider().Secrets.MembershipKey.Clone()
+			bob.commit(mls.CommitParams{}, alice, carol)
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
+			for _, change := range []func(*mlstest.Content){
+				func(c *mlstest.Content) { c.OnPublic = func(m *framing.PublicMessage) { m.MembershipTag[7] ^= 1 } },
+				func(c *mlstest.Content) { c.MembershipKey = old },
+				func(c *mlstest.Content) { c.OnPublic = func(m *framing.PublicMessage) { m.Auth.Signature[7] ^= 1 } },
+				func(c *mlstest.Content) {
+					c.OnPublic = func(m *framing.PublicMessage) { m.Content.AuthenticatedData = []byte{1} }
+				},
+			} {
+				bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, change)
+				a.refusesMessage(alice.group, bad, genuine)
+			}
+		}},
+		{"V-FR-09", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := bob.propose(&framing.Remove{Removed: 2})
+			for _, cut := range tags() {
+				a.refusesMessage(alice.group, changed(a, genuine, func(m *framing.PublicMessage) { m.MembershipTag = cut(m.MembershipTag) }), genuine)
+			}
+		}},
+		{"V-FR-09", "commit", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, cut := range tags() {
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnTag = cut }).Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+		{"V-FR-09", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			for _, cut := range tags() {
+				a.refusesJoin(w.by(alice.insider(), func(d *mlstest.Draft) {
+					d.OnGroupInfo = func(i *framing.GroupInfo) { i.ConfirmationTag = cut(i.ConfirmationTag) }
+				}), w.by(alice.insider(), nil))
+			}
+		}},
+		{"V-FR-10", "outside", "", func(a *attempt) {
+			alice, bob, service := a.served()
+			genuine := service.outside(alice.group, proposing(&framing.Remove{Removed: 1}))
+			update := bob.insider().UpdateLeaf(a, "key", nil)
+			for _, p := range []framing.Proposal{update, &framing.ExternalInit{KEMOutput: make([]byte, 32)},
+				&framing.CustomProposal{Type: 0xf002, Data: []byte{1}}} {
+				a.refusesMessage(alice.group, service.outside(alice.group, proposing(p)), genuine)
+			}
+			a.refusesMessage(alice.group, service.outside(alice.group, func(c *mlstest.Content) {
+				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
+			}), genuine)
+		}},
+		{"V-FR-11", "outside", "", func(a *attempt) {
+			alice, bob, service := a.served()
+			genuine := service.outside(alice.group, proposing(&framing.Remove{Removed: 1}))
+			for _, i := range []uint32{1, 2, 1<<32 - 1} {
+				a.refusesMessage(alice.group, service.outside(alice.group, func(c *mlstest.Content) {
+					c.Proposal, c.Sender.SenderIndex = &framing.Remove{Removed: 1}, i
+				}), genuine)
+			}
+			a.refusesMessage(alice.group, bob.outside(alice.group, proposing(&framing.Remove{Removed: 1})), genuine)
+		}},
+		{"V-FR-11", "outside", "no external senders", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			a.refusesMessage(alice.group, carol.outside(alice.group, proposing(&framing.Remove{Removed: 1})), bob.propose(&framing.Remove{Removed: 2}))
+		}},
+		{"V-FR-12", "newcomer", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
+			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
+			for _, p := range []framing.Proposal{&framing.Remove{Removed: 1}, bob.insider().UpdateLeaf(a, "key", nil), &framing.ReInit{Version: 1}} {
+				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(p)), genuine)
+			}
+			a.refusesMessage(alice.group, eve.newcomer(alice.group, proposing(dave.addOf())), genuine)
+		}},
+		{"V-FR-13", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := a.intrude("dave", alice.info())
+			genuine := in.commit(a, nil)
+			eve := newPlayer(a.T, "eve")
+			for _, change := range []func(*mlstest.Draft){
+				func(d *mlstest.Draft) { d.OnCommit = func(c *framing.Commit) { c.Path = nil } },
+				func(d *mlstest.Draft) { d.OnContent = func(c *mlstest.Content) { c.Signer = eve.Signer } },
+				func(d *mlstest.Draft) {
+					d.OnContent = func(c *mlstest.Content) {
+						c.OnPublic = func(m *framing.PublicMessage) {
+							m.Content.ContentType, m.Content.Proposal, m.Content.Commit = framing.ContentTypeProposal, eve.addOf(), nil
+						}
+					}
+				},
+			} {
+				a.refusesMessage(alice.group, in.commit(a, change), genuine)
+			}
+		}},
+		{"V-FR-14", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			in := bob.insider()
+			// dave's Add, signed by dave for a newcomer's public message, comes encrypted by bob: it is read as bob's.
+			bad, _ := in.Propose(a, dave.addOf(), func(c *mlstest.Content) {
+				c.Sender, c.Signer, c.Context = framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}, dave.Signer, nil
+				c.SendAs = framing.WireFormatPrivateMessage
+			})
+			genuine, _ := in.Propose(a, dave.addOf(), privately)
+			_, err := alice.group.Handle(input(bad))
+			breaks(a.T, "V-FR-05", err)
+			s, err := alice.group.Handle(input(genuine))
+			require.NoError(a, err)
+			a.holds(s.Events[0].(*mls.ProposalReceived).Sender == in.Sender, "sender is %v", s.Events[0])
+		}},
+		{"V-FR-15", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			alice.Params.Handshake = mls.HandshakePrivateOnly
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
+			a.refusesMessage(alice.reloaded(), bob.propose(&framing.Remove{Removed: 2}), genuine)
+		}},
+		{"V-FR-15", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			alice.Params.Handshake = mls.HandshakePublicOnly
+			in := bob.insider()
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
+			a.refusesMessage(alice.reloaded(), bad, bob.propose(&framing.Remove{Removed: 2}))
+		}},
+		{"V-FR-16", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for k := range 3 {
+				padding := make([]byte, 9)
+				padding[4*k] = 1
+				a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.Padding = padding }),
+					in.Say(a, "hello", func(c *mlstest.Content) { c.Padding = make([]byte, 9) }))
+			}
+		}},
+		{"V-FR-17", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := bob.say("hello")
+			for _, change := range []func(m *framing.PrivateMessage){
+				func(m *framing.PrivateMessage) { m.GroupID = []byte("other") },
+				func(m *framing.PrivateMessage) { m.Epoch++ },
+				func(m *framing.PrivateMessage) { m.Epoch-- },
+				func(m *framing.PrivateMessage) { m.ContentType = framing.ContentTypeProposal },
+				func(m *framing.PrivateMessage) { m.ContentType = framing.ContentTypeCommit },
+				func(m *framing.PrivateMessage) { m.AuthenticatedData = []byte{1} },
+			} {
+				a.refusesMessage(alice.group, changed(a, genuine, change), genuine)
+			}
+		}},
+		{"V-FR-18", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := bob.say("hello")
+			for _, n := range []int{0, 1, 15, 16, 31, 32, 33} {
+				a.refusesMessage(alice.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext = m.Ciphertext[:n] }), genuine)
+			}
+		}},
+		{"V-FR-19", "private", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			bob.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}, carol)
+			in := bob.insider()
+			for _, i := range []framing.LeafIndex{0, 3, 4, 1<<32 - 1} { // blank, blank, outside, outside
+				a.refusesMessage(carol.group, in.Say(a, "hello", func(c *mlstest.Content) {
+					c.OnSender = func(s *framing.SenderData) { s.LeafIndex = i }
+				}), in.Say(a, "hello", nil))
+			}
+			require.NotNil(a, alice)
+		}},
+		{"V-FR-20", "send", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			bob.Params.Entropy = mls.Params{}.Entropy // as in production
+			one, two := bob.reloaded(), bob.reloaded()
+			var guards [][]byte
+			for _, g := range []*mls.Group{one, two} { // the same generation twice, as an application must never do
+				s, err := g.Protect([]byte("hello"), mls.ProtectOptions{}, bob.Signer)
+				require.NoError(a, err)
+				m := mlstest.Parse[*framing.PrivateMessage](a, s.Send[0].Message)
+				sender, err := m.OpenSenderData(bob.Suite, bob.insider().Secrets.SenderDataSecret)
+				require.NoError(a, err)
+				require.Zero(a, sender.Generation)
+				guards = append(guards, sender.ReuseGuard[:])
+				_, err = alice.group.Handle(input(s.Send[0].Message)) // the other side mixes it in, too
+				require.NoError(a, err)
+			}
+			a.holds(!bytes.Equal(guards[0], guards[1]), "one guard twice: %x", guards[0])
+		}},
+		{"V-FR-21", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine := in.Say(a, "hello", nil)
+			for _, g := range []framing.Generation{keyschedule.DefaultForwardDistance + 1, 1<<32 - 1} {
+				bad := in.Say(a, "far", func(c *mlstest.Content) {
+					c.OnSender = func(s *framing.SenderData) { s.Generation = g }
+				})
+				start := time.Now()
+				a.refusesMessage(alice.group, bad, genuine)
+				a.holds(time.Since(start) < 5*time.Second, "it took %v", time.Since(start))
+			}
+		}},
+		{"V-FR-22", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			alice.Params.Ratchets = keyschedule.Limits{SkippedKeys: 4}
+			alice.group = alice.reloaded()
+			in := bob.insider()
+			at := func(g framing.Generation) []byte {
+				return in.Say(a, "hello", func(c *mlstest.Content) { c.Generation = &g })
+			}
+			alice.hear(at(10)) // leaves the keys of 6 to 9
+			a.refusesMessage(alice.group, at(5), at(6))
+			a.refusesMessage(alice.group, at(0), at(9))
+		}},
+		{"V-FR-23", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			first, second := bob.say("one"), bob.say("two")
+			alice.hear(first)
+			a.refusesMessage(alice.group, first, second)
+			a.refusesMessage(alice.reloaded(), first, second)
+		}},
+		{"V-FR-25", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := bob.say("hello")
+			for range 3 {
+				a.refusesMessage(alice.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext[len(m.Ciphertext)-1] ^= 1 }), genuine)
+			}
+		}},
+		{"V-FR-26", "private", "", func(a *attempt) {
+			_, bob, _ := a.trio()
+			genuine := bob.say("hello")
+			before := dump(a, bob.group)
+			s, err := bob.group.Handle(input(genuine))
+			require.NoError(a, err)
+			require.IsType(a, &mls.Echo{}, s.Events[0])
+			require.Equal(a, before, dump(a, s.Next))
+			_, err = bob.group.Handle(input(bob.insider().Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit))
+			a.holds(isError(err, "ErrOwnMessage"), "a commit that it knows nothing of gives %v", err)
+		}},
+		{"V-FR-26", "public", "", func(a *attempt) {
+			_, bob, _ := a.trio()
+			genuine := bob.propose(&framing.Remove{Removed: 2})
+			before := dump(a, bob.group)
+			s, err := bob.group.Handle(input(genuine))
+			require.NoError(a, err)
+			require.Equal(a, before, dump(a, s.Next))
+			a.holds(len(s.Events) == 1, "%d events", len(s.Events))
+			require.IsType(a, &mls.Echo{}, s.Events[0])
+		}},
+		{"V-FR-27", "private", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			id := func(message []byte) string {
+				return string(alice.hear(message).Events[0].(*mls.ApplicationMessage).ContentID)
+			}
+			in := carol.insider()
+			var auth framing.FramedContentAuthData
+			first := id(bob.insider().Say(a, "once", func(c *mlstest.Content) {
+				c.OnSigned = func(made *framing.FramedContentAuthData) { auth = *made }
+			}))
+			again := func(data string) []byte { // what bob signed, encrypted by carol under bob's next generation
+				g := framing.Generation(1)
+				return in.Say(a, data, func(c *mlstest.Content) {
+					c.Leaf, c.Sender.LeafIndex, c.Generation = 1, 1, &g
+					c.OnSigned = func(made *framing.FramedContentAuthData) { *made = auth }
+				})
+			}
+			_, err := alice.group.Handle(input(again("twice")))
+			breaks(a.T, "V-FR-05", err) // carol cannot make bob say anything else
+			a.holds(id(again("once")) == first, "the repeat is not recognisable")
+		}},
+	}
+}
+
+// privately makes content a PrivateMessage.
+func privately(c *mlstest.Content) { c.Format = framing.WireFormatPrivateMessage }
+
+// tags damages the length of a tag, and nothing else.
+func tags() []func([]byte) []byte {
+	return []func([]byte) []byte{
+		func([]byte) []byte { return nil },
+		func(tag []byte) []byte { return tag[:1:1] },
+		func(tag []byte) []byte { return tag[: len(tag)-1 : len(tag)-1] },
+		func(tag []byte) []byte { return append(bytes.Clone(tag), 0) },
+	}
+}
+
+// reusedLeaf delivers a late message of carol's after her leaf went to somebody else, or to herself in a new epoch.
+func (a *attempt) reusedLeaf(successor string) {
+	alice, bob, carol := a.trio()
+	late := carol.say("before I go")
+	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, bob)
+	next := newPlayer(a.T, successor)
+	next.Params.Entropy = mlstest.Entropy("another time")
+	bob.hear(alice.welcome(next))
+	require.Equal(a, framing.LeafIndex(2), next.group.OwnLeaf())
+	said := bob.hear(late).Events[0].(*mls.ApplicationMessage)
+	have, err := framing.Marshal(said.Leaf)
+	require.NoError(a, err)
+	before := carol.insider().OwnLeaf()
+	a.holds(bytes.Equal(have, mlstest.Marshal(a, &before)), "the message is %q's of epoch %d", said.Leaf.Credential.Identity, said.Epoch)
+}

@@ -1,0 +1,539 @@
+package mls_test
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// What the demanding group demands of its members.
+const (
+	wantedExtension  framing.ExtensionType  = 0xf001 // required
+	wantedProposal   framing.ProposalType   = 0xf002 // required
+	contextExtension framing.ExtensionType  = 0xf003 // in the group context
+	wantedCredential framing.CredentialType = 0xf004 // required
+	strange                                 = 0xf00f // known to nobody
+)
+
+// capable gives a client what the demanding group demands.
+func capable(c *mlstest.Client) {
+	c.Capabilities = framing.Capabilities{
+		Extensions: []framing.ExtensionType{wantedExtension, contextExtension}, Proposals: []framing.ProposalType{wantedProposal},
+		Credentials: []framing.CredentialType{framing.CredentialTypeBasic, wantedCredential},
+	}
+	c.Params.MaxLifetime = 2 * 365 * 24 * time.Hour
+}
+
+// demanding is a group of alice, bob and carol with requirements, and with service as external sender. dave has not
+// joined yet, and could.
+func (a *attempt) demanding() (alice, bob, carol, dave, service *player) {
+	service, dave = newPlayer(a.T, "service"), newPlayer(a.T, "dave")
+	capable(dave.Client)
+	all := stageOf(a.T, capable, framing.Extensions{
+		extension(a.T, sendersOf(a, service)),
+		extension(a.T, &framing.RequiredCapabilities{
+			ExtensionTypes: []framing.ExtensionType{wantedExtension}, ProposalTypes: []framing.ProposalType{wantedProposal},
+			CredentialTypes: []framing.CredentialType{wantedCredential}}),
+		{Type: contextExtension},
+	}, "alice", "bob", "carol")
+	return all[0], all[1], all[2], dave, service
+}
+
+// breach is a way to break a rule with a leaf, a KeyPackage, or both.
+type breach struct {
+	id, name string
+	leaf     func(*framing.LeafNode)                            // before it is signed
+	whole    func(*framing.KeyPackage)                          // before it is signed
+	forge    func(a *attempt, c *player, k *framing.KeyPackage) // at the end
+	doors    []string
+}
+
+// package_ is c's KeyPackage with the breach.
+func (b *breach) keyPackage(a *attempt, c *player) *framing.KeyPackage {
+	k := c.ForgeKeyPackage(a, b.leaf, b.whole)
+	if b.forge != nil {
+		b.forge(a, c, k)
+	}
+	return k
+}
+
+// Doors for breaches: by KeyPackage, and by leaf.
+var (
+	addDoors  = []string{"value", "proposal", "outside", "newcomer", "send"}
+	leafDoors = append([]string{"update", "path", "external", "tree"}, addDoors...)
+)
+
+// rules are the tests of the breach at its doors.
+func (b breach) rules() []ruleTest {
+	var out []ruleTest
+	for _, door := range b.doors {
+		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) { b.at(a, door) }})
+	}
+	return out
+}
+
+// at tries the breach at a door.
+func (b *breach) at(a *attempt, door string) {
+	alice, bob, carol, dave, service := a.demanding()
+	in := bob.insider()
+	add := func(k *framing.KeyPackage) *framing.Add { return &framing.Add{KeyPackage: *k} }
+	bad := func() *framing.Add { return add(b.keyPackage(a, dave)) }
+	switch door {
+	case "value":
+		commit := in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = in.ByValue(bad()), false }).Commit
+		a.refusesMessage(alice.group, commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit)
+	case "proposal", "keypackage":
+		message, _ := in.Propose(a, bad(), nil)
+		genuine, _ := in.Propose(a, dave.addOf(), nil)
+		a.refusesMessage(alice.group, message, genuine)
+	case "outside":
+		a.refusesMessage(alice.group, service.outside(alice.group, proposing(bad())), service.outside(alice.group, proposing(dave.addOf())))
+	case "newcomer":
+		a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(bad())), dave.newcomer(alice.group, proposing(dave.addOf())))
+	case "send":
+		a.refusesCall(alice.group, func() error {
+			_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{bad()}, Now: mlstest.Now()}, alice.Signer)
+			return err
+		})
+		a.refusesCall(alice.group, func() error {
+			_, err := alice.group.Propose(bad(), mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
+			return err
+		})
+	case "update":
+		message, _ := in.Propose(a, in.UpdateLeaf(a, "key", b.leaf), nil)
+		genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
+		a.refusesMessage(alice.group, message, genuine)
+	case "path":
+		a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }).Commit, in.Commit(a, nil).Commit)
+	case "external":
+		i := a.intrude("dave", alice.info())
+		i.leaf.Capabilities = dave.KeyPackage(a).KeyPackage.LeafNode.Capabilities
+		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }), i.commit(a, nil))
+	case "tree":
+		genuine := in.GroupInfo(a, nil)
+		leaf := in.Tree.Leaf(2)
+		b.leaf(leaf)
+		mlstest.SignLeaf(a, in.Suite, carol.Signer, leaf, in.Context.GroupID, 2)
+		in.Context.TreeHash = in.Tree.Hash()
+		a.refusesObserving(dave.Client, in.GroupInfo(a, nil), nil, genuine)
+	default:
+		a.Fatalf("no such door: %s", door)
+	}
+}
+
+// without is list without x.
+func without[T comparable](list []T, x T) []T {
+	return slices.DeleteFunc(slices.Clone(list), func(y T) bool { return x == y })
+}
+
+// lowOrder are X25519 points that lead to the all-zero secret (RFC 7748, Section 6.1).
+func lowOrder() [][]byte {
+	one, below := make([]byte, 32), make([]byte, 32)
+	one[0] = 1
+	for i := range below {
+		below[i] = 0xff
+	}
+	below[0], below[31] = 0xec, 0x7f // the prime less one
+	return [][]byte{make([]byte, 32), one, below}
+}
+
+// leafBreaches break rules by the leaf alone.
+func leafBreaches() []breach {
+	type leaf = framing.LeafNode
+	unless := func(doors []string, left ...string) []string {
+		return slices.DeleteFunc(slices.Clone(doors), func(d string) bool { return slices.Contains(left, d) })
+	}
+	return []breach{
+		{id: "V-LN-05", leaf: func(l *leaf) {
+			l.Capabilities.Credentials = without(l.Capabilities.Credentials, framing.CredentialTypeBasic)
+		}, doors: leafDoors},
+		{id: "V-LN-06", name: "a type that others lack", leaf: func(l *leaf) {
+			l.Credential = framing.Credential{Type: strange, Data: []byte("somebody")}
+			l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), strange)
+		}, doors: []string{"value", "path", "external", "tree"}},
+		{id: "V-LN-06", name: "lacks a type of others", leaf: func(l *leaf) {
+			l.Credential = framing.Credential{Type: wantedCredential, Data: []byte("somebody")}
+			l.Capabilities.Credentials = []framing.CredentialType{wantedCredential}
+		}, doors: []string{"value", "path", "external", "tree"}},
+		{id: "V-LN-07", name: "extension", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension) }, doors: leafDoors},
+		{id: "V-LN-07", name: "proposal", leaf: func(l *leaf) { l.Capabilities.Proposals = nil }, doors: leafDoors},
+		{id: "V-LN-08", leaf: func(l *leaf) { l.Capabilities.Credentials = without(l.Capabilities.Credentials, wantedCredential) }, doors: leafDoors},
+		{id: "V-LN-11", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, contextExtension) }, doors: leafDoors},
+		{id: "V-LN-12", leaf: func(l *leaf) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: leafDoors},
+		{id: "V-LN-14", name: "version", leaf: func(l *leaf) { l.Capabilities.Versions = []framing.ProtocolVersion{2} }, doors: leafDoors},
+		{id: "V-LN-14", name: "suite", leaf: func(l *leaf) { l.Capabilities.CipherSuites = []ciphersuite.CipherSuite{2, 3} }, doors: leafDoors},
+		{id: "V-KP-06", name: "encryption key", leaf: func(l *leaf) { l.EncryptionKey = make([]byte, 32) }, doors: unless(leafDoors, "path", "external")},
+		{id: "V-EXT-01", name: "leaf", leaf: func(l *leaf) {
+			l.Extensions = framing.Extensions{{Type: wantedExtension, Data: []byte{1}}, {Type: wantedExtension, Data: []byte{2}}}
+		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
+		{id: "V-EXT-01", name: "leaf, equal data", leaf: func(l *leaf) {
+			l.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
+		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
+		{id: "V-EXT-02", name: "leaf", leaf: func(l *leaf) {
+			l.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRatchetTree, Data: []byte{0}}}
+		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
+	}
+}
+
+// packageBreaches break rules by a KeyPackage.
+func packageBreaches() []breach {
+	type whole = framing.KeyPackage
+	eve := func(a *attempt) *player { return newPlayer(a.T, "eve") }
+	return []breach{
+		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, doors: addDoors},
+		{id: "V-KP-01", name: "suite", whole: func(k *whole) { k.CipherSuite = 3 }, doors: addDoors},
+		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
+		{id: "V-KP-03", name: "another key", forge: func(a *attempt, c *player, k *whole) {
+			mlstest.SignKeyPackage(a, c.Suite, eve(a).Signer, k)
+		}, doors: addDoors},
+		{id: "V-KP-03", name: "the leaf's label", forge: func(a *attempt, c *player, k *whole) {
+			k.Signature = slices.Clone(k.LeafNode.Signature)
+		}, doors: addDoors},
+		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
+		{id: "V-PR-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
+		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
+		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
+		{id: "V-KP-06", name: "signature key", forge: func(a *attempt, c *player, k *whole) {
+			k.LeafNode.SignatureKey = make([]byte, 32)
+			k.LeafNode.SignatureKey[0] = 1 // the neutral element
+		}, doors: []string{"value", "proposal", "outside", "send"}},
+		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-KP-07", name: "GREASE", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: 0x0a0a}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-KP-07", name: "leaf", leaf: func(l *framing.LeafNode) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
+			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
+		}, doors: addDoors},
+		{id: "V-LN-01", name: "commit", leaf: func(l *framing.LeafNode) {
+			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
+		}, doors: addDoors},
+		{id: "V-LN-04", name: "a bit", forge: func(a *attempt, c *player, k *whole) {
+			k.LeafNode.Signature[3] ^= 1
+			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
+		}, doors: addDoors},
+		{id: "V-LN-04", name: "another key", forge: func(a *attempt, c *player, k *whole) {
+			mlstest.SignLeaf(a, c.Suite, eve(a).Signer, &k.LeafNode, nil, framing.NoLeaf)
+			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
+		}, doors: addDoors},
+		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *player, k *whole) {
+			bound := k.LeafNode
+			bound.LeafNodeSource, bound.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
+			mlstest.SignLeaf(a, c.Suite, c.Signer, &bound, []byte("group"), 3)
+			k.LeafNode.Signature = bound.Signature
+			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
+		}, doors: addDoors},
+		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, doors: addDoors},
+		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
+			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Hour).Unix())
+		}, doors: addDoors},
+		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: addDoors},
+		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
+		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
+			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
+		}, doors: []string{"keypackage"}},
+		{id: "V-EXT-02", name: "KeyPackage", whole: func(k *whole) {
+			k.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}}
+		}, doors: []string{"keypackage"}},
+	}
+}
+
+// keyPackageRules are the tests of area (b), and all that a KeyPackage can break.
+func keyPackageRules() []ruleTest {
+	var out []ruleTest
+	for _, b := range packageBreaches() {
+		out = append(out, b.rules()...)
+	}
+	for _, point := range lowOrder() {
+		b := breach{id: "V-KS-13", name: "low order", whole: func(k *framing.KeyPackage) { k.InitKey = point }, doors: []string{"keypackage"}}
+		out = append(out, b.rules()...)
+	}
+	return append(out, []ruleTest{
+		{"V-KP-08", "value", "one init key", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
+			first := dave.addOf()
+			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
+			in := bob.insider()
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				d.Proposals = in.ByValue(first, &framing.Add{KeyPackage: *second})
+			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(first, eve.addOf()) }).Commit)
+		}},
+		{"V-KP-08", "send", "one init key", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
+			first := dave.addOf()
+			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
+					Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: *second}}}, alice.Signer)
+				return err
+			})
+		}},
+		{"V-KP-09", "create", "", func(a *attempt) {
+			alice, bob := newPlayer(a.T, "alice"), newPlayer(a.T, "bob")
+			invited := bob.KeyPackage(a).KeyPackage
+			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{1, 3}
+			create := func(chosen ciphersuite.CipherSuite) error {
+				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.Client.Client, Lifetime: mlstest.Lifetime(),
+					Invited: []*framing.KeyPackage{&invited}, Preference: []ciphersuite.CipherSuite{3, 1}, Params: alice.Params})
+				return err
+			}
+			a.gives(create(1)) // both can do better
+			a.gives(create(2)) // bob cannot
+			require.NoError(a, create(3))
+		}},
+	}...)
+}
+
+// leafRules are the tests of area (c).
+func leafRules() []ruleTest {
+	var out []ruleTest
+	for _, b := range leafBreaches() {
+		out = append(out, b.rules()...)
+	}
+	return append(out, []ruleTest{
+		{"V-LN-02", "proposal", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, change := range []func(l *framing.LeafNode){
+				func(l *framing.LeafNode) {
+					l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceKeyPackage, mlstest.Lifetime()
+				},
+				func(l *framing.LeafNode) { l.LeafNodeSource = framing.LeafNodeSourceCommit },
+			} {
+				bad, _ := in.Propose(a, in.UpdateLeaf(a, "key", change), nil)
+				genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
+				a.refusesMessage(alice.group, bad, genuine)
+			}
+		}},
+		{"V-LN-03", "path", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, change := range wrongSources() {
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }).Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+		{"V-LN-03", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			for _, change := range wrongSources() {
+				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }), i.commit(a, nil))
+			}
+		}},
+		{"V-LN-04", "update", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			for _, place := range []struct {
+				group string
+				leaf  framing.LeafIndex
+				by    *player
+			}{{"another", 1, bob}, {"group", 2, bob}, {"group", 1, carol}} {
+				update := in.UpdateLeaf(a, "key", nil)
+				mlstest.SignLeaf(a, in.Suite, place.by.Signer, &update.LeafNode, []byte(place.group), place.leaf)
+				bad, _ := in.Propose(a, update, nil)
+				genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
+				a.refusesMessage(alice.group, bad, genuine)
+			}
+		}},
+		{"V-LN-04", "path", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, i := range []framing.LeafIndex{0, 2} {
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+					d.OnSigned = func(l *framing.LeafNode) { mlstest.SignLeaf(a, in.Suite, bob.Signer, l, []byte("group"), i) }
+				}).Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+		{"V-LN-04", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+				d.OnSigned = func(l *framing.LeafNode) { mlstest.SignLeaf(a, i.Suite, i.Signer, l, []byte("another"), 3) }
+			}), i.commit(a, nil))
+		}},
+		{"V-LN-08", "create", "", func(a *attempt) {
+			alice := newPlayer(a.T, "alice")
+			a.refusesCreation(alice, extension(a.T, &framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{wantedCredential}}))
+		}},
+		{"V-LN-09", "value", "", func(a *attempt) {
+			dave := newPlayer(a.T, "dave")
+			dave.Extensions = framing.Extensions{extension(a.T, &framing.ApplicationID{ApplicationID: []byte("dave")})}
+			alice, _, _ := a.trio()
+			alice.welcome(dave)
+			leaf, _ := alice.group.Tree().Leaf(3)
+			a.holds(len(leaf.Capabilities.Extensions) == 0 && len(leaf.Extensions) == 1, "leaf is %v", leaf)
+		}},
+		{"V-LN-09", "create", "", func(a *attempt) {
+			all := stageOf(a.T, nil, framing.Extensions{extension(a.T, &framing.RequiredCapabilities{
+				ExtensionTypes: []framing.ExtensionType{framing.ExtensionTypeExternalSenders},
+				ProposalTypes:  []framing.ProposalType{framing.ProposalTypeReInit}})}, "alice", "bob")
+			together(all...)
+			a.holds(true, "")
+		}},
+		{"V-LN-10", "send", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			for _, c := range listsDefaults() {
+				a.refusesCall(alice.group, func() error {
+					_, err := alice.group.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{Capabilities: c}}, alice.Signer)
+					return err
+				})
+				a.refusesCall(alice.group, func() error {
+					_, err := alice.group.ProposeUpdate(mls.LeafUpdate{Capabilities: c}, mls.ProposeParams{}, alice.Signer)
+					return err
+				})
+			}
+		}},
+		{"V-LN-10", "create", "", func(a *attempt) {
+			for _, c := range listsDefaults() {
+				alice := newPlayer(a.T, "alice")
+				alice.Capabilities = *c
+				a.refusesCreation(alice)
+				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: alice.Client.Client})
+				a.gives(err)
+			}
+		}},
+		{"V-LN-10", "value", "others may", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, c := range listsDefaults() {
+				k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+					l.Capabilities.Extensions, l.Capabilities.Proposals = c.Extensions, c.Proposals
+				}, nil)
+				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *k}) }).Commit))
+				a.holds(err == nil, "%v", err)
+			}
+		}},
+		{"V-LN-13", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				l.Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: strange}}
+				l.Capabilities.Extensions = []framing.ExtensionType{0x0a0a, strange}
+			}, nil)
+			alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *k}) }).Commit)
+			leaf, _ := alice.group.Tree().Leaf(3)
+			a.holds(string(leaf.Extensions[0].Data) == "grease", "%v", leaf.Extensions)
+		}},
+		{"V-LN-15", "tree", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			info := alice.info()
+			late := mlstest.Now().Add(2 * 365 * 24 * time.Hour)
+			for _, now := range []time.Time{late, time.Unix(0, 0)} {
+				_, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: now})
+				a.gives(err)
+			}
+			_, err := mls.Observe(mls.ObserveParams{GroupInfo: info}) // not judged without a time
+			require.NoError(a, err)
+		}},
+		{"V-LN-15", "send", "no time", func(a *attempt) {
+			alice, _, _ := a.trio()
+			add := newPlayer(a.T, "dave").addOf()
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{add}}, alice.Signer)
+				return err
+			})
+		}},
+		{"V-LN-17", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in, dave := bob.insider(), newPlayer(a.T, "dave")
+			k := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }, nil)
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *k}) }).Commit,
+				in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit)
+		}},
+		{"V-LN-17", "update", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			a.refusesUpdate(alice, carol, in.UpdateLeaf(a, "key", func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }), in)
+		}},
+		{"V-LN-17", "path", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }
+			}).Commit, in.Commit(a, nil).Commit)
+		}},
+		{"V-LN-17", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+				d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = i.Tree.Leaf(2).EncryptionKey }
+			}), i.commit(a, nil))
+		}},
+		{"V-LN-18", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in, carol := bob.insider(), newPlayer(a.T, "carol")
+			carol.Params.Entropy = mlstest.Entropy("other keys")
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(carol.addOf()) }).Commit, in.Commit(a, nil).Commit)
+		}},
+		{"V-LN-18", "update", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			update := in.UpdateLeaf(a, "key", func(l *framing.LeafNode) { l.SignatureKey = in.Tree.Leaf(2).SignatureKey })
+			mlstest.SignLeaf(a, in.Suite, carol.Signer, &update.LeafNode, in.Context.GroupID, 1)
+			a.refusesUpdate(alice, carol, update, in)
+		}},
+		{"V-LN-18", "path", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				d.Template.SignatureKey, d.LeafSigner = in.Tree.Leaf(2).SignatureKey, carol.Signer
+			}).Commit, in.Commit(a, nil).Commit)
+		}},
+		{"V-LN-18", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			bad, genuine := a.intrude("carol", alice.info()), a.intrude("dave", alice.info())
+			bad.leaf.EncryptionKey = genuine.leaf.EncryptionKey
+			a.refusesMessage(alice.group, bad.commit(a, nil), genuine.commit(a, nil))
+		}},
+		{"V-LN-19", "proposal", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			bad, _ := in.Propose(a, in.UpdateLeaf(a, "key", func(l *framing.LeafNode) { l.EncryptionKey = in.OwnLeaf().EncryptionKey }), nil)
+			genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
+			a.refusesMessage(alice.group, bad, genuine)
+		}},
+	}...)
+}
+
+// wrongSources make the leaf of a path another's.
+func wrongSources() []func(*framing.LeafNode) {
+	return []func(*framing.LeafNode){
+		func(l *framing.LeafNode) { l.LeafNodeSource, l.ParentHash = framing.LeafNodeSourceUpdate, nil },
+		func(l *framing.LeafNode) {
+			l.LeafNodeSource, l.ParentHash, l.Lifetime = framing.LeafNodeSourceKeyPackage, nil, mlstest.Lifetime()
+		},
+	}
+}
+
+// listsDefaults are capabilities that list default types.
+func listsDefaults() []*framing.Capabilities {
+	return []*framing.Capabilities{
+		{Extensions: []framing.ExtensionType{framing.ExtensionTypeApplicationID}},
+		{Proposals: []framing.ProposalType{framing.ProposalTypeAdd}},
+	}
+}
+
+// refusesCreation creates a group that must not be.
+func (a *attempt) refusesCreation(p *player, extensions ...framing.Extension) {
+	a.Helper()
+	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: p.Client.Client, Lifetime: mlstest.Lifetime(),
+		Extensions: extensions, Params: p.Params})
+	require.Nil(a, s)
+	a.gives(err)
+}
+
+// refusesUpdate has an insider propose an Update that is good by itself; carol commits it, and alice refuses that.
+func (a *attempt) refusesUpdate(alice, carol *player, update *framing.Update, in *mlstest.Insider) {
+	a.Helper()
+	proposal, covered := in.Propose(a, update, nil)
+	tell(proposal, alice)
+	by := carol.insider()
+	a.refusesMessage(alice.group, by.Commit(a, func(d *mlstest.Draft) { d.Proposals = []mlstest.Covered{covered} }).Commit,
+		by.Commit(a, nil).Commit)
+}

@@ -1,0 +1,471 @@
+package mls_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+	"runtime"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// wireRules are the tests of area (a).
+func wireRules() []ruleTest {
+	return []ruleTest{
+		{"V-WIRE-01", "decoder", "too long a form", func(a *attempt) {
+			id := func(n int) []byte { return make([]byte, n) }
+			for _, n := range []int{0, 1, 63, 64, 16383, 16384} { // the limits of the forms decode
+				a.holds(framing.Unmarshal(shortest(id(n)), new(framing.ApplicationID)) == nil, "%d bytes", n)
+			}
+			for _, bad := range [][]byte{
+				append([]byte{0x40, 63}, id(63)...), append([]byte{0x80, 0, 0, 63}, id(63)...),
+				append([]byte{0x80, 0, 0x3f, 0xff}, id(16383)...), {0x40, 0},
+			} {
+				a.refusesDecoding(new(framing.ApplicationID), bad, shortest(id(63)))
+			}
+		}},
+		{"V-WIRE-02", "decoder", "", func(a *attempt) {
+			for first := 0xc0; first <= 0xff; first++ {
+				bad := append([]byte{byte(first)}, make([]byte, 300)...)
+				a.refusesDecoding(new(framing.ApplicationID), bad, shortest(make([]byte, 300)))
+			}
+		}},
+		{"V-WIRE-03", "decoder", "", func(a *attempt) {
+			k := mlstest.Marshal(a, &newPlayer(a.T, "alice").KeyPackage(a).KeyPackage)
+			for n := range k {
+				a.refusesDecoding(new(framing.KeyPackage), k[:n], k)
+			}
+		}},
+		{"V-WIRE-03", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			a.cutShort(bob.group, alice.propose(&framing.Remove{Removed: 2}))
+		}},
+		{"V-WIRE-03", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			a.cutShort(bob.group, alice.say("hello"))
+		}},
+		{"V-WIRE-03", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			genuine := w.by(alice.insider(), nil)
+			for n := 0; n < len(genuine.Welcome); n += 1 + n/16 {
+				a.refusesJoin(w.params(genuine.Welcome[:n]), genuine)
+			}
+		}},
+		{"V-WIRE-03", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			genuine := alice.info()
+			for n := 0; n < len(genuine); n += 1 + n/4 {
+				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), genuine[:n], nil, genuine)
+			}
+		}},
+		{"V-WIRE-04", "decoder", "", func(a *attempt) {
+			bad := []byte{0xbf, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for _, v := range []framing.Value{new(framing.ApplicationID), new(framing.ExternalSenders), new(framing.RatchetTree)} {
+				a.gives(framing.Unmarshal(bad, v))
+			}
+			runtime.ReadMemStats(&after)
+			a.holds(after.TotalAlloc-before.TotalAlloc < 1<<20, "takes %d bytes", after.TotalAlloc-before.TotalAlloc)
+		}},
+		{"V-WIRE-05", "decoder", "ends within an element", func(a *attempt) {
+			genuine := []byte{4, 0, 1, 0, 2, 0, 0} // two extension types, no proposals, no credentials
+			a.refusesDecoding(new(framing.RequiredCapabilities), []byte{3, 0, 1, 0, 2, 0, 0}, genuine)
+		}},
+		{"V-WIRE-05", "decoder", "element beyond the end", func(a *attempt) {
+			tree := mlstest.NewTree(a, stage(a.T, "alice")[0].group.Tree()).Export(a)
+			n, size := int(binary.BigEndian.Uint16(tree)&0x3fff), 2
+			bad := binary.BigEndian.AppendUint16(nil, 0x4000|uint16(n-1))
+			a.refusesDecoding(new(framing.RatchetTree), append(bad, tree[size:]...), tree)
+		}},
+		{"V-WIRE-06", "decoder", "", func(a *attempt) {
+			for _, octet := range []byte{2, 3, 0x80, 0xff} {
+				a.refusesDecoding(new(framing.Commit), []byte{0, octet}, []byte{0, 0})
+				a.refusesDecoding(new(framing.RatchetTree), []byte{1, octet}, []byte{1, 0})
+				a.refusesDecoding(new(framing.GroupSecrets), []byte{1, 7, octet, 0}, []byte{1, 7, 0, 0})
+			}
+		}},
+		{"V-WIRE-07", "decoder", "", closedEnumerations},
+		{"V-WIRE-08", "decoder", "", openRegistries},
+		{"V-WIRE-09", "decoder", "", func(a *attempt) {
+			genuine := stage(a.T, "alice")[0].info()
+			for at, values := range map[int][]byte{1: {0, 2, 255}, 3: {0, 6, 255}} { // version, wire format
+				for _, v := range values {
+					bad := bytes.Clone(genuine)
+					bad[at] = v
+					a.refusesDecoding(new(framing.Message), bad, genuine)
+				}
+			}
+		}},
+		{"V-WIRE-09", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := alice.propose(&framing.Remove{Removed: 2})
+			w := a.newWelcomed()
+			keyPackage, err := w.own.Message()
+			require.NoError(a, err)
+			for _, bad := range [][]byte{keyPackage, alice.info(), w.by(bob.insider(), nil).Welcome} {
+				a.refusesMessage(bob.group, bad, genuine)
+			}
+		}},
+		{"V-WIRE-09", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := alice.say("hello")
+			bad := bytes.Clone(genuine)
+			bad[3] = byte(framing.WireFormatKeyPackage)
+			a.refusesMessage(bob.group, bad, genuine)
+		}},
+		{"V-WIRE-09", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			genuine := w.by(alice.insider(), nil)
+			for _, bad := range [][]byte{alice.info(), alice.say("hello"), alice.propose(&framing.Remove{Removed: 2})} {
+				a.refusesJoin(w.params(bad), genuine)
+			}
+		}},
+		{"V-WIRE-09", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			genuine := alice.info()
+			keyPackage, err := alice.KeyPackage(a).Message()
+			require.NoError(a, err)
+			for _, bad := range [][]byte{keyPackage, alice.say("hello")} {
+				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), bad, nil, genuine)
+			}
+		}},
+		{"V-WIRE-10", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := alice.propose(&framing.Remove{Removed: 2})
+			a.refusesMessage(bob.group, append(bytes.Clone(genuine), 0), genuine)
+			a.refusesMessage(bob.group, append(bytes.Clone(genuine), genuine[len(genuine)-33:]...), genuine) // a second tag
+		}},
+		{"V-WIRE-10", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := alice.say("hello")
+			a.refusesMessage(bob.group, append(bytes.Clone(genuine), 0), genuine)
+		}},
+		{"V-WIRE-10", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			genuine := w.by(alice.insider(), nil)
+			a.refusesJoin(w.params(append(bytes.Clone(genuine.Welcome), 0)), genuine)
+		}},
+		{"V-WIRE-10", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			genuine := alice.info()
+			a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), append(bytes.Clone(genuine), 0), nil, genuine)
+		}},
+		{"V-WIRE-11", "decoder", "", func(a *attempt) {
+			for _, x := range []framing.ExtensionValue{
+				&framing.RequiredCapabilities{}, &framing.ApplicationID{}, &framing.ExternalSenders{}, &framing.ExternalPub{},
+			} {
+				genuine := extension(a.T, x)
+				bad := framing.Extension{Type: genuine.Type, Data: append(bytes.Clone(genuine.Data), 0)}
+				a.gives(framing.Extensions{bad}.Check())
+				_, err := framing.Extensions{bad}.Get(x)
+				a.gives(err)
+				require.NoError(a, framing.Extensions{genuine}.Check())
+			}
+		}},
+		{"V-WIRE-11", "keypackage", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			bad := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				l.Extensions = framing.Extensions{{Type: framing.ExtensionTypeApplicationID, Data: []byte{1, 'x', 0}}}
+			}, nil)
+			a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})),
+				dave.newcomer(alice.group, proposing(dave.addOf())))
+		}},
+		{"V-WIRE-11", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			bad := in.Commit(a, func(d *mlstest.Draft) {
+				d.Proposals = in.ByValue(&framing.GroupContextExtensions{Extensions: framing.Extensions{
+					{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0, 0}}}})
+			})
+			a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
+		}},
+		{"V-WIRE-11", "welcome", "group secrets", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			a.refusesJoin(w.by(alice.insider(), func(d *mlstest.Draft) {
+				d.OnSecretsPlain = func(_ int, plain []byte) []byte { return append(plain, 0) }
+			}), w.by(alice.insider(), nil))
+		}},
+		{"V-WIRE-11", "welcome", "group info", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			a.refusesJoin(w.by(alice.insider(), func(d *mlstest.Draft) {
+				d.OnInfoPlain = func(plain []byte) []byte { return append(plain, 0) }
+			}), w.by(alice.insider(), nil))
+		}},
+		{"V-WIRE-12", "decoder", "", anyBytes},
+		{"V-WIRE-13", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			a.tooLarge(bob, alice.propose(&framing.Remove{Removed: 2}))
+		}},
+		{"V-WIRE-13", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			a.tooLarge(bob, alice.say("hello"))
+		}},
+		{"V-WIRE-13", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			genuine := w.by(alice.insider(), nil)
+			genuine.Params.MaxMessage = len(genuine.Welcome)
+			bad := genuine
+			bad.Params.MaxMessage--
+			a.refusesJoin(bad, genuine)
+		}},
+		{"V-WIRE-13", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := mlstest.NewClient(a, testSuite, "dave")
+			info := alice.info()
+			dave.Params.MaxMessage = len(info)
+			a.refusesObserving(dave, append(bytes.Clone(info), 0), nil, info)
+		}},
+		{"V-WIRE-14", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine := in.Send(a, framing.ContentTypeProposal, proposing(&framing.Remove{Removed: 2}))
+			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<31 - 1, 1<<32 - 1} {
+				a.refusesMessage(alice.group, in.Resend(a, genuine, func(m *framing.PublicMessage) { m.Content.Sender.LeafIndex = i }), genuine)
+			}
+		}},
+		{"V-WIRE-14", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine := in.Say(a, "hello", nil)
+			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+				a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) {
+					c.OnSender = func(s *framing.SenderData) { s.LeafIndex = i }
+				}), genuine)
+			}
+		}},
+		{"V-WIRE-14", "proposal", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+				bad, _ := in.Propose(a, &framing.Remove{Removed: i}, nil)
+				genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
+				a.refusesMessage(alice.group, bad, genuine)
+			}
+		}},
+		{"V-WIRE-14", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+				bad := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: i}) })
+				a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+		{"V-WIRE-14", "tree", "", func(a *attempt) {
+			_, bob, carol := a.trio()
+			carol.commit(mls.CommitParams{ForcePath: true}, bob)
+			in := bob.insider()
+			genuine := in.GroupInfo(a, nil)
+			for _, i := range []framing.LeafIndex{4, 1 << 31, 1<<32 - 1} {
+				in := bob.insider()
+				in.Tree.Parent(3).UnmergedLeaves = []framing.LeafIndex{i}
+				in.Context.TreeHash = in.Tree.Hash()
+				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
+			}
+		}},
+		{"V-WIRE-14", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := alice.insider()
+			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+				bad := in.GroupInfo(a, func(info *framing.GroupInfo) { info.Signer = i })
+				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), bad, nil, in.GroupInfo(a, nil))
+			}
+		}},
+		{"V-WIRE-15", "decoder", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			for _, message := range [][]byte{alice.info(), alice.say("hello"), alice.propose(&framing.Remove{Removed: 2})} {
+				var m framing.Message
+				require.NoError(a, framing.Unmarshal(message, &m))
+				a.holds(bytes.Equal(message, mlstest.Marshal(a, &m)), "%T encodes otherwise", m.Body)
+			}
+		}},
+		{"V-WIRE-16", "keypackage", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
+			for _, key := range sizes(32) {
+				bad := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = key })
+				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})), genuine)
+				bad = dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
+				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})), genuine)
+			}
+		}},
+		{"V-WIRE-16", "public", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := alice.propose(&framing.Remove{Removed: 2})
+			for _, tag := range sizes(32) {
+				a.refusesMessage(bob.group, changed(a, genuine, func(m *framing.PublicMessage) { m.MembershipTag = tag }), genuine)
+			}
+		}},
+		{"V-WIRE-16", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			genuine := alice.say("hello")
+			for _, b := range sizes(28) {
+				a.refusesMessage(bob.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.EncryptedSenderData = b }), genuine)
+			}
+			for _, b := range [][]byte{nil, {1}, make([]byte, 15), make([]byte, 16), make([]byte, 31)} {
+				a.refusesMessage(bob.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext = b }), genuine)
+			}
+		}},
+		{"V-WIRE-16", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := a.intrude("dave", alice.info())
+			for _, output := range sizes(32) {
+				bad := in.commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.ExternalInit{KEMOutput: output}) })
+				a.refusesMessage(alice.group, bad, in.commit(a, nil))
+			}
+		}},
+		{"V-WIRE-16", "path", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, b := range sizes(32) {
+				bad := in.Commit(a, func(d *mlstest.Draft) {
+					d.OnPath = func(p *framing.UpdatePath) {
+						for k := range p.Nodes {
+							for j := range p.Nodes[k].EncryptedPathSecret {
+								p.Nodes[k].EncryptedPathSecret[j] = ciphersuite.HPKECiphertext{KEMOutput: b, Ciphertext: b}
+							}
+						}
+					}
+				})
+				a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+		{"V-WIRE-16", "tree", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			genuine := alice.info()
+			for _, key := range sizes(32) {
+				in := alice.insider()
+				in.Tree.Leaf(2).EncryptionKey = key
+				in.Context.TreeHash = in.Tree.Hash()
+				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
+			}
+		}},
+	}
+}
+
+// shortest is data as opaque<V>.
+func shortest(data []byte) []byte {
+	b, err := framing.Marshal(&framing.ApplicationID{ApplicationID: data})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// sizes are values that are not of n bytes.
+func sizes(n int) [][]byte {
+	return [][]byte{nil, {9}, bytes.Repeat([]byte{9}, n-1), bytes.Repeat([]byte{9}, n+1)}
+}
+
+// cutShort hands every beginning of a message to g.
+func (a *attempt) cutShort(g *mls.Group, genuine []byte) {
+	a.Helper()
+	for n := range genuine {
+		a.refusesMessage(g, genuine[:n], genuine)
+	}
+}
+
+// tooLarge gives a member a limit one byte below a message. The limit comes with joining, so that it joins anew.
+func (a *attempt) tooLarge(p *player, message []byte) {
+	a.Helper()
+	p.Params.MaxMessage = len(message)
+	again := p.reloaded()
+	a.refusesMessage(again, append(bytes.Clone(message), 0), message)
+}
+
+// closedEnumerations sets every octet that selects a variant to what is not defined.
+func closedEnumerations(a *attempt) {
+	psk := framing.PreSharedKeyID{PSKType: framing.PSKTypeResumption, Usage: framing.ResumptionPSKUsageApplication}
+	leaf := framing.LeafNode{LeafNodeSource: framing.LeafNodeSourceUpdate}
+	content := framing.FramedContent{
+		Sender: framing.Sender{SenderType: framing.SenderTypeNewMemberCommit}, ContentType: framing.ContentTypeApplication}
+	for _, c := range []struct {
+		v    framing.Value
+		at   int
+		last byte
+	}{
+		{&framing.Sender{SenderType: framing.SenderTypeMember}, 0, 4},
+		{&content, 9, 4},
+		{&content, 11, 3},
+		{&framing.PrivateMessage{ContentType: framing.ContentTypeApplication}, 9, 3},
+		{&psk, 0, 2},
+		{&psk, 1, 3},
+		{&framing.ProposalOrRef{Reference: framing.ProposalRef{1}}, 0, 2},
+		{&framing.Node{LeafNode: &leaf}, 0, 2},
+		{&leaf, len(mlstest.Marshal(a, &leaf)) - 3, 3}, // before extensions and signature
+	} {
+		genuine := mlstest.Marshal(a, c.v)
+		for _, value := range []byte{0, c.last + 1, 255} {
+			bad := bytes.Clone(genuine)
+			require.LessOrEqual(a, bad[c.at], c.last, "%T: not an enumeration", c.v)
+			bad[c.at] = value
+			a.refusesDecoding(c.v, bad, genuine)
+		}
+	}
+}
+
+// openRegistries decodes unknown code points wherever RFC 9420 leaves a registry open.
+func openRegistries(a *attempt) {
+	codes := []uint16{0, 0x0a0a, 0x1234, 0xf000, 0xffff}
+	for _, code := range codes {
+		list := framing.Capabilities{Versions: []framing.ProtocolVersion{framing.ProtocolVersion(code)},
+			CipherSuites: []ciphersuite.CipherSuite{ciphersuite.CipherSuite(code)}, Extensions: []framing.ExtensionType{framing.ExtensionType(code)},
+			Proposals: []framing.ProposalType{framing.ProposalType(code)}, Credentials: []framing.CredentialType{framing.CredentialType(code)}}
+		for _, v := range []struct{ in, out framing.Value }{
+			{&list, new(framing.Capabilities)},
+			{&framing.Extension{Type: framing.ExtensionType(code), Data: []byte{1, 2}}, new(framing.Extension)},
+			{&framing.Credential{Type: framing.CredentialType(code), Data: []byte{1, 2}}, new(framing.Credential)},
+			{&framing.ReInit{CipherSuite: ciphersuite.CipherSuite(code), Version: framing.ProtocolVersion(code)}, new(framing.ReInit)},
+		} {
+			data := mlstest.Marshal(a, v.in)
+			require.NoError(a, framing.Unmarshal(data, v.out), "%T with 0x%04x", v.in, code)
+			a.holds(bytes.Equal(data, mlstest.Marshal(a, v.out)), "%T with 0x%04x encodes otherwise", v.in, code)
+		}
+		data, err := framing.MarshalProposal(&framing.CustomProposal{Type: framing.ProposalType(code), Data: []byte{7}})
+		require.NoError(a, err)
+		p, err := framing.UnmarshalProposal(data)
+		require.NoError(a, err)
+		a.holds(p.ProposalType() == framing.ProposalType(code), "proposal type 0x%04x is lost", code)
+	}
+}
+
+// anyBytes hands damaged messages to every function that takes messages: none of them panics or takes a damaged one.
+func anyBytes(a *attempt) {
+	alice, bob, _ := a.trio()
+	w := a.newWelcomed()
+	samples := [][]byte{alice.info(), alice.propose(&framing.Remove{Removed: 2}), w.by(bob.insider(), nil).Welcome,
+		alice.insider().Commit(a, nil).Commit, alice.insider().Say(a, "hello", nil)}
+	rng := rand.New(rand.NewPCG(7, 7))
+	before := dump(a, bob.group)
+	for round := range 400 {
+		bad := bytes.Clone(samples[round%len(samples)])
+		for range 1 + rng.IntN(4) {
+			bad[rng.IntN(len(bad))] ^= byte(1 + rng.IntN(255))
+		}
+		bad = bad[:len(bad)-rng.IntN(2)*rng.IntN(len(bad))]
+		if len(bad) > 4 {
+			copy(bad, samples[round%len(samples)][:4]) // get beyond version and wire format
+		}
+		_, err := bob.group.Handle(input(bad))
+		require.Error(a, err)
+		_, err = mls.Join(w.params(bad))
+		require.Error(a, err)
+		_, err = mls.Observe(mls.ObserveParams{GroupInfo: bad})
+		require.Error(a, err)
+	}
+	require.Equal(a, before, dump(a, bob.group))
+	a.refusesDecoding(new(framing.Message), nil, samples[0])
+}
