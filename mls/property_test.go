@@ -187,6 +187,95 @@ func TestSplicedMessages(t *testing.T) {
 	})
 }
 
+// TestSwappedFields puts messages together from the fields of two genuine ones, with a membership tag that fits when a
+// member helps.
+func TestSwappedFields(t *testing.T) {
+	all, insiders := receptions(t)
+	rapid.Check(t, func(t *rapid.T) {
+		r, other := rapid.SampledFrom(all).Draw(t, "one"), rapid.SampledFrom(all).Draw(t, "other")
+		var one, two framing.Message
+		require.NoError(t, framing.Unmarshal(r.message, &one))
+		require.NoError(t, framing.Unmarshal(other.message, &two))
+		var mixed []byte
+		switch a := one.Body.(type) {
+		case *framing.PublicMessage:
+			b, ok := two.Body.(*framing.PublicMessage)
+			if !ok {
+				t.Skip("another format")
+			}
+			change := func(m *framing.PublicMessage) { mixPublic(t, m, b) }
+			if rapid.Bool().Draw(t, "retag") {
+				mixed = insiders["public"].Retag(t, r.message, change)
+			} else {
+				change(a)
+				mixed = mlstest.Message(t, a)
+			}
+		case *framing.PrivateMessage:
+			b, ok := two.Body.(*framing.PrivateMessage)
+			if !ok {
+				t.Skip("another format")
+			}
+			mixPrivate(t, a, b)
+			mixed = mlstest.Message(t, a)
+		}
+		for _, genuine := range all {
+			if bytes.Equal(mixed, genuine.message) {
+				t.Skip("one of the genuine ones")
+			}
+		}
+		r.refuses(t, mixed, snapshot(t, r.group), "mixed with "+other.name)
+	})
+}
+
+func mixPublic(t *rapid.T, a, b *framing.PublicMessage) {
+	yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
+	if yes("content") {
+		c := a.Content
+		a.Content = b.Content
+		if yes("sender") {
+			a.Content.Sender = c.Sender
+		}
+		if yes("authenticated data") {
+			a.Content.AuthenticatedData = c.AuthenticatedData
+		}
+	}
+	if a.Content.Commit != nil && b.Content.Commit != nil {
+		commit := *a.Content.Commit
+		if yes("path") {
+			commit.Path = b.Content.Commit.Path
+		}
+		if yes("proposals") {
+			commit.Proposals = b.Content.Commit.Proposals
+		}
+		a.Content.Commit = &commit
+	}
+	if yes("signature") {
+		a.Auth.Signature = b.Auth.Signature
+	}
+	if yes("confirmation tag") || a.Auth.ConfirmationTag == nil {
+		a.Auth.ConfirmationTag = b.Auth.ConfirmationTag
+	}
+	if yes("membership tag") {
+		a.MembershipTag = b.MembershipTag
+	}
+}
+
+func mixPrivate(t *rapid.T, a, b *framing.PrivateMessage) {
+	yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
+	if yes("content type") {
+		a.ContentType = b.ContentType
+	}
+	if yes("authenticated data") {
+		a.AuthenticatedData = b.AuthenticatedData
+	}
+	if yes("sender data") {
+		a.EncryptedSenderData = b.EncryptedSenderData
+	}
+	if yes("ciphertext") {
+		a.Ciphertext = b.Ciphertext
+	}
+}
+
 // TestInsidersMessages lets a member sign and tag damaged content: what still decodes comes with all signatures, tags
 // and hashes in order. It may be refused or mean something else; a refusal leaves no trace, and a success is the same
 // each time.

@@ -2,6 +2,7 @@ package mlstest
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync"
@@ -18,6 +19,15 @@ type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
+
+// Panics is a TB for what is not a test: examples, benchmarks of the command line, generators of data.
+type Panics struct{}
+
+// Helper does nothing.
+func (Panics) Helper() {}
+
+// Fatalf panics.
+func (Panics) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 // Now is the present time in this package's groups: lifetimes begin before it and end after it.
 func Now() time.Time { return time.Unix(1_700_000_000, 0) }

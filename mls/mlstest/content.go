@@ -38,8 +38,6 @@ type Content struct {
 	OnPlain    func([]byte) []byte // the plaintext, before it is encrypted
 	OnSender   func(*framing.SenderData)
 	OnPrivate  func(*framing.PrivateMessage)
-
-	tag []byte // confirmation tag
 }
 
 // content is what the insider sends when nothing is changed.
