@@ -55,7 +55,7 @@ command could not do its work (bad flags, missing or malformed input, no network
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(vectorsCommand(), versionCommand())
+	root.AddCommand(inspectCommand(), diffCommand(), vectorsCommand(), versionCommand())
 	return root
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
 	"github.com/copse-mls/copse/interop/vectors"
 )
@@ -20,8 +21,12 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script. Each script begins in an empty folder without vectors anywhere near.
 func TestScripts(t *testing.T) {
 	published := publishedDir()
+	samples, err := filepath.Abs(filepath.Join("..", "..", "interop", "inspect", "testdata"))
+	require.NoError(t, err)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
+		// COPSE_UPDATE_SCRIPTS=1 takes what the commands print for the golden output in the scripts.
+		UpdateScripts: os.Getenv("COPSE_UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
 			server := httptest.NewServer(http.FileServer(http.Dir(env.WorkDir)))
 			env.Defer(server.Close)
@@ -29,6 +34,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			env.Setenv("PUBLISHED", published)
 			env.Setenv(vectors.EnvDir, "")
+			env.Setenv("SAMPLES", samples)
 			return os.MkdirAll(filepath.Join(env.WorkDir, "repo"), 0o755)
 		},
 		Condition: func(cond string) (bool, error) {

@@ -85,15 +85,15 @@ func (r *Reader) Field(name string) *Reader {
 
 // Struct reads a nested structure with read, naming it in errors that arise within.
 func (r *Reader) Struct(name string, read func(*Reader)) {
-	at := 0
-	if r.spans != nil {
+	at, recorded := 0, r.spans != nil && r.err == nil
+	if recorded {
 		at = r.enter(Span{Kind: KindStruct, Struct: name, Start: r.off, Body: r.off})
 	}
 	outer, field := r.name, r.field
 	r.name, r.field = name, ""
 	read(r)
 	r.name, r.field = outer, field
-	if r.spans != nil {
+	if recorded {
 		r.leave(at)
 	}
 }

@@ -1,0 +1,228 @@
+package inspect
+
+import (
+	"crypto/x509"
+	"strings"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// situation is what the structures around a node say about it.
+type situation struct {
+	suite   *ciphersuite.Suite // nil when nobody states it
+	groupID []byte             // nil when unknown
+	sender  *framing.LeafIndex // of the message, when a member sent it
+	inTree  bool               // leaves were checked together with their tree
+}
+
+// check adds notes to n and what is below.
+func (in *inspection) check(n *Node, s situation) {
+	switch n.Type {
+	case "KeyPackage":
+		s = in.keyPackage(n, s)
+	case "GroupInfo":
+		s = in.groupInfo(n, s)
+	case "RatchetTree":
+		if !s.inTree {
+			in.bareTree(n, s)
+			s.inTree = true
+		}
+	case "PublicMessage", "AuthenticatedContent":
+		s = in.content(n, s)
+	case "PrivateMessage":
+		n.note(Unchecked, "content", "encrypted; only members of this epoch read it")
+	case "LeafNode":
+		if !s.inTree {
+			in.leafNode(n, s)
+		}
+	case "Lifetime":
+		in.lifetime(n)
+	case "Credential":
+		certificates(n)
+	}
+	for _, child := range n.Children {
+		in.check(child, s)
+	}
+}
+
+// decode reads the node's bytes again as a value. A node that was cut short does not decode.
+func decode[T any, P interface {
+	*T
+	framing.Value
+}](n *Node) (P, bool) {
+	v := P(new(T))
+	return v, n.Missing == 0 && framing.Unmarshal(n.data, v) == nil
+}
+
+// suite makes a cipher suite, or says in a note why not.
+func (in *inspection) suite(n *Node, cs ciphersuite.CipherSuite) *ciphersuite.Suite {
+	suite, err := ciphersuite.New(cs)
+	if err != nil {
+		n.note(Unchecked, "signatures and hashes", "%v", err)
+		return nil
+	}
+	return suite
+}
+
+func (in *inspection) keyPackage(n *Node, s situation) situation {
+	k, ok := decode[framing.KeyPackage](n)
+	if !ok {
+		return s
+	}
+	s = situation{suite: in.suite(n, k.CipherSuite)}
+	if s.suite == nil {
+		return s
+	}
+	if ref, err := k.Ref(s.suite); err == nil {
+		n.note(Fact, "KeyPackageRef", "%x", []byte(ref))
+	}
+	n.judge("signature of KeyPackage", k.VerifySignature(s.suite))
+	return s
+}
+
+func (in *inspection) leafNode(n *Node, s situation) {
+	leaf, ok := decode[framing.LeafNode](n)
+	if !ok {
+		return
+	}
+	const about = "signature of LeafNode"
+	suite, assumed := s.suite, ""
+	if suite == nil {
+		if suite, assumed = in.suiteOfKeys(leaf.EncryptionKey, leaf.SignatureKey); suite == nil {
+			n.note(Unchecked, about, "takes the cipher suite")
+			return
+		}
+	}
+	index := framing.LeafIndex(0)
+	if leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage {
+		if s.groupID == nil || s.sender == nil {
+			n.note(Unchecked, about, "takes the group ID and the leaf's index")
+			return
+		}
+		index = *s.sender
+	}
+	if err := leaf.VerifySignature(suite, s.groupID, index); err != nil {
+		n.note(Fails, about, "%v%s", err, assumed)
+		return
+	}
+	n.note(Holds, about, "%s", strings.TrimPrefix(assumed, ", "))
+}
+
+// suiteOfKeys guesses the cipher suite by the size of keys, which determines everything but the AEAD.
+func (in *inspection) suiteOfKeys(encryption ciphersuite.HPKEPublicKey, signature ciphersuite.SignaturePublicKey) (*ciphersuite.Suite, string) {
+	candidates := ciphersuite.All()
+	if in.CipherSuite != 0 {
+		candidates = []ciphersuite.CipherSuite{in.CipherSuite}
+	}
+	for _, cs := range candidates {
+		suite, err := ciphersuite.New(cs)
+		switch {
+		case err != nil:
+		case in.CipherSuite != 0:
+			return suite, ""
+		case suite.HPKEPublicKeySize == len(encryption) && suite.SignaturePublicKeySize == len(signature):
+			return suite, ", by the algorithms of " + suite.Name
+		}
+	}
+	return nil, ""
+}
+
+// content checks what a message that is not encrypted says of itself.
+func (in *inspection) content(n *Node, s situation) situation {
+	var u *framing.UnverifiedContent
+	if m, ok := decode[framing.PublicMessage](n); ok && n.Type == "PublicMessage" {
+		u = m.Unverified()
+		if u.Content.Sender.SenderType == framing.SenderTypeMember {
+			n.note(Unchecked, "membership_tag", "takes the secrets of the epoch")
+		}
+	} else if u, ok = decode[framing.UnverifiedContent](n); !ok {
+		return s
+	}
+	s.groupID = u.Content.GroupID
+	if u.Content.Sender.SenderType == framing.SenderTypeMember {
+		s.sender = &u.Content.Sender.LeafIndex
+	}
+	s.suite = in.suiteOfContent(&u.Content)
+	if u.Content.ContentType == framing.ContentTypeProposal {
+		if s.suite == nil {
+			n.note(Unchecked, "ProposalRef", "takes the cipher suite")
+		} else if ref, err := u.ProposalRef(s.suite); err == nil {
+			n.note(Fact, "ProposalRef", "%x", []byte(ref))
+		}
+	}
+	const about = "signature of FramedContent"
+	if u.Content.Sender.SenderType != framing.SenderTypeNewMemberProposal || s.suite == nil {
+		n.note(Unchecked, about, "takes the sender's key and the group context")
+		return s
+	}
+	_, err := u.Verify(framing.VerifyParams{Suite: s.suite})
+	n.judge(about, err)
+	return s
+}
+
+// suiteOfContent is the suite that the content states somewhere, or that its keys are of.
+func (in *inspection) suiteOfContent(c *framing.FramedContent) *ciphersuite.Suite {
+	cs := in.CipherSuite
+	if add, ok := c.Proposal.(*framing.Add); ok && cs == 0 {
+		cs = add.KeyPackage.CipherSuite
+	}
+	if cs != 0 {
+		suite, err := ciphersuite.New(cs)
+		if err != nil {
+			return nil
+		}
+		return suite
+	}
+	var leaf *framing.LeafNode
+	if update, ok := c.Proposal.(*framing.Update); ok {
+		leaf = &update.LeafNode
+	} else if c.Commit != nil && c.Commit.Path != nil {
+		leaf = &c.Commit.Path.LeafNode
+	} else {
+		return nil
+	}
+	suite, _ := in.suiteOfKeys(leaf.EncryptionKey, leaf.SignatureKey)
+	return suite
+}
+
+func (in *inspection) lifetime(n *Node) {
+	l, ok := decode[framing.Lifetime](n)
+	if !ok {
+		return
+	}
+	if l.NotAfter < l.NotBefore {
+		n.note(Fails, "lifetime", "ends before it begins")
+		return
+	}
+	days, hours := (l.NotAfter-l.NotBefore)/86400, (l.NotAfter-l.NotBefore)%86400/3600
+	state := ""
+	switch now := uint64(max(in.Now.Unix(), 0)); {
+	case in.Now.IsZero():
+	case now < l.NotBefore:
+		state = ", not begun yet"
+	case now > l.NotAfter:
+		state = ", expired"
+	default:
+		state = ", valid now"
+	}
+	n.note(Fact, "lifetime", "%s and %s%s", count(int(days), "day"), count(int(hours), "hour"), state)
+}
+
+// certificates says who the certificates of an x509 credential are about. Whether to trust them is not for a tool.
+func certificates(n *Node) {
+	c, ok := decode[framing.Credential](n)
+	if !ok || c.Type != framing.CredentialTypeX509 || len(n.Children) != 2 {
+		return
+	}
+	for _, child := range n.Children[1].Children {
+		cert, err := x509.ParseCertificate(child.data)
+		if err != nil {
+			child.note(Fails, "certificate", "%s", printable([]byte(err.Error())))
+			continue
+		}
+		child.note(Fact, "subject", "%s", printable([]byte(cert.Subject.String())))
+		child.note(Fact, "validity", "%s to %s", cert.NotBefore.UTC().Format(time.DateOnly), cert.NotAfter.UTC().Format(time.DateOnly))
+	}
+}

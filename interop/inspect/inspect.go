@@ -1,0 +1,166 @@
+package inspect
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// Options say how to read an input, and give what it takes to check or open more of it. The zero value guesses.
+type Options struct {
+	Type        string                  // RFC name of the structure, one of Types; empty to guess
+	CipherSuite ciphersuite.CipherSuite // for structures that do not state theirs; 0 to go by the size of keys
+	RatchetTree []byte                  // the data of a ratchet_tree extension, for a GroupInfo that has none
+	InitKey     ciphersuite.Secret      // private init key of a KeyPackage, which opens a Welcome
+	PSKs        []PSK                   // which a Welcome may need, too
+	ShowSecrets bool                    // do not redact joiner_secret and path_secret
+	Now         time.Time               // to judge lifetimes by; zero not to
+}
+
+// Errors of Inspect: options that cannot be used.
+var (
+	ErrType    = errors.New("no such type")
+	ErrInitKey = errors.New("private init key does not fit the cipher suite")
+)
+
+// Report is what an input turned out to be. Its JSON form is stable.
+type Report struct {
+	Encoding Encoding `json:"encoding,omitempty"` // how the input was written, for the caller to set
+	Size     int      `json:"size"`               // in bytes
+	Type     string   `json:"type"`               // RFC name of the structure
+	Guessed  bool     `json:"guessed,omitempty"`
+	Also     []string `json:"also,omitempty"` // other structures that fit about as well
+	Parts    []*Part  `json:"parts"`          // the input, then what was decrypted from it
+	Problem  *Problem `json:"problem,omitempty"`
+}
+
+// Part is one run of bytes: the input, or something decrypted from it.
+type Part struct {
+	Title string `json:"title"`
+	Size  int    `json:"size"`
+	Root  *Node  `json:"root"`
+}
+
+// Problem says why an input could not be read to its end, or could not be opened.
+type Problem struct {
+	Part    string `json:"part,omitempty"` // title; empty when it is the input
+	Struct  string `json:"struct,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Section string `json:"section,omitempty"`
+	Offset  int    `json:"offset"`
+	Reason  string `json:"reason"`
+
+	Incomplete bool `json:"incomplete,omitempty"` // the input ended too early, and made sense so far
+}
+
+// Status says how a check ended.
+type Status string
+
+// What a Note can be.
+const (
+	Holds     Status = "ok"
+	Fails     Status = "failed"
+	Unchecked Status = "unchecked" // something that it takes is not there
+	Fact      Status = "fact"      // something computed
+)
+
+// Note is something about a Node that does not stand in its bytes.
+type Note struct {
+	Status Status `json:"status"`
+	About  string `json:"about"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func (n *Node) note(s Status, about, format string, args ...any) {
+	n.Notes = append(n.Notes, Note{s, about, fmt.Sprintf(format, args...)})
+}
+
+// judge notes a check that failed if err is not nil.
+func (n *Node) judge(about string, err error) {
+	if err == nil {
+		n.note(Holds, about, "")
+		return
+	}
+	n.note(Fails, about, "%v", err)
+}
+
+// OK reports whether everything could be read and opened. Checks that failed are no part of it: see Failures.
+func (r *Report) OK() bool { return r.Problem == nil }
+
+// Failures counts the checks that failed.
+func (r *Report) Failures() int {
+	n := 0
+	for _, p := range r.Parts {
+		p.Root.walk(func(m *Node) {
+			for _, note := range m.Notes {
+				if note.Status == Fails {
+					n++
+				}
+			}
+		})
+	}
+	return n
+}
+
+// Inspect reads data and checks what can be checked. Data that cannot be read is no error but the Report's Problem; an
+// error says that the options cannot be used.
+func Inspect(data []byte, o Options) (*Report, error) {
+	best, also, ok := read(data, o.Type)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q; the types are %s", ErrType, o.Type, strings.Join(Types(), ", "))
+	}
+	in := &inspection{Options: o, report: &Report{Size: len(data), Type: best.name, Guessed: o.Type == "", Also: also}}
+	if err := in.part(&Part{Title: "input", Size: len(data)}, data, &best); err != nil {
+		return nil, err
+	}
+	return in.report, nil
+}
+
+// inspection is the work on one input.
+type inspection struct {
+	Options
+	report *Report
+}
+
+// part adds a part to the report, and all that opens from it.
+func (in *inspection) part(p *Part, data []byte, r *reading) error {
+	o := &outliner{sections: sections(), secrets: in.ShowSecrets}
+	p.Root = o.outline(data, r.spans, 0, 0)
+	in.report.Parts = append(in.report.Parts, p)
+	var syntax *framing.SyntaxError
+	if errors.As(r.err, &syntax) && o.problem == nil {
+		o.problem = syntax // else what was found within is about a place before it, or says the same more precisely
+	}
+	if s := o.problem; s != nil {
+		in.fail(p, &Problem{Struct: s.Struct, Field: s.Field, Section: o.sections[s.Struct], Offset: s.Offset, Reason: s.Reason, Incomplete: s.Incomplete})
+	}
+	in.check(p.Root, situation{})
+	return in.open(p.Root)
+}
+
+// added reads a structure that Copse decrypted, as a part of its own.
+func (in *inspection) added(title string, v framing.Value) (*Part, error) {
+	data, err := framing.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.Fields(title)[0]
+	r, _, _ := read(data, name)
+	p := &Part{Title: title, Size: len(data)}
+	return p, in.part(p, data, &r)
+}
+
+// fail sets the report's problem unless there is one already.
+func (in *inspection) fail(p *Part, problem *Problem) {
+	if in.report.Problem != nil {
+		return
+	}
+	if len(in.report.Parts) > 0 && p != in.report.Parts[0] {
+		problem.Part = p.Title
+	}
+	in.report.Problem = problem
+}

@@ -1,0 +1,239 @@
+package inspect
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// Node is a part of an input: a structure, a vector, or a field.
+type Node struct {
+	Field    string `json:"field,omitempty"` // RFC name; [0], [1], ... for the elements of a vector
+	Type     string `json:"type,omitempty"`  // RFC name of a structure
+	Section  string `json:"section,omitempty"`
+	Offset   int    `json:"offset"`
+	Length   int    `json:"length"`             // in bytes, header included
+	Missing  int    `json:"missing,omitempty"`  // bytes that the header announces and that are not there
+	Optional bool   `json:"optional,omitempty"` // a presence octet comes first
+
+	Number *uint64 `json:"number,omitempty"`
+	Name   string  `json:"name,omitempty"`  // of a code point, of a place in a tree; a date
+	Codes  []Code  `json:"codes,omitempty"` // of a vector of numbers
+	Bytes  Bytes   `json:"bytes,omitempty"`
+	Text   string  `json:"text,omitempty"`   // Bytes, where they are printable and meant to be text
+	Size   *int    `json:"size,omitempty"`   // of Bytes, or of a secret that is not shown
+	Secret bool    `json:"secret,omitempty"` // not shown
+	Count  *int    `json:"count,omitempty"`  // of a vector's elements
+
+	Notes    []Note  `json:"notes,omitempty"`
+	Drawing  string  `json:"drawing,omitempty"` // of a ratchet tree
+	Children []*Node `json:"children,omitempty"`
+
+	kind framing.SpanKind
+	data []byte // what follows the header
+}
+
+// Code is a number of a vector, with its name if it is a code point.
+type Code struct {
+	Value uint64 `json:"value"`
+	Name  string `json:"name,omitempty"`
+}
+
+// Bytes is written in hexadecimal.
+type Bytes []byte
+
+// MarshalText writes hexadecimal.
+func (b Bytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(b)), nil }
+
+// outliner turns spans into a tree.
+type outliner struct {
+	sections map[string]string
+	secrets  bool // show them
+	problem  *framing.SyntaxError
+}
+
+// maxNesting bounds how often an extension's data is read within an extension's data: a tree in a leaf of a tree is
+// nonsense, and without bound would be read over and over.
+const maxNesting = 2
+
+// outline makes the tree of data, which begins at offset base of the input.
+func (o *outliner) outline(data []byte, spans []framing.Span, base, nesting int) *Node {
+	var (
+		open    []*Node // the path from the root to the last node
+		present *framing.Span
+	)
+	for i := range spans {
+		s := &spans[i]
+		open = open[:s.Depth]
+		if s.Kind == framing.SpanOptional && data[s.Body] == 1 && i+1 < len(spans) && spans[i+1].Depth == s.Depth {
+			present = s // shown as part of the value, which comes next
+			continue
+		}
+		n := o.node(data, s)
+		n.Offset += base
+		if present != nil {
+			n.Optional, present = true, nil
+			n.Offset--
+			n.Length++
+		}
+		if s.Depth > 0 {
+			parent := open[s.Depth-1]
+			if parent.kind == framing.SpanVector {
+				n.Field = fmt.Sprintf("[%d]", len(parent.Children))
+				*parent.Count++
+			}
+			parent.Children = append(parent.Children, n)
+		}
+		open = append(open, n)
+	}
+	root := open[0]
+	if nesting < maxNesting {
+		o.extensions(root, nesting)
+	}
+	return root
+}
+
+// node makes the node of one span.
+func (o *outliner) node(data []byte, s *framing.Span) *Node {
+	n := &Node{Field: s.Field, Type: s.Struct, Offset: s.Start, Length: s.End - s.Start, Missing: s.Short,
+		kind: s.Kind, data: data[s.Body:s.End]}
+	switch s.Kind {
+	case framing.SpanStruct:
+		n.Section = o.sections[s.Struct]
+	case framing.SpanVector:
+		n.Count = new(int)
+	case framing.SpanOptional:
+		n.Name = [2]string{"absent", "present"}[n.data[0]]
+	case framing.SpanNumber:
+		n.number(s.Field)
+	case framing.SpanNumbers:
+		n.Codes = codes(s.Field, n.data, int(s.Width))
+		n.Count = new(int)
+		*n.Count = len(n.Codes)
+	default:
+		n.bytes(s.Field, o.secrets)
+	}
+	return n
+}
+
+func (n *Node) number(field string) {
+	v := bigEndian(n.data)
+	n.Number = &v
+	n.Name, _ = nameOf(field, v)
+	if field == "not_before" || field == "not_after" {
+		n.Name = date(v)
+	}
+}
+
+func (n *Node) bytes(field string, showSecrets bool) {
+	n.Size = new(int)
+	*n.Size = len(n.data)
+	if (field == "joiner_secret" || field == "path_secret") && !showSecrets {
+		n.Secret = true
+		return
+	}
+	n.Bytes = n.data
+	switch field {
+	case "group_id", "psk_group_id", "identity", "authenticated_data", "application_data", "application_id", "psk_id",
+		"credential_data":
+		n.Text = printable(n.data)
+	}
+}
+
+// codes reads a vector of numbers, of which the last may be cut off.
+func codes(field string, data []byte, width int) []Code {
+	var out []Code
+	for b := range slices.Chunk(data, width) {
+		if len(b) == width {
+			v := bigEndian(b)
+			name, _ := nameOf(field, v)
+			out = append(out, Code{v, name})
+		}
+	}
+	return out
+}
+
+func bigEndian(b []byte) (v uint64) {
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	return v
+}
+
+// printable is b as text, or nothing when it is not text or could move a cursor.
+func printable(b []byte) string {
+	s := string(b)
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return s
+}
+
+// extensions reads the data of those extensions below n that RFC 9420 defines.
+func (o *outliner) extensions(n *Node, nesting int) {
+	for _, child := range n.Children {
+		o.extensions(child, nesting)
+	}
+	if n.Type == "RatchetTree" {
+		placeNodes(n)
+	}
+	if n.Type != "Extension" || len(n.Children) != 2 {
+		return
+	}
+	content := n.Children[1]
+	v := extensionValue(framing.ExtensionType(*n.Children[0].Number))
+	if v == nil {
+		return
+	}
+	spans, err := framing.Dissect(content.data, v)
+	base := content.Offset + content.Length - len(content.data)
+	content.Children = []*Node{o.outline(content.data, spans, base, nesting+1)}
+	content.Bytes = nil
+	var syntax *framing.SyntaxError
+	if errors.As(err, &syntax) && o.problem == nil {
+		syntax.Offset += base
+		syntax.Incomplete = syntax.Incomplete && content.Missing > 0
+		o.problem = syntax
+	}
+}
+
+// placeNodes says where in the tree each node stands (RFC 9420, Section 4.1).
+func placeNodes(tree *Node) {
+	if len(tree.Children) == 0 {
+		return
+	}
+	for k, n := range tree.Children[0].Children {
+		place := "parent"
+		if k%2 == 0 {
+			place = fmt.Sprintf("leaf %d", k/2)
+		}
+		if n.Type == "" {
+			place += ", blank"
+		}
+		n.Name = place
+	}
+}
+
+// find lists the nodes of a type at and below n.
+func (n *Node) find(name string) []*Node {
+	var out []*Node
+	n.walk(func(m *Node) {
+		if m.Type == name {
+			out = append(out, m)
+		}
+	})
+	return out
+}
+
+func (n *Node) walk(visit func(*Node)) {
+	visit(n)
+	for _, child := range n.Children {
+		child.walk(visit)
+	}
+}
