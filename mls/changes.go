@@ -211,7 +211,13 @@ func (r *recorder) epoch(now, then keptEpoch) {
 	case !now.past && then.past:
 		r.drop(senderData)
 	}
-	r.messages(key+"/", now.messages, then.messages)
+	if now.public == then.public {
+		r.messages(key+"/", now.messages, then.messages)
+	} else { // the same number, but another epoch
+		r.replace(
+			func(r *recorder) { r.messages(key+"/", now.messages, nil) },
+			func(r *recorder) { r.messages(key+"/", then.messages, nil) })
+	}
 	if now.public != then.public || now.newer != then.newer {
 		r.replace(
 			func(r *recorder) { r.overrides(key+"/", now) },

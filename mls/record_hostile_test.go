@@ -17,12 +17,12 @@ import (
 func loadAny(t require.TestingT, records shelf) error {
 	o, asObserver := mls.LoadObserver(mls.LoadParams{Records: records.records()})
 	if asObserver == nil {
-		require.Equal(t, records, whole(t, o))
+		records.same(t, whole(t, o))
 		return nil
 	}
 	g, asMember := mls.Load(mls.LoadParams{Records: records.records()})
 	if asMember == nil {
-		require.Equal(t, records, whole(t, g))
+		records.same(t, whole(t, g))
 		return nil
 	}
 	checkRecordError(t, asObserver)

@@ -2,6 +2,7 @@ package mls_test
 
 import (
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -301,8 +302,8 @@ func TestNoKeyTwiceAfterGoingBack(t *testing.T) {
 	store.put(t, must(alice.group.Changes(sent.Next)), nil)
 	again, err := mls.Load(mls.LoadParams{Records: store.records(), Params: alice.Params})
 	require.NoError(t, err)
-	require.Equal(t, store, whole(t, again))
-	require.Equal(t, whole(t, alice.group), store)
+	store.same(t, whole(t, again))
+	store.same(t, whole(t, alice.group))
 	s, err := again.Protect([]byte("more"), mls.ProtectOptions{}, alice.Signer)
 	require.NoError(t, err)
 	uses.note(s)
@@ -410,10 +411,10 @@ func TestObserverRecords(t *testing.T) {
 		s, err := seen.Handle(mls.Input{Message: message})
 		require.NoError(t, err)
 		store.put(t, must(s.Next.Changes(seen)), nil)
-		require.Equal(t, whole(t, s.Next), store)
+		store.same(t, whole(t, s.Next))
 		seen, err = mls.LoadObserver(mls.LoadParams{Records: store.records()})
 		require.NoError(t, err)
-		require.Equal(t, store, whole(t, seen))
+		store.same(t, whole(t, seen))
 	}
 	require.Equal(t, alice.group.Tree().Hash(), seen.Tree().Hash())
 }
@@ -440,4 +441,91 @@ func TestSuccessorRecords(t *testing.T) {
 	k.follow(s)
 	k.check()
 	k.checkGone(mlstest.NewInsider(t, alice.group, nil).Secrets.ResumptionPSK.Bytes())
+}
+
+// Changes leads from any Group of a member to any other: forwards, backwards, and across to one that did not happen.
+func TestChangesBetweenAny(t *testing.T) {
+	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake, c.Params.PastEpochs = mls.HandshakePrivate, 2 }, nil,
+		"alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	groups := []*mls.Group{alice.group}
+	keep := func(s *mls.Step, err error) *mls.Step { // erases nothing
+		t.Helper()
+		require.NoError(t, err)
+		groups = append(groups, s.Next)
+		return s
+	}
+	commit := func(g *mls.Group, p ...framing.Proposal) *mls.Group {
+		return keep(keep(g.Commit(mls.CommitParams{ForcePath: true, Proposals: p, Now: mlstest.Now()}, alice.Signer)).Next.Adopt()).Next
+	}
+	hear := func(g *mls.Group, message []byte) *mls.Group { return keep(g.Handle(mls.Input{Message: message})).Next }
+	data := func(g *mls.Group) *mls.Group { return keep(g.Protect(nil, mls.ProtectOptions{}, alice.Signer)).Next }
+
+	start := alice.group
+	bob.say("skipped")
+	start = data(hear(start, bob.say("from bob")))
+	proposed := keep(hear(start, bob.propose(&framing.GroupContextExtensions{})).ProposeUpdate(
+		mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)).Next
+	var many []framing.Proposal // so that the tree grows by two layers
+	for k := range 70 {
+		many = append(many, &framing.Add{KeyPackage: newPlayer(t, fmt.Sprint(k)).KeyPackage(t).KeyPackage})
+	}
+	one := commit(data(commit(start, &framing.Remove{Removed: 1})))
+	other := data(commit(data(commit(data(commit(proposed)), many...))))
+	_ = data(commit(other, &framing.Remove{Removed: 60}))
+	_ = commit(one, many[:1]...)
+	message, _ := carol.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}})
+	require.Equal(t, mls.StatusRemoved, hear(start, message).Status())
+
+	stores := make([]shelf, len(groups))
+	for i, g := range groups {
+		stores[i] = whole(t, g)
+		again, err := mls.Load(mls.LoadParams{Records: stores[i].records(), Params: alice.Params})
+		require.NoError(t, err)
+		stores[i].same(t, whole(t, again))
+	}
+	for i, from := range groups {
+		for j, to := range groups {
+			store := maps.Clone(stores[i])
+			for _, r := range must(to.Changes(from)) {
+				if store[r.Key] = r.Value; r.Value == nil {
+					delete(store, r.Key)
+				}
+			}
+			stores[j].same(t, store, "from %d to %d", i, j)
+		}
+	}
+}
+
+// benchGroup is a full group of 50,000 members, seen by two of them.
+func benchGroup(b *testing.B) (f *mlstest.Fixture, alice, bob *mls.Group) {
+	f = mlstest.Build(b, mlstest.GroupParams{Members: 50_000, Shape: treekemtest.Full, Seed: 1})
+	return f, f.Group(b, 0), f.Group(b, 40_000)
+}
+
+func BenchmarkChanges(b *testing.B) {
+	f, alice, bob := benchGroup(b)
+	first := must(alice.Protect(nil, mls.ProtectOptions{}, f.SignerOf(0)))
+	second := must(first.Next.Protect(nil, mls.ProtectOptions{}, f.SignerOf(0)))
+	pending := must(alice.Commit(mls.CommitParams{ForcePath: true}, f.SignerOf(0)))
+	received := must(bob.Handle(mls.Input{Message: pending.Send[0].Message}))
+	for name, pair := range map[string][2]*mls.Group{
+		"data": {first.Next, second.Next}, "commit": {alice, pending.Next}, "received": {bob, received.Next}, "all": {nil, alice},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = must(pair[1].Changes(pair[0]))
+			}
+		})
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	_, alice, _ := benchGroup(b)
+	store := whole(b, alice)
+	b.ReportMetric(float64(store.size())/50_000, "B/member")
+	for b.Loop() {
+		_ = must(mls.Load(mls.LoadParams{Records: store.records()}))
+	}
 }
