@@ -1,0 +1,44 @@
+package mls
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever adds a field to a Group decides how it is stored: in a record, by Changes and Load, or not at all, because it
+// follows from others or from Params. Then it comes into this list.
+func TestEveryFieldIsStored(t *testing.T) {
+	for _, c := range []struct {
+		of   any
+		want []string
+	}{
+		{Group{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn"}},
+		{epochState{}, []string{"public", "private", "secrets", "messages"}},
+		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},
+		{pastEpoch{}, []string{"public", "senderData", "messages"}},
+		{resumptionPSK{}, []string{"epoch", "secret"}},
+		{pendingCommit{}, []string{"message", "next", "welcomes", "change"}},
+		{successorLink{}, []string{"id", "psk"}},
+		{storedProposal{}, []string{"ref", "content", "leafKey"}},
+		{proposalStore{}, []string{"storedProposal", "before", "count"}},
+		{Observer{}, []string{"public", "proposals", "reInit"}},
+		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
+		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},
+		{LeafChange{}, []string{"Leaf", "Old", "New"}},
+		{CommittedProposal{}, []string{"Proposal", "Sender", "Ref"}},
+		{Change{}, []string{"Epoch", "Committer", "CommitterLeaf", "AuthenticatedData", "Path", "Proposals", "Added", "Removed",
+			"Updated", "OldExtensions", "NewExtensions", "PSKs", "ReInit"}},
+	} {
+		kind := reflect.TypeOf(c.of)
+		var have []string
+		for i := range kind.NumField() {
+			have = append(have, kind.Field(i).Name)
+		}
+		slices.Sort(have)
+		slices.Sort(c.want)
+		require.Equal(t, c.want, have, "%v", kind)
+	}
+}
