@@ -42,7 +42,7 @@ var layers = map[string]layer{
 	"mls": {own: append([]string{"mls/internal/entropy", "mls/internal/inside"}, belowMLS...),
 		tests: []string{"mls/mlstest", "mls/ledger", "treekem/treekemtest"}},
 	"mls/mlstest":     {own: append([]string{"mls", "mls/internal/entropy", "mls/internal/inside", "treekem/treekemtest"}, belowMLS...)},
-	"interop/vectors": {own: append([]string{"mls"}, belowMLS...)},
+	"interop/vectors": {own: append([]string{"mls", "mls/mlstest"}, belowMLS...)},
 	"interop/inspect": {own: append([]string{"mls"}, belowMLS...)},
 	"cmd/copse":       {own: []string{"interop/inspect", "ciphersuite", "interop/vectors", "mls/ledger"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
 	"internal/bench":  {own: append([]string{"mls", "mls/mlstest", "treekem/treekemtest"}, belowMLS...), other: crypto},

@@ -119,10 +119,10 @@ type groupState struct {
 }
 
 // groupContext builds the structure that the format of a case describes.
-func (t *trial) groupContext(s groupState) *framing.GroupContext {
+func groupContext(suite *ciphersuite.Suite, s groupState) *framing.GroupContext {
 	return &framing.GroupContext{
 		Version:                 framing.MLS10,
-		CipherSuite:             t.suite.CipherSuite(),
+		CipherSuite:             suite.CipherSuite(),
 		GroupID:                 s.id,
 		Epoch:                   framing.Epoch(s.epoch),
 		TreeHash:                s.treeHash,

@@ -14,6 +14,13 @@ const EnvDir = "COPSE_VECTORS"
 // siblingDir is where a checkout finds vectors that lie beside it.
 const siblingDir = "../shared/test-vectors"
 
+// ownDir is where a checkout keeps vectors of its own, the small ones of seed 1, and ownSource says what they are worth:
+// they show that Copse agrees with its former self.
+const (
+	ownDir    = "interop/vectors/testdata/own"
+	ownSource = "COPSE'S OWN VECTORS, FOR THE PUBLISHED ONES ARE NOT HERE"
+)
+
 // Folder is a place with vector files.
 type Folder struct {
 	Dir    string
@@ -21,6 +28,9 @@ type Folder struct {
 
 	// Named says that the user chose the folder. Its files need not be the published ones; elsewhere they must be.
 	Named bool
+
+	// Own says that these are Copse's own vectors, which Generate made, for want of the published ones.
+	Own bool
 }
 
 // NotFoundError says that no folder of vectors exists in any place where one was looked for.
@@ -33,8 +43,8 @@ func (e *NotFoundError) Error() string {
 
 // Find looks for vectors: in dir if it is not empty, else in the folder that COPSE_VECTORS names, else in
 // ../shared/test-vectors beside root (the repository, or the working directory when root is empty), else in the cache
-// that Fetch fills, unless a Fetch broke off there: the next one goes on. A folder that was named must exist. It fails
-// with an *InputError or a *NotFoundError.
+// that Fetch fills, unless a Fetch broke off there: the next one goes on. A folder that was named must exist. The last
+// resort are Copse's own vectors in root, which the Folder says. It fails with an *InputError or a *NotFoundError.
 func Find(dir, root string) (Folder, error) {
 	if dir != "" {
 		return named(dir, "--dir")
@@ -52,6 +62,9 @@ func Find(dir, root string) (Folder, error) {
 			return Folder{Dir: cache, Source: "cache"}, nil
 		}
 		looked = append(looked, cache+" (cache)")
+	}
+	if own := filepath.Join(root, filepath.FromSlash(ownDir)); isDir(own) {
+		return Folder{Dir: own, Source: ownSource, Own: true}, nil
 	}
 	return Folder{}, &NotFoundError{Looked: looked}
 }

@@ -54,7 +54,7 @@ func replayKeySchedule(t *trial, c *keySchedule) {
 	for i := range c.Epochs {
 		e := &c.Epochs[i]
 		at := fmt.Sprintf("epochs[%d].", i)
-		context := t.encode(at+"group_context", t.groupContext(groupState{
+		context := t.encode(at+"group_context", groupContext(t.suite, groupState{
 			id: c.GroupID, epoch: uint64(i), treeHash: e.TreeHash, transcript: e.ConfirmedTranscriptHash,
 		}))
 		t.equal(at+"group_context", context, e.GroupContext)

@@ -11,8 +11,22 @@ import (
 
 // kind is one sort of vector, with a file of its own.
 type kind struct {
-	name string                                // of the file, without .json
-	load func(data []byte) ([]instance, error) // reads all cases of the file
+	name     string                                // of the file, without .json
+	load     func(data []byte) ([]instance, error) // reads all cases of the file
+	perSuite bool                                  // whether plan is followed for each suite
+	plan     func(extent) []func(*maker) any       // what Generate makes
+}
+
+// plan lists the cases of one kind that Generate makes, for one suite where there are suites.
+type plan[T any] func(extent) []func(*maker) *T
+
+// untyped is the plan as kind keeps it.
+func (p plan[T]) untyped(e extent) []func(*maker) any {
+	var list []func(*maker) any
+	for _, make := range p(e) {
+		list = append(list, func(m *maker) any { return make(m) })
+	}
+	return list
 }
 
 // instance is one case, decoded and ready to be replayed.
@@ -25,22 +39,22 @@ type instance struct {
 // kinds lists every published file, lowest layer first.
 func kinds() []kind {
 	return []kind{
-		unsuited("tree-math", replayTreeMath),
-		suitedKind("crypto-basics", replayCryptoBasics),
-		unsuited("deserialization", replayDeserialization),
-		unsuited("messages", replayMessages),
-		suitedKind("secret-tree", replaySecretTree),
-		suitedKind("key-schedule", replayKeySchedule),
-		suitedKind("psk_secret", replayPSKSecret),
-		suitedKind("transcript-hashes", replayTranscriptHashes),
-		suitedKind("message-protection", replayMessageProtection),
-		suitedKind("tree-operations", replayTreeOperations),
-		suitedKind("tree-validation", replayTreeValidation),
-		suitedKind("treekem", replayTreeKEM),
-		suitedKind("welcome", replayWelcome),
-		suitedKind("passive-client-welcome", replayPassiveClient),
-		suitedKind("passive-client-handling-commit", replayPassiveClient),
-		suitedKind("passive-client-random", replayPassiveClient),
+		unsuited("tree-math", replayTreeMath, planTreeMath),
+		suitedKind("crypto-basics", replayCryptoBasics, once(makeCryptoBasics)),
+		unsuited("deserialization", replayDeserialization, planDeserialization),
+		anySuite("messages", replayMessages, planMessages),
+		suitedKind("secret-tree", replaySecretTree, planSecretTree),
+		suitedKind("key-schedule", replayKeySchedule, planKeySchedule),
+		suitedKind("psk_secret", replayPSKSecret, planPSKSecret),
+		suitedKind("transcript-hashes", replayTranscriptHashes, once(makeTranscriptHashes)),
+		suitedKind("message-protection", replayMessageProtection, once(makeMessageProtection)),
+		suitedKind("tree-operations", replayTreeOperations, planTreeOperations),
+		suitedKind("tree-validation", replayTreeValidation, planTreeValidation),
+		suitedKind("treekem", replayTreeKEM, planTreeKEM),
+		suitedKind("welcome", replayWelcome, once(makeWelcome)),
+		suitedKind("passive-client-welcome", replayPassiveClient, planPassiveWelcome),
+		suitedKind("passive-client-handling-commit", replayPassiveClient, planPassiveHandling),
+		suitedKind("passive-client-random", replayPassiveClient, planPassiveRandom),
 	}
 }
 
@@ -54,19 +68,26 @@ func Names() []string {
 }
 
 // unsuited is a kind whose cases name no cipher suite.
-func unsuited[T any](name string, replay func(*trial, *T)) kind {
-	return kind{name: name, load: func(data []byte) ([]instance, error) {
+func unsuited[T any](name string, replay func(*trial, *T), p plan[T]) kind {
+	return kind{name: name, plan: p.untyped, load: func(data []byte) ([]instance, error) {
 		return load(data, func(c *T) instance {
 			return instance{replay: func(t *trial) { replay(t, c) }}
 		})
 	}}
 }
 
+// anySuite is a kind whose cases name no cipher suite, though they are made with one.
+func anySuite[T any](name string, replay func(*trial, *T), p plan[T]) kind {
+	k := unsuited(name, replay, p)
+	k.perSuite = true
+	return k
+}
+
 // suitedKind is a kind whose cases each name a cipher suite.
 func suitedKind[T interface {
 	suite() ciphersuite.CipherSuite
-}](name string, replay func(*trial, *T)) kind {
-	return kind{name: name, load: func(data []byte) ([]instance, error) {
+}](name string, replay func(*trial, *T), p plan[T]) kind {
+	return kind{name: name, perSuite: true, plan: p.untyped, load: func(data []byte) ([]instance, error) {
 		return load(data, func(c *T) instance {
 			return instance{suited: true, suite: (*c).suite(), replay: func(t *trial) { replay(t, c) }}
 		})

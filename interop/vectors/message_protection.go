@@ -60,7 +60,7 @@ type sample struct {
 }
 
 func replayMessageProtection(t *trial, c *messageProtection) {
-	p := &protection{messageProtection: c, trial: t, context: t.groupContext(groupState{
+	p := &protection{messageProtection: c, trial: t, context: groupContext(t.suite, groupState{
 		id: c.GroupID, epoch: c.Epoch, treeHash: c.TreeHash, transcript: c.ConfirmedTranscriptHash,
 	})}
 	var err error

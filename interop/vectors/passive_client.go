@@ -11,10 +11,7 @@ import (
 // passiveClient is a case of the files passive-client-*.json: a client joins by a Welcome and follows what others do.
 type passiveClient struct {
 	suited
-	ExternalPSKs []struct {
-		ID  hexBytes `json:"psk_id"`
-		PSK hexBytes `json:"psk"`
-	} `json:"external_psks"`
+	ExternalPSKs []externalPSK `json:"external_psks"`
 
 	KeyPackage     hexBytes `json:"key_package"`
 	SignaturePriv  hexBytes `json:"signature_priv"`
@@ -26,6 +23,12 @@ type passiveClient struct {
 	InitialEpochAuthenticator hexBytes           `json:"initial_epoch_authenticator"`
 
 	Epochs []passiveEpoch `json:"epochs"`
+}
+
+// externalPSK is a PSK that all clients of a case have.
+type externalPSK struct {
+	ID  hexBytes `json:"psk_id"`
+	PSK hexBytes `json:"psk"`
 }
 
 // passiveEpoch is what ends an epoch, and the authenticator of the next one.

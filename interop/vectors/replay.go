@@ -40,7 +40,7 @@ func Replay(ctx context.Context, p ReplayParams) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Dir: p.Folder.Dir, Source: p.Folder.Source}
+	report := &Report{Dir: p.Folder.Dir, Source: p.Folder.Source, Own: p.Folder.Own}
 	var jobs []*job
 	for i, k := range chosen {
 		f := &FileReport{Name: k.name}
@@ -54,7 +54,7 @@ func Replay(ctx context.Context, p ReplayParams) (*Report, error) {
 		}
 	}
 	start := time.Now()
-	if err := runAll(ctx, jobs, p.Progress); err != nil {
+	if err := runAll(ctx, jobs, (*job).replay, p.Progress); err != nil {
 		return nil, err
 	}
 	report.Elapsed = time.Since(start)
@@ -73,10 +73,12 @@ func read(folder Folder, k kind, f *FileReport) ([]instance, error) {
 		return nil, err
 	}
 	if sum(data) != published()[k.name+".json"] {
-		if !folder.Named {
+		if !folder.Named && !folder.Own {
 			return nil, &InputError{Path: path, Err: errNotOurs}
 		}
-		f.Note = errNotOurs.Error()
+		if folder.Named {
+			f.Note = errNotOurs.Error()
+		}
 	}
 	cases, err := k.load(data)
 	if err != nil {
@@ -85,8 +87,15 @@ func read(folder Folder, k kind, f *FileReport) ([]instance, error) {
 	return cases, nil
 }
 
-// runAll replays the jobs on as many goroutines as there are processors, until ctx ends.
-func runAll(ctx context.Context, jobs []*job, progress func(done, total int)) error {
+// replay runs the case and notes how long it took.
+func (j *job) replay() {
+	start := time.Now()
+	j.failures, j.skipped = j.run()
+	j.took = time.Since(start)
+}
+
+// runAll calls run for each of the jobs, on as many goroutines as there are processors, until ctx ends.
+func runAll[J any](ctx context.Context, jobs []J, run func(J), progress func(done, total int)) error {
 	var (
 		next atomic.Int64
 		done int
@@ -96,10 +105,7 @@ func runAll(ctx context.Context, jobs []*job, progress func(done, total int)) er
 	for range min(runtime.GOMAXPROCS(0), len(jobs)) {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(jobs)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				j := jobs[i]
-				start := time.Now()
-				j.failures, j.skipped = j.run()
-				j.took = time.Since(start)
+				run(jobs[i])
 				if progress != nil {
 					mu.Lock()
 					done++

@@ -13,6 +13,7 @@ import (
 type Report struct {
 	Dir     string        `json:"dir"`
 	Source  string        `json:"source"`
+	Own     bool          `json:"own,omitempty"` // Copse's own vectors, not the published ones
 	Files   []*FileReport `json:"files"`
 	Passed  int           `json:"passed"`
 	Failed  int           `json:"failed"`
@@ -105,6 +106,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	for _, f := range r.Files {
 		if err := f.writeFailures(w); err != nil {
+			return err
+		}
+	}
+	if r.Own {
+		if _, err := fmt.Fprintf(w, "\nWARNING: %s.\n`copse vectors fetch` downloads them.\n", r.Source); err != nil {
 			return err
 		}
 	}

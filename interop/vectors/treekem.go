@@ -24,13 +24,15 @@ type treeKEM struct {
 }
 
 type leafPrivate struct {
-	Index          uint32   `json:"index"`
-	EncryptionPriv hexBytes `json:"encryption_priv"`
-	SignaturePriv  hexBytes `json:"signature_priv"`
-	PathSecrets    []struct {
-		Node       uint32   `json:"node"`
-		PathSecret hexBytes `json:"path_secret"`
-	} `json:"path_secrets"`
+	Index          uint32       `json:"index"`
+	EncryptionPriv hexBytes     `json:"encryption_priv"`
+	SignaturePriv  hexBytes     `json:"signature_priv"`
+	PathSecrets    []nodeSecret `json:"path_secrets"`
+}
+
+type nodeSecret struct {
+	Node       uint32   `json:"node"`
+	PathSecret hexBytes `json:"path_secret"`
 }
 
 type memberUpdate struct {
@@ -109,7 +111,7 @@ func (s *treeKEMState) addMember(c *leafPrivate) {
 
 // context is the group context, encoded, under which a path leading to tree is encrypted.
 func (s *treeKEMState) context(tree *treekem.Tree) []byte {
-	return s.encode("group context", s.groupContext(groupState{
+	return s.encode("group context", groupContext(s.suite, groupState{
 		id: s.GroupID, epoch: s.Epoch, treeHash: tree.Hash(), transcript: s.ConfirmedTranscriptHash,
 	}))
 }
