@@ -55,7 +55,7 @@ command could not do its work (bad flags, missing or malformed input, no network
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(inspectCommand(), diffCommand(), vectorsCommand(), rulesCommand(), versionCommand())
+	root.AddCommand(inspectCommand(), diffCommand(), vectorsCommand(), rulesCommand(), interopCommand(), versionCommand())
 	return root
 }
 
