@@ -250,6 +250,20 @@ func TestDrop(t *testing.T) {
 	together(alice, bob)
 }
 
+// TestSameProposalTwice: what is signed to the same bytes is one proposal, for its sender as for the others.
+func TestSameProposalTwice(t *testing.T) {
+	const custom = 0xf00d
+	cast := stageOf(t, func(c *mlstest.Client) { c.Capabilities.Proposals = []framing.ProposalType{custom} }, nil, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	first := bob.propose(&framing.CustomProposal{Type: custom}, alice)
+	second := bob.propose(&framing.CustomProposal{Type: custom})
+	require.Equal(t, first, second, "Ed25519 signatures depend on nothing else")
+	require.IsType(t, &mls.Echo{}, alice.hear(second).Events[0])
+	require.Equal(t, alice.group.Proposals(), bob.group.Proposals())
+	bob.commit(mls.CommitParams{}, alice)
+	together(alice, bob)
+}
+
 // TestMissingProposals: a commit that comes before what it covers can be handled afterwards.
 func TestMissingProposals(t *testing.T) {
 	cast := stage(t, "alice", "bob", "carol")
@@ -274,4 +288,25 @@ func TestMissingProposals(t *testing.T) {
 	_, err := bob.group.Commit(mls.CommitParams{References: refs}, bob.Signer)
 	var missing *mls.MissingProposalError
 	require.ErrorAs(t, err, &missing)
+}
+
+// TestSuites: a group of each cipher suite goes through everything once.
+func TestSuites(t *testing.T) {
+	for _, suite := range ciphersuite.Supported() {
+		t.Run(suite.String(), func(t *testing.T) {
+			as := func(name string) *player { return newPlayer(t, name).with(suite) }
+			alice, bob, carol := as("alice"), as("bob"), as("carol")
+			alice.group = alice.Create(t, "group")
+			alice.welcome(bob)
+			carol.joinAlone(mls.ExternalParams{}, alice, bob)
+			together(alice, bob, carol)
+			s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
+			tell(s.Send[0].Message, alice, carol)
+			alice.reload()
+			carol.commit(mls.CommitParams{}, alice, bob)
+			together(alice, bob, carol)
+			alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, bob, carol)
+			together(alice, carol)
+		})
+	}
 }

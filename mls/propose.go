@@ -91,7 +91,10 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 		return nil, err
 	}
 	next := g.clone()
-	next.messages, next.proposals = messages, g.proposals.with(stored)
+	next.messages = messages
+	if g.proposals.find(stored.ref) == nil { // for others, too, the same proposal once more is the same proposal
+		next.proposals = g.proposals.with(stored)
+	}
 	s := g.step(next)
 	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
 	s.Judge = judged
