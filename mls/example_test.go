@@ -29,8 +29,10 @@ type person struct {
 	group *mls.Group
 }
 
-func newPerson(name string) *person {
-	suite, err := ciphersuite.New(exampleSuite)
+func newPerson(name string) *person { return newPersonFor(exampleSuite, name) }
+
+func newPersonFor(cs ciphersuite.CipherSuite, name string) *person {
+	suite, err := ciphersuite.New(cs)
 	check(err)
 	signer, err := suite.GenerateSigner(nil)
 	check(err)
@@ -624,11 +626,12 @@ func ExamplePSKs() {
 	// true
 }
 
-// The group moves to another cipher suite: a commit ends it, and a group with the same members takes its place.
+// The group moves to another cipher suite, which takes other signature keys: a commit ends it, and a group with the same
+// members takes its place.
 func ExampleCreate_reInit() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	const better = ciphersuite.MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519
+	const better = ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384
 
 	commit := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
 		GroupID: []byte("second"), Version: framing.MLS10, CipherSuite: better,
@@ -640,9 +643,10 @@ func ExampleCreate_reInit() {
 
 	// Either of them may create the successor. What was announced is taken from the old group.
 	lifetime := mls.Lifetime(exampleTime, 90*24*time.Hour)
+	old := alice.group
+	alice, bob.Client = newPersonFor(better, "alice"), newPersonFor(better, "bob").Client
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: better, Client: bob.Client, Lifetime: lifetime})
 	check(err)
-	old := alice.group
 	alice.take(mls.Create(mls.CreateParams{Client: alice.Client, Lifetime: lifetime, Successor: old}))
 	alice.take(alice.group.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,

@@ -11,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// nextSuite is what groups of these tests move to.
-const nextSuite = ciphersuite.MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519
+// nextSuite is what groups of these tests move to, with other signature keys.
+const nextSuite = ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256
 
 // announcement is a ReInit to a group with another cipher suite and an extension.
 func announcement() *framing.ReInit {
@@ -41,16 +41,12 @@ type succession struct {
 func (s *succession) play(creator, joiner *player) (*player, *player, error) {
 	t := creator.t
 	t.Helper()
-	suite := mlstest.Suite(t, s.create.CipherSuite)
-	there := func(a *player) *player {
-		c := *a.Client
-		c.Suite = suite
-		return &player{Client: &c, t: t}
-	}
+	there := func(a *player) *player { return a.with(s.create.CipherSuite) }
 	first, second := there(creator), there(joiner)
 	if s.bare {
 		s.create.Successor = nil
 	}
+	s.create.Client = first.Client.Client
 	first.take(mls.Create(s.create))
 	keys := second.KeyPackage(t)
 	add := mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}}
@@ -73,6 +69,16 @@ func (s *succession) play(creator, joiner *player) (*player, *player, error) {
 		second.take(step, nil)
 	}
 	return first, second, err
+}
+
+// with is the same client with another cipher suite, and so with another signature key, unless it is the same suite.
+func (a *player) with(suite ciphersuite.CipherSuite) *player {
+	c := *a.Client
+	if suite != a.Suite.CipherSuite() {
+		other := mlstest.NewClient(a.t, suite, a.Name)
+		c.Suite, c.Signer = other.Suite, other.Signer
+	}
+	return &player{Client: &c, t: a.t}
 }
 
 // asked joins once more and names those whose membership in the old group, of three, is a question.
@@ -123,7 +129,7 @@ func reinitialized(t *testing.T, see ...func(*mls.Group)) (alice, bob, carol *pl
 
 // following is what creator makes the announced group of.
 func following(creator *player) mls.CreateParams {
-	return mls.CreateParams{CipherSuite: nextSuite, Client: creator.Client.Client, Lifetime: mlstest.Lifetime(),
+	return mls.CreateParams{CipherSuite: nextSuite, Client: creator.with(nextSuite).Client.Client, Lifetime: mlstest.Lifetime(),
 		Successor: creator.group, Params: creator.Params}
 }
 
@@ -222,7 +228,7 @@ func TestReInitCreate(t *testing.T) {
 	alice, _, _ := reinitialized(t)
 	for rule, change := range map[string]func(*mls.CreateParams){
 		"V-RE-02": func(c *mls.CreateParams) { c.GroupID = []byte("third") },
-		"V-RE-03": func(c *mls.CreateParams) { c.CipherSuite = testSuite },
+		"V-RE-03": func(c *mls.CreateParams) { c.CipherSuite, c.Client = testSuite, alice.Client.Client },
 		"V-RE-04": func(c *mls.CreateParams) { c.Extensions = framing.Extensions{} },
 	} {
 		c := following(alice)
@@ -310,7 +316,7 @@ func TestBranch(t *testing.T) {
 	alice, bob, carol := cast[0], cast[1], cast[2]
 	branch := func() mls.CreateParams {
 		c := following(alice)
-		c.CipherSuite = testSuite
+		c.CipherSuite, c.Client = testSuite, alice.Client.Client
 		return c
 	}
 	s := succession{create: branch(), join: mls.JoinParams{Successor: bob.group}}
@@ -320,9 +326,7 @@ func TestBranch(t *testing.T) {
 	together(alice, bob, carol) // the parent goes on
 
 	t.Run("V-RE-08", func(t *testing.T) {
-		c := branch()
-		c.CipherSuite = nextSuite
-		_, err := mls.Create(c)
+		_, err := mls.Create(following(alice))
 		breaks(t, "V-RE-08", err)
 	})
 	t.Run("V-RE-09", func(t *testing.T) {

@@ -100,7 +100,7 @@ func TestSeveralKeyPackages(t *testing.T) {
 	alice := stage(t, "alice")[0]
 	bob := newPlayer(t, "bob")
 	other, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: nextSuite, Client: bob.Client.Client, Lifetime: mlstest.Lifetime(), Params: bob.Params})
+		CipherSuite: nextSuite, Client: bob.with(nextSuite).Client.Client, Lifetime: mlstest.Lifetime(), Params: bob.Params})
 	require.NoError(t, err)
 	keys := []*mls.OwnKeyPackage{other, bob.KeyPackage(t), bob.KeyPackage(t), bob.KeyPackage(t)}
 	_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys[2].KeyPackage}}})
