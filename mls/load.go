@@ -23,7 +23,8 @@ type LoadParams struct {
 
 // Load makes the Group that was stored (see Record). It checks that the records fit together, that the tree has the
 // hash which the group context names, that private keys are those of the tree, and that stored proposals are signed by
-// their senders; it does not ask about credentials again. It takes time in proportion to the tree.
+// their senders; it does not ask about credentials again. It takes time in proportion to the tree, which Params.MaxLeaves
+// bounds.
 //
 // It fails with a *RecordError. It refuses a record that it does not know, for leaving out
 // what a later version wrote could lose a decision.
@@ -221,6 +222,8 @@ func (l *loader) public(at, in *drawer, base *public) (*public, error) {
 		return nil, at.fail("version or cipher suite")
 	case len(tag) != l.suite.HashSize:
 		return nil, at.fail("confirmation tag of %d bytes", len(tag))
+	case width > treekem.Width(uint32(min(l.params.MaxLeaves, treekem.MaxLeaves))): // before work that grows with it
+		return nil, at.fail("tree of %d leaves, Params allow %d", width, l.params.MaxLeaves)
 	case base != nil && !bytes.Equal(base.context.GroupID, context.GroupID):
 		return nil, at.fail("another group")
 	}

@@ -88,6 +88,15 @@ func TestRecordsWithoutPlace(t *testing.T) {
 	require.ErrorIs(t, err, mls.ErrRecords, "a member is no observer")
 }
 
+// A tree that Params do not allow is refused before it is built.
+func TestLoadLimitsTheTree(t *testing.T) {
+	records := whole(t, stage(t, "alice", "bob", "carol")[0].group)
+	for limit, fits := range map[int]bool{2: false, 3: true} {
+		_, err := mls.Load(mls.LoadParams{Records: records.records(), Params: mls.Params{MaxLeaves: limit}})
+		require.Equal(t, !fits, errors.Is(err, mls.ErrRecords), "%d leaves: %v", limit, err)
+	}
+}
+
 // What failed says which record, and nothing of its value.
 func TestRecordErrorNamesTheRecord(t *testing.T) {
 	s := maps.Clone(readGolden(t, "member").records)
