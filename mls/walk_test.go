@@ -34,11 +34,12 @@ func TestRandomWalk(t *testing.T) {
 	}
 	for k, mode := range []struct {
 		name     string
+		steps    int
 		policies []mls.HandshakePolicy
 	}{
-		{"public", []mls.HandshakePolicy{mls.HandshakePublic}},
-		{"mixed", []mls.HandshakePolicy{mls.HandshakePublic, mls.HandshakePrivate, mls.HandshakePublic}},
-		{"private", []mls.HandshakePolicy{mls.HandshakePrivateOnly}},
+		{"public", steps, []mls.HandshakePolicy{mls.HandshakePublic}},
+		{"mixed", steps, []mls.HandshakePolicy{mls.HandshakePublic, mls.HandshakePrivate, mls.HandshakePublic}},
+		{"private", steps / 2, []mls.HandshakePolicy{mls.HandshakePrivateOnly}},
 	} {
 		seed := *walkSeed
 		if seed == 0 {
@@ -50,7 +51,7 @@ func TestRandomWalk(t *testing.T) {
 			for len(w.members) < 12 {
 				w.commit()
 			}
-			for range steps {
+			for range mode.steps {
 				w.step()
 			}
 			w.end()

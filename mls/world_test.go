@@ -258,7 +258,11 @@ func (w *world) follow(a *walker) {
 	s := w.handle(a, entry.message)
 	if w.chance(20) { // it crashes before anything is stored
 		w.reload(a)
-		s = w.handle(a, entry.message)
+		again := w.handle(a, entry.message)
+		require.Equal(w.t, snapshot(w.t, s.Next), snapshot(w.t, again.Next))
+		require.Equal(w.t, s.Events, again.Events)
+		require.Equal(w.t, s.Judge, again.Judge)
+		s = again
 	}
 	w.adopt(a, s)
 	if !entry.commit {
