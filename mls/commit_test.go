@@ -210,6 +210,42 @@ func TestUnfit(t *testing.T) {
 	breaks(t, "V-LN-17", err)
 }
 
+// TestUnfitTogether: proposals that fit the group, but not each other.
+func TestUnfitTogether(t *testing.T) {
+	cast := stageOf(t, supportsAnnouncement, nil, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	first := newPlayer(t, "first").KeyPackage(t).KeyPackage
+	add := func(name string, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) {
+		bob.propose(&framing.Add{KeyPackage: *newPlayer(t, name).ForgeKeyPackage(t, leaf, whole)}, alice)
+	}
+	bob.propose(&framing.Add{KeyPackage: first}, alice)
+	add("same leaf key", func(l *framing.LeafNode) { l.EncryptionKey = first.LeafNode.EncryptionKey }, nil)
+	add("same init key", nil, func(k *framing.KeyPackage) { k.InitKey = first.InitKey })
+	add("good", nil, nil)
+	bob.propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice) // which newcomers do not support
+	waiting := alice.group.Proposals()
+	require.Len(t, waiting, 5)
+
+	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	var left, committed []framing.ProposalRef
+	for _, l := range s.Left {
+		left = append(left, l.Ref)
+	}
+	for _, p := range s.Staged.Proposals {
+		committed = append(committed, p.Ref)
+	}
+	require.ElementsMatch(t, []framing.ProposalRef{waiting[1].Ref, waiting[2].Ref, waiting[4].Ref}, left)
+	require.Equal(t, []framing.ProposalRef{waiting[0].Ref, waiting[3].Ref}, committed)
+	alice.take(alice.group.Adopt())
+	tell(s.Send[0].Message, bob)
+	together(alice, bob)
+
+	// What comes by value comes first, and when it is bad, the waiting ones are not to blame.
+	bob.propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice)
+	_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 7}}}, alice.Signer)
+	breaks(t, "V-PR-07", err)
+}
+
 // TestCandidates: several commits are made from one Group, and one of them is adopted.
 func TestCandidates(t *testing.T) {
 	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")

@@ -28,21 +28,39 @@ func (g *Group) fitting(list *proposalList, now time.Time) (*proposalList, []Lef
 			waiting = append(waiting, c)
 		}
 	}
+	if f.try(nil) != nil {
+		return list, nil // what comes by value is to blame
+	}
+	waiting = slices.DeleteFunc(waiting, f.misfits)
+	f.conflicts = maxConflicts
 	f.add(waiting)
 	return newProposalList(append(f.fit, f.byValue...)), f.left
 }
 
-// fitter finds the waiting proposals that fit, trying as many at a time as it can.
+// maxConflicts bounds the search for proposals that fit alone, but not together. Those that are left when it is reached
+// wait for the next commit.
+const maxConflicts = 64
+
+// fitter finds the waiting proposals that fit.
 type fitter struct {
-	group   *Group
-	now     time.Time
-	byValue []covered
-	fit     []covered
-	left    []LeftProposal
+	group     *Group
+	now       time.Time
+	byValue   []covered
+	fit       []covered
+	left      []LeftProposal
+	conflicts int // how many more to look for
 }
 
-// add takes what fits of a list. It halves a list that does not fit as a whole: k misfits among n proposals take at
-// most 2 k log n trials.
+// misfits reports whether a proposal does not even fit alone.
+func (f *fitter) misfits(c covered) bool {
+	err := f.try([]covered{c})
+	if err != nil {
+		f.left = append(f.left, LeftProposal{c.ref, err.Error()})
+	}
+	return err != nil
+}
+
+// add takes what fits of a list. It halves a list that does not fit as a whole.
 func (f *fitter) add(list []covered) {
 	if len(list) == 0 {
 		return
@@ -51,8 +69,11 @@ func (f *fitter) add(list []covered) {
 	switch half := len(list) / 2; {
 	case err == nil:
 		f.fit = append(f.fit, list...)
-	case half == 0:
-		f.left = append(f.left, LeftProposal{list[0].ref, err.Error()})
+	case half == 0 || f.conflicts == 0:
+		f.conflicts = max(f.conflicts-1, 0)
+		for _, c := range list {
+			f.left = append(f.left, LeftProposal{c.ref, err.Error()})
+		}
 	default:
 		f.add(list[:half])
 		f.add(list[half:])

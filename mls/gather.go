@@ -127,6 +127,7 @@ type chooser struct {
 	removed map[framing.LeafIndex]bool            // leaves that a covered proposal removes
 	last    map[framing.LeafIndex]*storedProposal // the latest Update of each leaf
 	clients map[string]bool                       // signature keys of Adds that are covered
+	inits   map[string]bool                       // init keys of Adds that are covered
 	psks    map[string]bool
 	others  bool            // whether anything but a ReInit is there to cover
 	context *storedProposal // the latest GroupContextExtensions
@@ -134,14 +135,18 @@ type chooser struct {
 }
 
 func newChooser(g *Group, byValue []covered) *chooser {
-	c := &chooser{group: g, reasons: map[*storedProposal]string{}, removes: map[framing.LeafIndex]bool{},
-		removed: map[framing.LeafIndex]bool{}, last: map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, psks: map[string]bool{},
-		byValue: newProposalList(byValue)}
+	c := &chooser{
+		group: g, byValue: newProposalList(byValue), reasons: map[*storedProposal]string{},
+		removes: map[framing.LeafIndex]bool{}, removed: map[framing.LeafIndex]bool{},
+		last: map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, inits: map[string]bool{},
+		psks: map[string]bool{},
+	}
 	for _, r := range c.byValue.removes {
 		c.removes[r.Removed], c.removed[r.Removed] = true, true
 	}
 	for _, a := range c.byValue.adds {
 		c.clients[string(a.KeyPackage.LeafNode.SignatureKey)] = true
+		c.inits[string(a.KeyPackage.InitKey)] = true
 	}
 	c.others = len(byValue) > 0
 	for _, p := range g.proposals.all() {
@@ -219,7 +224,10 @@ func (c *chooser) rejectAdd(a *framing.Add) string {
 	if i, member := c.group.tree.FindSignatureKey(key); member && !c.removes[i] {
 		return "the client is a member"
 	}
-	return once(c.clients, string(key), "the same client is added already")
+	if why := once(c.clients, string(key), "the same client is added already"); why != "" {
+		return why
+	}
+	return once(c.inits, string(a.KeyPackage.InitKey), "the same init key is used already")
 }
 
 func once(seen map[string]bool, key, why string) string {
