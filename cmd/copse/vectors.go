@@ -30,7 +30,8 @@ nothing ran counts as one failure.
 
 Vectors are looked for in --dir, else in the folder that ` + vectors.EnvDir + ` names, else in
 ../shared/test-vectors, else in the cache that "copse vectors fetch" fills. In a folder that you named,
-files may differ from the published ones, and the report says so; elsewhere they may not.
+files may differ from the published ones, and the report says so; elsewhere they may not. The last
+resort, in a checkout of Copse, are vectors that Copse made itself; the report says that, too.
 
 Files: ` + strings.Join(vectors.Names(), ", ") + `.
 
@@ -41,14 +42,11 @@ without), 1 when any failed, 2 when the input cannot be used.`,
   copse vectors --dir ~/mls-implementations/test-vectors --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			folder, err := vectors.Find(opt.dir, "")
-			var missing *vectors.NotFoundError
-			if opt.fetch && errors.As(err, &missing) {
-				fmt.Fprintln(cmd.ErrOrStderr(), "no test vectors here; downloading the published ones")
-				if err = fetch(cmd, vectors.FetchParams{}); err == nil {
-					folder, err = vectors.Find(opt.dir, "")
-				}
+			find := vectors.Find
+			if opt.fetch {
+				find = func(dir, root string) (vectors.Folder, error) { return findOrFetch(cmd, dir, root) }
 			}
+			folder, err := find(opt.dir, "")
 			if err != nil {
 				return err
 			}
@@ -69,8 +67,28 @@ without), 1 when any failed, 2 when the input cannot be used.`,
 	cmd.Flags().StringArrayVar(&opt.only, "only", nil, "replay this file only, named without .json; may be given again")
 	cmd.Flags().BoolVar(&opt.json, "json", false, "report as JSON")
 	cmd.Flags().BoolVar(&opt.fetch, "fetch", false, "when no vectors are found, fetch them first")
-	cmd.AddCommand(fetchCommand(), whereCommand())
+	cmd.AddCommand(fetchCommand(), generateCommand(), whereCommand())
 	return cmd
+}
+
+// findOrFetch finds vectors, and downloads the published ones when none are here or only Copse's own. Those serve when
+// the download fails, for want of a network perhaps.
+func findOrFetch(cmd *cobra.Command, dir, root string) (vectors.Folder, error) {
+	folder, err := vectors.Find(dir, root)
+	var missing *vectors.NotFoundError
+	if !folder.Own && !errors.As(err, &missing) {
+		return folder, err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "the published test vectors are not here; downloading them")
+	switch err := fetch(cmd, vectors.FetchParams{}); {
+	case err == nil:
+		return vectors.Find(dir, root)
+	case folder.Own && cmd.Context().Err() == nil:
+		fmt.Fprintf(cmd.ErrOrStderr(), "WARNING: %v\n", err)
+		return folder, nil
+	default:
+		return vectors.Folder{}, err
+	}
 }
 
 // showReport writes the report and turns a failure into the exit status.
@@ -140,6 +158,9 @@ func whereCommand() *cobra.Command {
 			folder, err := vectors.Find(dir, "")
 			if err != nil {
 				return err
+			}
+			if folder.Own {
+				fmt.Fprintln(cmd.ErrOrStderr(), "WARNING:", folder.Source)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), folder.Dir)
 			return err

@@ -299,6 +299,9 @@ func TestEveryValueMatters(t *testing.T) {
 				if k.name == "tree-operations" && v.path == ".proposal_sender" {
 					continue // says who makes an update, and nothing about an add or remove
 				}
+				if k.name == "secret-tree" && v.path == ".sender_data.ciphertext" {
+					continue // its end does not count: the sample is as long as a hash
+				}
 				restore := v.change(k.name == "messages")
 				changed, err := json.Marshal([]any{c})
 				require.NoError(t, err)
