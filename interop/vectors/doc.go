@@ -1,7 +1,9 @@
-// Package vectors finds, fetches and replays the test vectors that the MLS working group publishes.
+// Package vectors finds, fetches and replays the test vectors that the MLS working group publishes, and makes others.
 //
 // Call [Find] to get a folder of vectors, [Replay] to run Copse against them, and [Report.WriteText] to show a person what
 // came out. [Fetch] downloads the published files into the cache that Find looks into last.
+//
+// [Generate] makes vectors of one's own in the same format, from a seed, and replays them; [Generated.Write] keeps them.
 //
 // A vector file is a JSON array; each element is one case, and what has to hold for it is written in the working
 // group's test-vectors.md. Every check listed there is made. A case passes when all its checks hold; it is skipped only

@@ -38,7 +38,6 @@ type turn struct {
 	committer *actor
 	busy      []*actor // who commits, or whose leaf a proposal is about
 	joining   []*actor
-	changes   []framing.ProposalType
 	proposals []hexBytes
 }
 
