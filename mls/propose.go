@@ -4,7 +4,9 @@ package mls
 
 import (
 	"crypto"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/framing"
@@ -117,7 +119,7 @@ func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, n
 		return nil, err
 	}
 	check := &proposalCheck{public: p, rules: p.rules, now: now}
-	if err := check.check(proposal, from); err != nil {
+	if err := check.check(proposal, from); err != nil && (add == MomentAddSent || !contextDecides(err)) {
 		return nil, err
 	}
 	switch x := proposal.(type) {
@@ -136,4 +138,12 @@ func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, n
 		return judgeExternalSenders(x.Extensions), nil
 	}
 	return nil, nil
+}
+
+// contextDecides reports whether a rule was broken that asks for what the group context demands. The commit that covers
+// a proposal may change the context, and is judged by the new one (RFC 9420, Section 12.3), so a received proposal is
+// kept in spite of it: who dropped it could not follow such a commit.
+func contextDecides(err error) bool {
+	var rule *RuleError
+	return errors.As(err, &rule) && slices.Contains([]string{"V-LN-07", "V-LN-08", "V-LN-11"}, rule.Rule)
 }

@@ -53,6 +53,9 @@ type breach struct {
 	whole    func(*framing.KeyPackage)                          // before it is signed
 	forge    func(a *attempt, c *player, k *framing.KeyPackage) // at the end
 	doors    []string
+	// late says that the group context decides, which the commit that covers the proposal may change: the proposal is
+	// kept, and the commit refused.
+	late bool
 }
 
 // package_ is c's KeyPackage with the breach.
@@ -92,11 +95,11 @@ func (b *breach) at(a *attempt, door string) {
 	case "proposal", "keypackage":
 		message, _ := in.Propose(a, bad(), nil)
 		genuine, _ := in.Propose(a, dave.addOf(), nil)
-		a.refusesMessage(alice.group, message, genuine)
+		b.refused(a, alice.group, in, message, genuine)
 	case "outside":
-		a.refusesMessage(alice.group, service.outside(alice.group, proposing(bad())), service.outside(alice.group, proposing(dave.addOf())))
+		b.refused(a, alice.group, in, service.outside(alice.group, proposing(bad())), service.outside(alice.group, proposing(dave.addOf())))
 	case "newcomer":
-		a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(bad())), dave.newcomer(alice.group, proposing(dave.addOf())))
+		b.refused(a, alice.group, in, dave.newcomer(alice.group, proposing(bad())), dave.newcomer(alice.group, proposing(dave.addOf())))
 	case "send":
 		a.refusesCall(alice.group, func() error {
 			_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{bad()}, Now: mlstest.Now()}, alice.Signer)
@@ -109,7 +112,7 @@ func (b *breach) at(a *attempt, door string) {
 	case "update":
 		message, _ := in.Propose(a, in.UpdateLeaf(a, "key", b.leaf), nil)
 		genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
-		a.refusesMessage(alice.group, message, genuine)
+		b.refused(a, alice.group, carol.insider(), message, genuine)
 	case "path":
 		a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }).Commit, in.Commit(a, nil).Commit)
 	case "external":
@@ -126,6 +129,26 @@ func (b *breach) at(a *attempt, door string) {
 	default:
 		a.Fatalf("no such door: %s", door)
 	}
+}
+
+// refused tries a proposal by reference: it is refused when it comes, or when committer covers it.
+func (b *breach) refused(a *attempt, g *mls.Group, committer *mlstest.Insider, bad, genuine []byte) {
+	if !b.late {
+		a.refusesMessage(g, bad, genuine)
+		return
+	}
+	commit := func(message []byte) []byte {
+		s, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})
+		require.NoError(a, err)
+		g = s.Next
+		ref := s.Events[0].(*mls.ProposalReceived)
+		return committer.Commit(a, func(d *mlstest.Draft) {
+			d.Proposals = []mlstest.Covered{{Proposal: ref.Proposal, Sender: ref.Sender, Ref: ref.Ref}}
+			d.Welcome = false
+		}).Commit
+	}
+	broken, sound := commit(bad), commit(genuine)
+	a.refusesMessage(g, broken, sound)
 }
 
 // without is list without x.
@@ -162,10 +185,10 @@ func leafBreaches() []breach {
 			l.Credential = framing.Credential{Type: wantedCredential, Data: []byte("somebody")}
 			l.Capabilities.Credentials = []framing.CredentialType{wantedCredential}
 		}, doors: []string{"value", "path", "external", "tree"}},
-		{id: "V-LN-07", name: "extension", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension) }, doors: leafDoors},
-		{id: "V-LN-07", name: "proposal", leaf: func(l *leaf) { l.Capabilities.Proposals = nil }, doors: leafDoors},
-		{id: "V-LN-08", leaf: func(l *leaf) { l.Capabilities.Credentials = without(l.Capabilities.Credentials, wantedCredential) }, doors: leafDoors},
-		{id: "V-LN-11", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, contextExtension) }, doors: leafDoors},
+		{id: "V-LN-07", name: "extension", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension) }, doors: leafDoors, late: true},
+		{id: "V-LN-07", name: "proposal", leaf: func(l *leaf) { l.Capabilities.Proposals = nil }, doors: leafDoors, late: true},
+		{id: "V-LN-08", leaf: func(l *leaf) { l.Capabilities.Credentials = without(l.Capabilities.Credentials, wantedCredential) }, doors: leafDoors, late: true},
+		{id: "V-LN-11", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, contextExtension) }, doors: leafDoors, late: true},
 		{id: "V-LN-12", leaf: func(l *leaf) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: leafDoors},
 		{id: "V-LN-14", name: "version", leaf: func(l *leaf) { l.Capabilities.Versions = []framing.ProtocolVersion{2} }, doors: leafDoors},
 		{id: "V-LN-14", name: "suite", leaf: func(l *leaf) { l.Capabilities.CipherSuites = []ciphersuite.CipherSuite{2, 3} }, doors: leafDoors},

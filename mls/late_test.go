@@ -1,0 +1,36 @@
+package mls_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// A commit may drop what the group demands and, by reference, add somebody who could not do it: the Add is judged by
+// the new context, so members must have kept it when it came.
+func TestAddWaitsForContext(t *testing.T) {
+	a := &attempt{T: t}
+	alice, bob, carol, dave, _ := a.demanding()
+	add := &framing.Add{KeyPackage: *dave.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Capabilities.Extensions = nil }, nil)}
+	message, _ := bob.insider().Propose(t, add, nil)
+	handle := func(g *mls.Group, message []byte) *mls.Group {
+		s, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})
+		require.NoError(t, err)
+		return s.Next
+	}
+	receiver, committer := handle(alice.group, message), handle(carol.group, message)
+
+	alone, err := committer.Commit(mls.CommitParams{Now: mlstest.Now()}, carol.Signer)
+	require.NoError(t, err)
+	require.Len(t, alone.Left, 1, "without the change of context the Add does not fit")
+
+	s, err := committer.Commit(mls.CommitParams{Now: mlstest.Now(),
+		Proposals: []framing.Proposal{&framing.GroupContextExtensions{}}}, carol.Signer)
+	require.NoError(t, err)
+	require.Empty(t, s.Left)
+	require.Equal(t, 4, handle(receiver, s.Send[0].Message).Tree().Members())
+}
