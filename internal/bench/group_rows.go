@@ -53,32 +53,14 @@ type member struct {
 	messages         [][]byte
 }
 
-// failure carries the failure of a fixture out of it.
-type failure struct{ err error }
-
-// panics reports the failure of a fixture by a panic that newMember catches.
-type panics struct{}
-
-func (panics) Helper() {}
-
-func (panics) Fatalf(format string, args ...any) { panic(failure{fmt.Errorf(format, args...)}) }
-
 // newMember makes a full group of the given size with a sender and a receiver in opposite halves.
 func newMember(ctx context.Context, e *Env, size int) (*member, error) {
 	e.progress.show("building a group of %d members", size)
-	return await(ctx, func() (m *member, err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				f, ok := r.(failure)
-				if !ok {
-					panic(r)
-				}
-				err = f.err
-			}
-		}()
-		f := mlstest.Build(panics{}, mlstest.GroupParams{Members: size, Shape: treekemtest.Full, Seed: 1})
+	return await(ctx, func() (*member, error) {
+		var t mlstest.Panics
+		f := mlstest.Build(t, mlstest.GroupParams{Members: size, Shape: treekemtest.Full, Seed: 1})
 		last := framing.LeafIndex(size - 1)
-		m = &member{sender: f.Group(panics{}, 0), receiver: f.Group(panics{}, last), signer: f.Signer(0)}
+		m := &member{sender: f.Group(t, 0), receiver: f.Group(t, last), signer: f.Signer(0)}
 		return m, m.prepare()
 	})
 }
