@@ -91,6 +91,8 @@ func TestBadPaths(t *testing.T) {
 			g.relink(s)
 		}},
 		{"the key of an untouched parent", "V-CM-09", func(g *group, s *sent) { s.update.Nodes[0].EncryptionKey = g.tree.EncryptionKey(9); g.relink(s) }},
+		{"the old key of a node of the path", "V-CM-09", func(g *group, s *sent) { s.update.Nodes[1].EncryptionKey = g.tree.EncryptionKey(3); g.relink(s) }},
+		{"the old key of the leaf in the path", "V-CM-09", func(g *group, s *sent) { s.update.Nodes[0].EncryptionKey = g.tree.EncryptionKey(2); g.relink(s) }},
 		{"one key twice in the path", "V-CM-09", func(g *group, s *sent) {
 			s.update.Nodes[2].EncryptionKey = s.update.Nodes[0].EncryptionKey
 			g.relink(s)

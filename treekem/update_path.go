@@ -33,6 +33,9 @@ func (e *Edit) ApplyPath(p ApplyPathParams) error {
 	for k := range steps {
 		keys[k] = p.Path.Nodes[k].EncryptionKey
 	}
+	if err := e.checkRenewed(p, keys); err != nil {
+		return err
+	}
 	s := e.spine(p.Sender)
 	e.blankPath(s)
 	if err := e.checkPathKeys(p, keys); err != nil {
@@ -75,6 +78,24 @@ func countCovered(x NodeIndex, leaves []framing.LeafIndex) int {
 	return n
 }
 
+// checkRenewed checks that no key of a path is one that it replaces: such a path would not heal what was compromised
+// (RFC 9420, Sections 12.4.2 and 16.7). The sender's direct path is as it was.
+func (e *Edit) checkRenewed(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey) error {
+	for x, ok := LeafNodeIndex(p.Sender).Parent(e.width); ok; x, ok = x.Parent(e.width) {
+		old := e.encryptionKey(x)
+		if old == nil {
+			continue
+		}
+		for _, key := range append([]ciphersuite.HPKEPublicKey{p.Path.LeafNode.EncryptionKey}, keys...) {
+			if bytes.Equal(key, old) {
+				return &framing.RuleError{Rule: "V-CM-09", Leaf: p.Sender,
+					Detail: fmt.Sprintf("a key of the path is the old one of node %d", x)}
+			}
+		}
+	}
+	return nil
+}
+
 // checkPathKeys checks that the keys of a path are usable, and that none stands elsewhere in the tree or twice in the
 // path (RFC 9420, Section 12.4.2). The nodes that the path replaces are blank, but for the leaf.
 func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey) error {
@@ -84,8 +105,8 @@ func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey
 	if err := e.indexTouched(); err != nil {
 		return err
 	}
-	ownLeaf, leafKey := LeafNodeIndex(p.Sender), p.Path.LeafNode.EncryptionKey
-	if bytes.Equal(leafKey, e.encryptionKey(ownLeaf)) {
+	leafKey := p.Path.LeafNode.EncryptionKey
+	if bytes.Equal(leafKey, e.encryptionKey(LeafNodeIndex(p.Sender))) {
 		return fail("V-CM-08", "path leaf keeps the old encryption key", nil)
 	}
 	seen := make([]ciphersuite.HPKEPublicKey, 0, len(keys)+1)
@@ -98,7 +119,7 @@ func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey
 				return fail("V-CM-09", "a key occurs twice in the path", nil)
 			}
 		}
-		if x, found := e.keys.findEncryption(&e.view, key, ownLeaf); found {
+		if x, found := e.keys.findEncryption(&e.view, key, noNode); found {
 			return fail("V-CM-09", fmt.Sprintf("a key of the path is that of node %d", x), nil)
 		}
 		seen = append(seen, key)
