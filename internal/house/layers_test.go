@@ -21,6 +21,7 @@ var (
 	belowFraming = []string{"internal/wire", "internal/parallel", "ciphersuite"}
 	belowTrees   = append([]string{"framing"}, belowFraming...)
 	belowMLS     = append([]string{"treekem", "keyschedule"}, belowTrees...)
+	grpc         = []string{"google.golang.org/grpc", "google.golang.org/protobuf"}
 	crypto       = []string{"github.com/cloudflare/circl", "golang.org/x/crypto", "github.com/oasisprotocol/curve25519-voi"}
 )
 
@@ -44,9 +45,14 @@ var layers = map[string]layer{
 	"mls/mlstest":     {own: append([]string{"mls", "mls/internal/entropy", "mls/internal/inside", "treekem/treekemtest"}, belowMLS...)},
 	"interop/vectors": {own: append([]string{"mls", "mls/mlstest"}, belowMLS...)},
 	"interop/inspect": {own: append([]string{"mls"}, belowMLS...)},
-	"cmd/copse":       {own: []string{"interop/inspect", "ciphersuite", "interop/vectors", "mls/ledger"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
+	"cmd/copse":       {own: []string{"interop/mlsclient", "interop/scenario", "interop/inspect", "ciphersuite", "interop/vectors", "mls/ledger"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
 	"internal/bench":  {own: append([]string{"mls", "mls/mlstest", "treekem/treekemtest"}, belowMLS...), other: crypto},
 	"internal/house":  {},
+
+	"interop/mlsclient/clientpb": {other: grpc},
+	"interop/mlsclient":          {own: append([]string{"interop/mlsclient/clientpb", "mls"}, belowMLS...), other: grpc},
+	"interop/scenario": {own: []string{"interop/mlsclient/clientpb", "ciphersuite"}, other: grpc,
+		tests: []string{"interop/mlsclient"}},
 }
 
 // testModules may be imported by tests of every package.

@@ -27,7 +27,7 @@ var engine = []string{
 }
 
 func inEngine(f *file) bool { return !f.test() && slices.Contains(engine, f.dir()) }
-func inSource(f *file) bool { return !f.test() }
+func inSource(f *file) bool { return !f.test() && !ast.IsGenerated(f.ast) }
 func inGo(*file) bool       { return true }
 
 // finding is one breach of a rule. Subject is what an exception names: a file, or package.Function.
