@@ -4,6 +4,7 @@ import (
 	cryptorand "crypto/rand"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/copse-mls/copse/internal/parallel"
@@ -57,14 +58,19 @@ func (p *provider) Expand(prk Secret, info []byte, n int) Secret {
 	return NewSecret(p.hash.expand(prk.Bytes(), n, info, nil, nil))
 }
 
-// readEntropy draws n bytes. A nil reader is crypto/rand.Reader.
+// readEntropy draws n bytes. A nil reader is crypto/rand.Reader. It fails with ErrEntropy, also when a draw as long as a
+// key is nothing but zeros: a source that gives such is broken, however good its word.
 func readEntropy(rand io.Reader, n int) ([]byte, error) {
 	if rand == nil {
 		rand = cryptorand.Reader
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(rand, b); err != nil {
-		return nil, fmt.Errorf("reading entropy: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrEntropy, err)
+	}
+	const keySize = 16
+	if n >= keySize && !slices.ContainsFunc(b, func(x byte) bool { return x != 0 }) {
+		return nil, fmt.Errorf("%w: %d bytes, all zero", ErrEntropy, n)
 	}
 	return b, nil
 }

@@ -97,7 +97,7 @@ func (s *Suite) VerifyMAC(key Secret, data, tag []byte) bool {
 	return subtle.ConstantTimeCompare(s.MAC(key, data), tag) == 1
 }
 
-// RandomSecret draws n bytes from rand; nil means crypto/rand.Reader.
+// RandomSecret draws n bytes from rand; nil means crypto/rand.Reader. It fails with ErrEntropy.
 func (s *Suite) RandomSecret(rand io.Reader, n int) (Secret, error) {
 	b, err := readEntropy(rand, n)
 	return NewSecret(b), err

@@ -114,6 +114,8 @@ var (
 	ErrKeySize   = errors.New("key or nonce of wrong size")
 	// ErrPrivateKey is about HPKE and signature private keys.
 	ErrPrivateKey = errors.New("private key is of wrong size or out of range")
+	// ErrEntropy says that a source of randomness failed, ended, or gave nothing but zeros.
+	ErrEntropy = errors.New("no entropy")
 )
 
 // IndexError names the item at which a call on many items failed.

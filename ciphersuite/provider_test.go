@@ -225,22 +225,37 @@ func TestFixedEntropyGivesFixedOutput(t *testing.T) {
 	})
 }
 
-type zeros struct{}
+// stuck is a source that gives one byte for ever.
+type stuck byte
 
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
+func (s stuck) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(s)
+	}
 	return len(p), nil
 }
 
 func TestBrokenEntropySourceEnds(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *Suite) {
-		_, err := s.GenerateSigner(zeros{})
-		if nistCurve(s) != nil {
+		to, _ := recipients(t, s, 2)
+		_, err := s.GenerateSigner(stuck(0))
+		require.ErrorIs(t, err, ErrEntropy)
+		_, err = s.GenerateKeyPair(stuck(0))
+		require.ErrorIs(t, err, ErrEntropy)
+		_, err = s.SealMany(stuck(0), nil, to)
+		require.ErrorIs(t, err, ErrEntropy)
+		_, err = s.RandomSecret(stuck(0), 16)
+		require.ErrorIs(t, err, ErrEntropy)
+		_, err = s.RandomSecret(stuck(0), 4)
+		require.NoError(t, err, "four zeros may be chance")
+
+		// The keys that this gives are out of range for ECDSA: the search for a better one ends.
+		if _, err = s.GenerateSigner(stuck(0xff)); nistCurve(s) != nil {
 			require.ErrorIs(t, err, ErrPrivateKey)
 		} else {
 			require.NoError(t, err)
 		}
-		_, err = s.GenerateKeyPair(zeros{})
+		_, err = s.GenerateKeyPair(stuck(0xff))
 		require.NoError(t, err, "derived, hence in range")
 	})
 }
@@ -250,13 +265,13 @@ func TestNoEntropy(t *testing.T) {
 		to, _ := recipients(t, s, 2)
 		short := func() *bytes.Reader { return bytes.NewReader(make([]byte, s.HPKEPrivateKeySize/2)) }
 		_, err := s.SealMany(short(), nil, to)
-		require.Error(t, err)
+		require.ErrorIs(t, err, ErrEntropy)
 		_, err = s.GenerateKeyPair(short())
-		require.Error(t, err)
+		require.ErrorIs(t, err, ErrEntropy)
 		_, err = s.GenerateSigner(short())
-		require.Error(t, err)
+		require.ErrorIs(t, err, ErrEntropy)
 		_, _, err = s.SendExport(short(), to[0].PublicKey, nil)
-		require.Error(t, err)
+		require.ErrorIs(t, err, ErrEntropy)
 	})
 }
 

@@ -102,9 +102,11 @@ func (c *AuthenticatedContent) SealPrivate(p SealPrivateParams) (*PrivateMessage
 		AuthenticatedData: content.AuthenticatedData,
 	}
 	sender := SenderData{LeafIndex: content.Sender.LeafIndex, Generation: p.Generation}
-	if _, err := io.ReadFull(p.Rand, sender.ReuseGuard[:]); err != nil {
+	guard, err := p.Suite.RandomSecret(p.Rand, len(sender.ReuseGuard))
+	if err != nil {
 		return nil, fmt.Errorf("framing: reuse guard: %w", err)
 	}
+	copy(sender.ReuseGuard[:], guard.Bytes())
 	plaintext, err := c.paddedPlaintext(p.Padding)
 	if err != nil {
 		return nil, err

@@ -134,11 +134,10 @@ func (s MemberSecret) Epoch(groupContext []byte) (*EpochSecrets, EncryptionSecre
 }
 
 // NewGroup makes the secrets of the first epoch of a group, from a fresh random epoch_secret of KDF.Nh bytes
-// (RFC 9420, Section 11). It fails when rand does.
+// (RFC 9420, Section 11). It fails with ciphersuite.ErrEntropy.
 func NewGroup(suite *ciphersuite.Suite, rand io.Reader) (*EpochSecrets, EncryptionSecret, error) {
-	epochSecret := ciphersuite.NewSecret(make([]byte, suite.HashSize))
-	if _, err := io.ReadFull(rand, epochSecret.Bytes()); err != nil {
-		epochSecret.Erase()
+	epochSecret, err := suite.RandomSecret(rand, suite.HashSize)
+	if err != nil {
 		return nil, EncryptionSecret{}, fmt.Errorf("epoch_secret: %w", err)
 	}
 	secrets, encryption := newEpoch(suite, epochSecret)

@@ -36,7 +36,7 @@ type ruleTest struct {
 // ruleTests is every test, by area.
 func ruleTests() []ruleTest {
 	return slices.Concat(
-		wireRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), proposalRules(), listRules(), commitRules(),
+		wireRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), proposalRules(), listRules(), commitRules(), pathRules(),
 		welcomeRules(), externalRules(), pskRules(), successorRules(), keyRules(), applicationRules(), extensionRules(),
 		credentialRules(),
 	)
@@ -184,7 +184,7 @@ func isError(err error, name string) bool {
 		"ErrNotPending": mls.ErrNotPending, "ErrPendingProposals": mls.ErrPendingProposals, "ErrInactive": mls.ErrInactive,
 		"ErrSigner": mls.ErrSigner, "ErrErased": mls.ErrErased, "ErrNoTime": mls.ErrNoTime, "ErrNoTree": mls.ErrNoTree,
 		"ErrSuccessor": mls.ErrSuccessor, "ErrOpen": ciphersuite.ErrOpen, "ErrPublicKey": ciphersuite.ErrPublicKey,
-		"ErrUnsupported": ciphersuite.ErrUnsupported, "ErrEntropy": errNoEntropy,
+		"ErrUnsupported": ciphersuite.ErrUnsupported, "ErrEntropy": ciphersuite.ErrEntropy,
 		"ErrGenerationTooFar": keyschedule.ErrGenerationTooFar, "ErrRatchetExhausted": keyschedule.ErrRatchetExhausted,
 		"ErrUsageLimit": keyschedule.ErrUsageLimit, "ErrExportLength": keyschedule.ErrExportLength,
 		"ErrTooManyPSKs": keyschedule.ErrTooManyPSKs,
