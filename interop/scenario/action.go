@@ -38,7 +38,7 @@ var actions = map[string]action{
 		optional: "members externalTree removePrior psks", makes: []product{aCommit}},
 	"installExternalPSK": {play: (*play).installPSK, required: "clients", makes: []product{aPSK}},
 	"groupInfo":          {play: (*play).groupInfo, required: "actor", optional: "externalTree"},
-	"protect":            {play: (*play).protect, required: "actor plaintext", optional: "authenticatedData", makes: []product{aCiphertext}},
+	"protect":            {play: (*play).protect, required: "actor", optional: "plaintext authenticatedData", makes: []product{aCiphertext}},
 	"unprotect":          {play: (*play).unprotect, required: "actor ciphertext"},
 
 	"addProposal":           {play: (*play).addProposal, required: "actor keyPackage", makes: []product{aProposal}},
@@ -77,8 +77,8 @@ func (a action) checkFields(fields map[string]any) error {
 	}
 	for _, want := range strings.Fields(a.required) {
 		found := false
-		for name := range fields {
-			found = found || strings.EqualFold(name, want)
+		for name, value := range fields {
+			found = found || strings.EqualFold(name, want) && value != ""
 		}
 		if !found {
 			return fmt.Errorf("field %q is missing", want)

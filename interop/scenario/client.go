@@ -25,7 +25,10 @@ type Client struct {
 	rpc  clientpb.MLSClientClient
 }
 
-// Connect finds a client at host:port and asks for its name and cipher suites.
+// greeting is how long a client may take to come up.
+const greeting = 10 * time.Second
+
+// Connect finds a client at host:port, waiting for it to come up if need be, and asks for its name and cipher suites.
 func Connect(ctx context.Context, address string, timeout time.Duration) (*Client, error) {
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -42,9 +45,9 @@ func Connect(ctx context.Context, address string, timeout time.Duration) (*Clien
 }
 
 func (c *Client) greet(ctx context.Context, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, min(timeout, greeting))
 	defer cancel()
-	name, err := c.rpc.Name(ctx, new(clientpb.NameRequest))
+	name, err := c.rpc.Name(ctx, new(clientpb.NameRequest), grpc.WaitForReady(true))
 	if err != nil {
 		return err
 	}

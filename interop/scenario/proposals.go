@@ -1,19 +1,34 @@
 package scenario
 
 import (
+	"context"
 	"fmt"
 	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/copse-mls/copse/interop/mlsclient/clientpb"
 )
 
-// proposed keeps the proposal that a member made, if it did.
-func (s *seat) proposed(what string, response *clientpb.ProposalResponse, err error) error {
+// propose lets a member propose by a call, whose request make makes for the member's state.
+func propose[Q any, PQ interface {
+	*Q
+	proto.Message
+}](
+	s *seat, name string,
+	f func(context.Context, PQ, ...grpc.CallOption) (*clientpb.ProposalResponse, error), make func(state uint32) PQ,
+) error {
+	state, err := s.state()
 	if err != nil {
 		return err
 	}
-	s.made[s.step].proposal = response.Proposal
-	return s.form(what, response.Proposal, s.handshakes())
+	out, err := call(s, name, f, make(state))
+	if err != nil {
+		return err
+	}
+	s.made[s.step].proposal = out.Proposal
+	return s.form(name, out.Proposal, s.handshakes())
 }
 
 // member is the seat and the state of a member.
@@ -24,62 +39,47 @@ func (p *play) member(actor string) (*seat, uint32, error) {
 }
 
 func (p *play) addProposal(step *Step) error {
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "AddProposal", s.rpc.AddProposal, &clientpb.AddProposalRequest{
-		StateId: id, KeyPackage: p.made[step.KeyPackage].keyPackage})
-	return s.proposed("AddProposal", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "AddProposal", s.rpc.AddProposal, func(id uint32) *clientpb.AddProposalRequest {
+		return &clientpb.AddProposalRequest{StateId: id, KeyPackage: p.made[step.KeyPackage].keyPackage}
+	})
 }
 
 func (p *play) updateProposal(step *Step) error {
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "UpdateProposal", s.rpc.UpdateProposal, &clientpb.UpdateProposalRequest{StateId: id})
-	return s.proposed("UpdateProposal", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "UpdateProposal", s.rpc.UpdateProposal, func(id uint32) *clientpb.UpdateProposalRequest {
+		return &clientpb.UpdateProposalRequest{StateId: id}
+	})
 }
 
 func (p *play) removeProposal(step *Step) error {
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "RemoveProposal", s.rpc.RemoveProposal, &clientpb.RemoveProposalRequest{
-		StateId: id, RemovedId: []byte(step.Removed)})
-	return s.proposed("RemoveProposal", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "RemoveProposal", s.rpc.RemoveProposal, func(id uint32) *clientpb.RemoveProposalRequest {
+		return &clientpb.RemoveProposalRequest{StateId: id, RemovedId: []byte(step.Removed)}
+	})
 }
 
 func (p *play) externalPSKProposal(step *Step) error {
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "ExternalPSKProposal", s.rpc.ExternalPSKProposal, &clientpb.ExternalPSKProposalRequest{
-		StateId: id, PskId: p.made[step.PSKID].pskID})
-	return s.proposed("ExternalPSKProposal", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "ExternalPSKProposal", s.rpc.ExternalPSKProposal, func(id uint32) *clientpb.ExternalPSKProposalRequest {
+		return &clientpb.ExternalPSKProposalRequest{StateId: id, PskId: p.made[step.PSKID].pskID}
+	})
 }
 
 func (p *play) resumptionPSKProposal(step *Step) error {
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "ResumptionPSKProposal", s.rpc.ResumptionPSKProposal, &clientpb.ResumptionPSKProposalRequest{
-		StateId: id, EpochId: step.EpochID})
-	return s.proposed("ResumptionPSKProposal", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "ResumptionPSKProposal", s.rpc.ResumptionPSKProposal,
+		func(id uint32) *clientpb.ResumptionPSKProposalRequest {
+			return &clientpb.ResumptionPSKProposalRequest{StateId: id, EpochId: step.EpochID}
+		})
 }
 
 func (p *play) extensionsProposal(step *Step) error {
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "GroupContextExtensionsProposal", s.rpc.GroupContextExtensionsProposal,
-		&clientpb.GroupContextExtensionsProposalRequest{StateId: id, Extensions: extensions(step.Extensions)})
-	return s.proposed("GroupContextExtensionsProposal", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "GroupContextExtensionsProposal", s.rpc.GroupContextExtensionsProposal,
+		func(id uint32) *clientpb.GroupContextExtensionsProposalRequest {
+			return &clientpb.GroupContextExtensionsProposalRequest{StateId: id, Extensions: extensions(step.Extensions)}
+		})
 }
 
 func extensions(list []Extension) []*clientpb.Extension {
@@ -175,13 +175,10 @@ func (p *play) addExternalSigner(step *Step) error {
 		return err
 	}
 	p.signers[step.Signer] = created.SignerId
-	s, id, err := p.member(step.Actor)
-	if err != nil {
-		return err
-	}
-	out, err := call(s, "AddExternalSigner", s.rpc.AddExternalSigner, &clientpb.AddExternalSignerRequest{
-		StateId: id, ExternalSender: created.ExternalSender})
-	return s.proposed("AddExternalSigner", out, err)
+	s := p.seat(step.Actor)
+	return propose(s, "AddExternalSigner", s.rpc.AddExternalSigner, func(id uint32) *clientpb.AddExternalSignerRequest {
+		return &clientpb.AddExternalSignerRequest{StateId: id, ExternalSender: created.ExternalSender}
+	})
 }
 
 // externalSignerProposal lets an external signer propose.

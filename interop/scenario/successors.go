@@ -97,20 +97,16 @@ func (r *restart) propose() error {
 		r.proposal = r.made[r.step.ExternalReInitProposal].proposal
 		return nil
 	}
-	s, id, err := r.member(r.step.Proposer)
-	if err != nil {
-		return err
-	}
 	if err := r.changeGroup(&r.step.Content); err != nil {
 		return err
 	}
-	out, err := call(s, "ReInitProposal", s.rpc.ReInitProposal, &clientpb.ReInitProposalRequest{StateId: id,
-		CipherSuite: uint32(r.suite), GroupId: r.groupID, Extensions: extensions(r.step.Extensions)})
-	if err != nil {
-		return err
-	}
-	r.proposal = out.Proposal
-	return s.form("ReInitProposal", out.Proposal, r.handshakes())
+	s := r.seat(r.step.Proposer)
+	err := propose(s, "ReInitProposal", s.rpc.ReInitProposal, func(id uint32) *clientpb.ReInitProposalRequest {
+		return &clientpb.ReInitProposalRequest{StateId: id, CipherSuite: uint32(r.suite), GroupId: r.groupID,
+			Extensions: extensions(r.step.Extensions)}
+	})
+	r.proposal = r.made[r.play.step].proposal
+	return err
 }
 
 func (r *restart) commitTo() error {
