@@ -211,11 +211,7 @@ func importGroup(p importParams) (*public, error) {
 	if err := p.params.limitInfo(info); err != nil {
 		return nil, err
 	}
-	if err := info.Extensions.Check(); err != nil {
-		return nil, err
-	}
-	if err := checkPlacement(framing.NoLeaf, info.Extensions,
-		framing.ExtensionTypeRatchetTree, framing.ExtensionTypeExternalPub); err != nil {
+	if err := checkInfoExtensions(info.Extensions); err != nil {
 		return nil, err
 	}
 	data, found := info.Extensions.Find(framing.ExtensionTypeRatchetTree)

@@ -85,7 +85,8 @@ type OwnKeyPackage struct {
 	LeafKey    ciphersuite.Secret
 }
 
-// NewKeyPackage makes a KeyPackage for others to add the client by (RFC 9420, Section 10).
+// NewKeyPackage makes a KeyPackage for others to add the client by (RFC 9420, Section 10). It fails with a *RuleError or
+// *SyntaxError when capabilities or extensions are such that nobody would accept it.
 func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	params := p.Params.withDefaults()
 	suite, err := params.Suites(p.CipherSuite)
@@ -109,6 +110,9 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	if err := params.limitKeyPackage(&k); err != nil {
 		return nil, err
 	}
+	if err := checkOwnKeyPackage(&k); err != nil {
+		return nil, err
+	}
 	rand := params.Entropy.Reader()
 	initKey, err := suite.GenerateKeyPair(rand)
 	if err != nil {
@@ -128,6 +132,18 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 		return nil, err
 	}
 	return &OwnKeyPackage{k, initKey.Private, leafKey.Private}, nil
+}
+
+// checkOwnKeyPackage judges the extensions of a KeyPackage of the client's own and of its leaf, as receivers will
+// (V-EXT-01, V-EXT-02).
+func checkOwnKeyPackage(k *framing.KeyPackage) error {
+	if err := checkKeyPackageExtensions(k); err != nil {
+		return err
+	}
+	if err := k.LeafNode.Extensions.Check(); err != nil {
+		return err
+	}
+	return checkLeafExtensions(framing.NoLeaf, &k.LeafNode)
 }
 
 // Message is the KeyPackage as an MLSMessage, for publishing.

@@ -16,7 +16,7 @@ type GroupInfoParams struct {
 }
 
 // GroupInfo describes the present epoch, signed by the member, as an MLSMessage (RFC 9420, Section 12.4.3). It fails
-// with an *InactiveError, ErrSigner or ErrErased.
+// with an *InactiveError, ErrSigner, ErrErased, or a *RuleError or *SyntaxError for extensions that cannot stand there.
 func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	if err := g.maySend(by); err != nil {
 		return nil, err
@@ -50,11 +50,19 @@ func (p *public) groupInfo(signer framing.LeafIndex, extensions framing.Extensio
 		tree := framing.Extension{Type: framing.ExtensionTypeRatchetTree, Data: p.tree.Export()}
 		extensions = append(framing.Extensions{tree}, extensions...)
 	}
-	if err := extensions.Check(); err != nil {
+	if err := checkInfoExtensions(extensions); err != nil {
 		return nil, err
 	}
 	info := &framing.GroupInfo{GroupContext: p.context, Extensions: extensions, ConfirmationTag: p.tag, Signer: signer}
 	return info, nil
+}
+
+// checkInfoExtensions judges the extensions of a GroupInfo (V-EXT-01, V-EXT-02).
+func checkInfoExtensions(list framing.Extensions) error {
+	if err := list.Check(); err != nil {
+		return err
+	}
+	return checkPlacement(framing.NoLeaf, list, framing.ExtensionTypeRatchetTree, framing.ExtensionTypeExternalPub)
 }
 
 // welcome makes the Welcome messages for those whom the commit adds (RFC 9420, Section 12.4.3.1).
