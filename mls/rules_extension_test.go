@@ -1,0 +1,304 @@
+package mls_test
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// contextBreach is a list of extensions that no group context may have.
+type contextBreach struct {
+	id, name string
+	list     func(a *attempt) framing.Extensions
+	doors    []string
+}
+
+// contextDoors are the ways into a group context.
+var contextDoors = []string{"value", "outside", "send", "create", "groupinfo", "welcome"}
+
+// rules are the tests of the breach at its doors.
+func (b contextBreach) rules() []ruleTest {
+	var out []ruleTest
+	for _, door := range b.doors {
+		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) { b.at(a, door) }})
+	}
+	return out
+}
+
+func (b contextBreach) at(a *attempt, door string) {
+	list := b.list(a)
+	switch door {
+	case "value", "outside", "send":
+		a.offends(door, extensionsOf(list...))
+	case "create":
+		a.refusesCreation(newPlayer(a.T, "alice"), list...)
+	case "groupinfo":
+		alice, _, _ := a.trio()
+		in := alice.insider()
+		in.Context.Extensions = list
+		a.refusesObserving(newPlayer(a.T, "dave").Client, in.GroupInfo(a, nil), nil, alice.info())
+	case "welcome":
+		alice, _, _ := a.trio()
+		in, w := alice.insider(), a.newWelcomed()
+		genuine := w.by(in, nil)
+		bad := w.by(in, func(d *mlstest.Draft) { d.OnContext = func(c *framing.GroupContext) { c.Extensions = list } })
+		a.refusesJoin(bad, genuine)
+	default:
+		a.Fatalf("no such door: %s", door)
+	}
+}
+
+// infoBreach is a GroupInfo with more extensions than it should have, by itself and in a Welcome.
+func infoBreach(id, name string, more ...framing.Extension) []ruleTest {
+	change := func(i *framing.GroupInfo) { i.Extensions = append(i.Extensions, more...) }
+	return []ruleTest{
+		{id, "groupinfo", name, func(a *attempt) {
+			alice, _, _ := a.trio()
+			a.refusesObserving(newPlayer(a.T, "dave").Client, alice.insider().GroupInfo(a, change), nil, alice.info())
+		}},
+		{id, "welcome", name, func(a *attempt) {
+			alice, _, _ := a.trio()
+			in, w := alice.insider(), a.newWelcomed()
+			a.refusesJoin(w.by(in, func(d *mlstest.Draft) { d.OnGroupInfo = change }), w.by(in, nil))
+		}},
+	}
+}
+
+// someSenders is an external_senders extension of n times one sender, as change leaves it.
+func someSenders(a *attempt, n int, change func(*framing.ExternalSender)) framing.Extension {
+	one := (*sendersOf(a, newPlayer(a.T, "service")))[0]
+	if change != nil {
+		change(&one)
+	}
+	list := framing.ExternalSenders(slices.Repeat([]framing.ExternalSender{one}, n))
+	return extension(a.T, &list)
+}
+
+func contextBreaches() []contextBreach {
+	of := func(list ...framing.Extension) func(*attempt) framing.Extensions {
+		return func(*attempt) framing.Extensions { return list }
+	}
+	keyed := func(key []byte) func(*attempt) framing.Extensions {
+		return func(a *attempt) framing.Extensions {
+			return framing.Extensions{someSenders(a, 1, func(s *framing.ExternalSender) { s.SignatureKey = key })}
+		}
+	}
+	neutral := make([]byte, 32)
+	neutral[0] = 1
+	required := framing.Extension{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}
+	out := []contextBreach{
+		{"V-EXT-01", "context, equal data", of(required, required), contextDoors},
+		{"V-EXT-01", "context, different data", of(framing.Extension{Type: strange}, framing.Extension{Type: strange, Data: []byte{1}}), contextDoors},
+		{"V-EXT-05", "a key of the wrong size", keyed(make([]byte, 31)), contextDoors},
+		{"V-EXT-05", "no key", keyed(nil), contextDoors},
+		{"V-EXT-05", "the neutral element", keyed(neutral), contextDoors},
+		{"V-EXT-05", "too many", func(a *attempt) framing.Extensions {
+			return framing.Extensions{someSenders(a, 1025, nil)}
+		}, contextDoors},
+		{"V-EXT-05", "cut off", func(a *attempt) framing.Extensions {
+			x := someSenders(a, 1, nil)
+			x.Data = append([]byte{x.Data[0] - 1}, x.Data[1:len(x.Data)-1]...)
+			return framing.Extensions{x}
+		}, contextDoors},
+		{"V-EXT-04", "GREASE in the context", of(framing.Extension{Type: 0x0a0a, Data: []byte("grease")}),
+			[]string{"create", "groupinfo", "welcome"}},
+		{"V-EXT-04", "GREASE required", func(a *attempt) framing.Extensions {
+			return framing.Extensions{extension(a.T, &framing.RequiredCapabilities{ProposalTypes: []framing.ProposalType{0x1a1a}})}
+		}, []string{"create", "groupinfo", "welcome"}},
+	}
+	for _, x := range []framing.Extension{
+		{Type: framing.ExtensionTypeApplicationID, Data: []byte{0}}, {Type: framing.ExtensionTypeRatchetTree, Data: []byte{0}},
+		{Type: framing.ExtensionTypeExternalPub, Data: []byte{0}},
+	} {
+		out = append(out, contextBreach{"V-EXT-02", x.Type.String(), of(x), contextDoors})
+	}
+	return out
+}
+
+// extensionRules are the tests of area (o). Those of leaves and KeyPackages are in areas (b) and (c).
+func extensionRules() []ruleTest {
+	var out []ruleTest
+	for _, b := range contextBreaches() {
+		out = append(out, b.rules()...)
+	}
+	twice := []framing.Extension{{Type: strange}, {Type: strange}}
+	out = append(out, infoBreach("V-EXT-01", "GroupInfo", twice...)...)
+	out = append(out, infoBreach("V-EXT-02", "GroupInfo", framing.Extension{
+		Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}})...)
+	for _, o := range []offence{
+		{"V-EXT-01", "ReInit", func(*attempt) framing.Proposal { return reInitWith(twice...) }, []string{"value", "outside"}},
+		{"V-EXT-02", "ReInit", func(*attempt) framing.Proposal {
+			return reInitWith(framing.Extension{Type: framing.ExtensionTypeExternalPub, Data: []byte{0}})
+		}, []string{"value", "outside"}},
+	} {
+		out = append(out, o.rules()...)
+	}
+	return slices.Concat(out, greaseRules(), keptRules(), ownExtensionRules(), []ruleTest{
+		{"V-EXT-05", "value", "a credential of any type", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			x := someSenders(a, 2, func(s *framing.ExternalSender) { s.Credential = framing.Credential{Type: strange, Data: []byte{1}} })
+			s, err := alice.group.Handle(input(a.over(bob.insider(), extensionsOf(x))))
+			require.NoError(a, err)
+			a.asks(s.Judge, mls.MomentExternalSender, "", "")
+		}},
+		{"V-EXT-06", "outside", "", func(a *attempt) {
+			alice, bob, _, service := a.open()
+			old := service.outside(alice.group, proposing(&framing.Remove{Removed: 2}))
+			alice.hear(a.over(bob.insider(), extensionsOf()))
+			bad := service.outside(alice.group, proposing(&framing.Remove{Removed: 2}))
+			dave := newPlayer(a.T, "dave")
+			a.refusesMessage(alice.group, bad, dave.newcomer(alice.group, proposing(dave.addOf())))
+			_, err := alice.group.Handle(input(old))
+			require.ErrorIs(a, err, mls.ErrOldEpoch)
+		}},
+		{"V-EXT-06", "outside", "put back and replaced", func(a *attempt) {
+			alice, bob, _, service := a.open()
+			another := newPlayer(a.T, "another service")
+			made := bob.insider().Commit(a, func(d *mlstest.Draft) {
+				d.Proposals = bob.insider().ByValue(extensionsOf(extension(a.T, sendersOf(a, another))))
+			})
+			alice.hear(made.Commit)
+			remove := proposing(&framing.Remove{Removed: 2})
+			a.refusesMessage(alice.group, service.outside(alice.group, remove), another.outside(alice.group, remove))
+			alice.hear(a.over(made.Next, extensionsOf(extension(a.T, sendersOf(a, service, another)))))
+			a.refusesMessage(alice.group, another.outside(alice.group, remove), service.outside(alice.group, remove))
+		}},
+		{"V-EXT-07", "value", "", func(a *attempt) {
+			id := framing.Extensions{extension(a.T, &framing.ApplicationID{ApplicationID: []byte("alice's phone")})}
+			alice := stageOf(a.T, func(c *mlstest.Client) { c.Extensions = id }, nil, "alice", "bob")[0]
+			dave := newPlayer(a.T, "dave")
+			dave.Extensions = id
+			s, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{dave.addOf()}, Now: mlstest.Now()}, alice.Signer)
+			require.NoError(a, err)
+			a.asks(s.Judge, mls.MomentAddSent, "dave")
+			require.Empty(a, s.Judge[0].Predecessors)
+		}},
+	})
+}
+
+// ownExtensionRules are about extensions that a member is about to send: of its leaf, of a KeyPackage, of a GroupInfo.
+func ownExtensionRules() (out []ruleTest) {
+	for id, list := range map[string]framing.Extensions{
+		"V-EXT-01": {{Type: strange}, {Type: strange, Data: []byte{1}}},
+		"V-EXT-02": {{Type: framing.ExtensionTypeExternalSenders, Data: []byte{0}}},
+	} {
+		out = append(out, ruleTest{id, "send", "leaf", func(a *attempt) {
+			alice := stageOf(a.T, func(c *mlstest.Client) { c.Capabilities.Extensions = []framing.ExtensionType{strange} }, nil, "alice", "bob")[0]
+			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Extensions: &list}})
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.ProposeUpdate(mls.LeafUpdate{Extensions: &list}, mls.ProposeParams{}, alice.Signer)
+				return err
+			})
+		}}, ruleTest{id, "send", "KeyPackage", func(a *attempt) {
+			dave := newPlayer(a.T, "dave")
+			params := mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mlstest.Lifetime(), Extensions: list}
+			_, err := mls.NewKeyPackage(params)
+			a.gives(err)
+			params.Client.Extensions, params.Extensions = list, nil
+			_, err = mls.NewKeyPackage(params)
+			a.gives(err)
+			info := stage(a.T, "alice")[0].info()
+			_, err = mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: params.Client, Now: mlstest.Now(), Params: dave.Params})
+			a.gives(err)
+		}}, ruleTest{id, "send", "GroupInfo", func(a *attempt) {
+			alice, _, _ := a.trio()
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.GroupInfo(mls.GroupInfoParams{Extensions: list}, alice.Signer)
+				return err
+			})
+			a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{newPlayer(a.T, "dave").addOf()},
+				Welcome: mls.WelcomeParams{Extensions: list}})
+		}})
+	}
+	return out
+}
+
+// greaseRules are about values that nobody knows (RFC 9420, Section 13.5).
+func greaseRules() []ruleTest {
+	bad := func(a *attempt) []framing.Proposal {
+		return []framing.Proposal{
+			extensionsOf(framing.Extension{Type: 0xdada}),
+			requires(a, framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{0x2a2a}}),
+			requires(a, framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{0x3a3a}}),
+			&framing.CustomProposal{Type: 0x4a4a, Data: []byte("grease")},
+		}
+	}
+	return []ruleTest{
+		{"V-EXT-04", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, p := range bad(a) {
+				a.refusesMessage(alice.group, a.over(in, p), a.over(in))
+			}
+			foreign := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				l.Credential = framing.Credential{Type: 0x5a5a, Data: []byte("grease")}
+				l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), 0x5a5a)
+			}, nil)
+			a.refusesMessage(alice.group, a.over(in, &framing.Add{KeyPackage: *foreign}), a.over(in))
+		}},
+		{"V-EXT-04", "value", "where it may be", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				c := &l.Capabilities
+				c.Versions, c.CipherSuites = append(slices.Clone(c.Versions), 0x0a0a), append(slices.Clone(c.CipherSuites), 0x1a1a)
+				c.Extensions, c.Proposals = []framing.ExtensionType{0x2a2a, 0x3a3a}, []framing.ProposalType{0x4a4a}
+				c.Credentials = append(slices.Clone(c.Credentials), 0x5a5a)
+				l.Extensions = framing.Extensions{{Type: 0x2a2a, Data: []byte("leaf")}}
+			}, func(k *framing.KeyPackage) {
+				k.Extensions = framing.Extensions{{Type: 0x3a3a, Data: []byte("package")}}
+			})
+			_, err := alice.group.Handle(input(a.over(bob.insider(), &framing.Add{KeyPackage: *k})))
+			a.holds(err == nil, "%v", err)
+		}},
+		{"V-EXT-04", "send", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			for _, p := range bad(a) {
+				a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p}})
+			}
+		}},
+	}
+}
+
+// keptRules are about extensions that nobody knows.
+func keptRules() []ruleTest {
+	return []ruleTest{
+		{"V-EXT-03", "keypackage", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			w := a.newWelcomed()
+			k := &w.own.KeyPackage
+			k.LeafNode.Capabilities.Extensions = []framing.ExtensionType{0xf00e, strange}
+			k.LeafNode.Extensions = framing.Extensions{{Type: strange, Data: []byte{0, 1, 2}}, {Type: 0xf00e, Data: nil}}
+			k.Extensions = framing.Extensions{{Type: 0xf00e, Data: []byte{3}}, {Type: strange, Data: []byte{4, 5}}}
+			mlstest.SignLeaf(a, w.dave.Suite, w.dave.Signer, &k.LeafNode, nil, framing.NoLeaf)
+			mlstest.SignKeyPackage(a, w.dave.Suite, w.dave.Signer, k)
+			made := bob.insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.insider().ByValue(&framing.Add{KeyPackage: *k}) })
+			alice.hear(made.Commit)
+			s, err := mls.Join(w.params(made.Welcome)) // found by the hash of all of it
+			require.NoError(a, err)
+			for _, g := range []*mls.Group{alice.group, s.Next} {
+				leaf, _ := g.Tree().Leaf(3)
+				a.holds(bytes.Equal(mlstest.Marshal(a, leaf), mlstest.Marshal(a, &k.LeafNode)), "the leaf is %v", leaf)
+			}
+			require.Equal(a, alice.group.Tree().Hash(), s.Next.Tree().Hash())
+		}},
+		{"V-EXT-03", "groupinfo", "", func(a *attempt) {
+			kept := framing.Extension{Type: contextExtension, Data: []byte{9, 8}}
+			all := stageOf(a.T, capable, framing.Extensions{kept}, "alice", "bob")
+			alice := all[0]
+			message := alice.insider().GroupInfo(a, func(i *framing.GroupInfo) {
+				i.Extensions = append(framing.Extensions{{Type: strange, Data: []byte{7}}, {Type: 0x0a0a}}, i.Extensions...)
+			})
+			s, err := mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()})
+			require.NoError(a, err)
+			again := mlstest.Message(a, mlstest.Parse[*framing.GroupInfo](a, message))
+			a.holds(bytes.Equal(again, message), "the GroupInfo is another")
+			context, want := s.Next.Context(), alice.group.Context()
+			a.holds(bytes.Equal(mlstest.Marshal(a, &context), mlstest.Marshal(a, &want)), "the context is %v", context)
+		}},
+	}
+}

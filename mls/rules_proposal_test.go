@@ -1,0 +1,462 @@
+package mls_test
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// over is a commit of an insider's over proposals by value.
+func (a *attempt) over(in *mlstest.Insider, list ...framing.Proposal) []byte {
+	a.Helper()
+	return a.covering(in, in.ByValue(list...)...)
+}
+
+// covering is a commit of an insider's over any proposals.
+func (a *attempt) covering(in *mlstest.Insider, list ...mlstest.Covered) []byte {
+	a.Helper()
+	return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = list, false }).Commit
+}
+
+// refusesCommitting has a member make a commit that must not be.
+func (a *attempt) refusesCommitting(p *player, c mls.CommitParams) {
+	a.Helper()
+	c.Now = mlstest.Now()
+	a.refusesCall(p.group, func() error {
+		_, err := p.group.Commit(c, p.Signer)
+		return err
+	})
+}
+
+// refusesProposing has a member make a proposal that must not be.
+func (a *attempt) refusesProposing(p *player, proposal framing.Proposal) {
+	a.Helper()
+	a.refusesCall(p.group, func() error {
+		_, err := p.group.Propose(proposal, mls.ProposeParams{Now: mlstest.Now()}, p.Signer)
+		return err
+	})
+}
+
+// open is a group of alice, bob and carol in which service is an external sender.
+func (a *attempt) open() (alice, bob, carol, service *player) {
+	service = newPlayer(a.T, "service")
+	all := stageOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob", "carol")
+	return all[0], all[1], all[2], service
+}
+
+// uneven is a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave, who has
+// not joined, unlike erin.
+func (a *attempt) uneven() (alice, bob, dave, erin *player) {
+	all := stageOf(a.T, func(c *mlstest.Client) {
+		if c.Name != "carol" {
+			capable(c)
+		}
+	}, nil, "alice", "bob", "carol")
+	erin = newPlayer(a.T, "erin")
+	capable(erin.Client)
+	return all[0], all[1], newPlayer(a.T, "dave"), erin
+}
+
+// stranger sends from outside of a group, whatever it sends.
+func (p *player) stranger(g *mls.Group, sender framing.Sender) *mlstest.Insider {
+	return &mlstest.Insider{Suite: p.Suite, Signer: p.Signer, Sender: sender, Context: g.Context()}
+}
+
+// offence is a proposal that nobody may make, at least not by the doors given.
+type offence struct {
+	id, name string
+	bad      func(a *attempt) framing.Proposal
+	doors    []string
+}
+
+func (o offence) rules() []ruleTest {
+	var out []ruleTest
+	for _, door := range o.doors {
+		out = append(out, ruleTest{o.id, door, o.name, func(a *attempt) { a.offends(door, o.bad(a)) }})
+	}
+	return out
+}
+
+// offends tries a bad proposal at a door.
+func (a *attempt) offends(door string, bad framing.Proposal) {
+	alice, bob, _, service := a.open()
+	in, dave := bob.insider(), newPlayer(a.T, "dave")
+	switch door {
+	case "value":
+		a.refusesMessage(alice.group, a.over(in, bad), in.Commit(a, nil).Commit)
+	case "proposal":
+		message, _ := in.Propose(a, bad, nil)
+		genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
+		a.refusesMessage(alice.group, message, genuine)
+	case "outside":
+		a.refusesMessage(alice.group, service.outside(alice.group, proposing(bad)),
+			service.outside(alice.group, proposing(&framing.Remove{Removed: 2})))
+	case "newcomer":
+		a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(bad)), dave.newcomer(alice.group, proposing(dave.addOf())))
+	case "external":
+		i := a.intrude("dave", alice.info())
+		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.Proposals = append(d.Proposals, i.ByValue(bad)...) }),
+			i.commit(a, nil))
+	case "send":
+		a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{bad}})
+		a.refusesProposing(alice, bad)
+	default:
+		a.Fatalf("no such door: %s", door)
+	}
+}
+
+// reInit is a ReInit to a group like this one, as change leaves it.
+func reInit(change func(*framing.ReInit)) framing.Proposal {
+	p := &framing.ReInit{GroupID: []byte("successor"), Version: framing.MLS10, CipherSuite: testSuite}
+	if change != nil {
+		change(p)
+	}
+	return p
+}
+
+// reInitWith is a ReInit with extensions.
+func reInitWith(list ...framing.Extension) framing.Proposal {
+	return reInit(func(p *framing.ReInit) { p.Extensions = list })
+}
+
+// extensionsOf is a GroupContextExtensions.
+func extensionsOf(list ...framing.Extension) framing.Proposal {
+	return &framing.GroupContextExtensions{Extensions: list}
+}
+
+// requires is a GroupContextExtensions that sets required capabilities.
+func requires(a *attempt, r framing.RequiredCapabilities) framing.Proposal {
+	return extensionsOf(extension(a.T, &r))
+}
+
+// pskOf is a PreSharedKey for an external PSK, with a nonce of its own for each seed.
+func pskOf(id, seed string) *framing.PreSharedKey {
+	psk := mls.ExternalPSK([]byte(id))
+	psk.PSKNonce = make([]byte, 32)
+	copy(psk.PSKNonce, seed)
+	return &framing.PreSharedKey{PSK: psk}
+}
+
+// pskSecrets are the secrets of external PSKs.
+func pskSecrets(ids ...string) (out mls.PSKs) {
+	for _, id := range ids {
+		out = append(out, mls.PSK{ID: mls.ExternalPSK([]byte(id)), Secret: ciphersuite.NewSecret([]byte("secret of " + id))})
+	}
+	return out
+}
+
+// offences break rules by one proposal.
+func offences() []offence {
+	out := []offence{
+		{"V-PR-10", "", func(*attempt) framing.Proposal { return reInit(func(p *framing.ReInit) { p.Version = 0 }) },
+			[]string{"value", "proposal", "outside", "send"}},
+		{"V-PR-11", "repeated", func(*attempt) framing.Proposal {
+			return reInitWith(framing.Extension{Type: strange}, framing.Extension{Type: strange, Data: []byte{1}})
+		}, []string{"value", "outside", "send"}},
+		{"V-PR-11", "misplaced", func(*attempt) framing.Proposal {
+			return reInitWith(framing.Extension{Type: framing.ExtensionTypeRatchetTree})
+		}, []string{"value", "outside", "send"}},
+		{"V-PR-11", "malformed", func(*attempt) framing.Proposal {
+			return reInitWith(framing.Extension{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0, 7}})
+		}, []string{"value", "outside", "send"}},
+		{"V-PR-12", "", func(*attempt) framing.Proposal { return &framing.ExternalInit{KEMOutput: make([]byte, 32)} },
+			[]string{"value", "proposal", "outside", "newcomer", "send"}},
+		{"V-PR-08", "", func(*attempt) framing.Proposal { return &framing.Remove{Removed: 1} }, []string{"newcomer"}},
+		{"V-PR-06", "", func(a *attempt) framing.Proposal { return newPlayerUpdate(a) }, []string{"outside", "newcomer"}},
+		{"V-PR-05", "", func(a *attempt) framing.Proposal { return newPlayer(a.T, "erin").addOf() }, []string{"newcomer", "external"}},
+	}
+	for name, i := range map[string]framing.LeafIndex{"blank": 3, "outside the tree": 4, "the largest index": 1<<32 - 1} {
+		out = append(out, offence{"V-PR-07", name, func(*attempt) framing.Proposal { return &framing.Remove{Removed: i} },
+			[]string{"value", "proposal", "outside", "external", "send"}})
+	}
+	slices.SortStableFunc(out, func(x, y offence) int { return bytes.Compare([]byte(x.name), []byte(y.name)) })
+	return out
+}
+
+// newPlayerUpdate is an Update of somebody who is no member.
+func newPlayerUpdate(a *attempt) framing.Proposal {
+	p := newPlayer(a.T, "erin")
+	leaf := p.KeyPackage(a).KeyPackage.LeafNode
+	leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
+	mlstest.SignLeaf(a, p.Suite, p.Signer, &leaf, []byte("group"), 0)
+	return &framing.Update{LeafNode: leaf}
+}
+
+// proposalRules are the tests of area (f).
+func proposalRules() []ruleTest {
+	var out []ruleTest
+	for _, o := range offences() {
+		out = append(out, o.rules()...)
+	}
+	return slices.Concat(out, referenceRules(), supportRules(), []ruleTest{
+		{"V-PR-06", "proposal", "", func(a *attempt) {
+			alice, bob, carol, _ := a.open()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
+			update := in.UpdateLeaf(a, "key", nil)
+			mlstest.SignLeaf(a, in.Suite, bob.Signer, &update.LeafNode, in.Context.GroupID, 2)
+			another, _ := in.Propose(a, update, nil)
+			a.refusesMessage(alice.group, another, genuine)
+			theirs, _ := in.Propose(a, carol.insider().UpdateLeaf(a, "key", nil), nil) // good, if carol sent it
+			a.refusesMessage(alice.group, theirs, genuine)
+		}},
+		{"V-PR-08", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			s, err := alice.group.Handle(input(i.commit(a, func(d *mlstest.Draft) {
+				d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: 1})...)
+			})))
+			require.NoError(a, err)
+			a.asks(s.Judge, mls.MomentExternalCommit, "dave")
+			before := s.Judge[0].Predecessors
+			a.holds(len(before) == 1 && string(before[0].Credential.Identity) == "bob", "dave takes the place of %v", before)
+		}},
+		{"V-PR-09", "outside", "", func(a *attempt) {
+			alice, bob, _, service := a.open()
+			message := service.outside(alice.group, proposing(pskOf("psk", "1")))
+			tell(message, alice, bob)
+			commit := alice.take(alice.group.Commit(mls.CommitParams{PSKs: pskSecrets("psk")}, alice.Signer)).Send[0].Message
+			alice.take(alice.group.Adopt())
+			bob.take(bob.group.Handle(mls.Input{Message: commit, PSKs: pskSecrets("psk")}))
+			together(alice, bob)
+			a.holds(true, "")
+			_, err := bob.group.Handle(input(service.outside(bob.group, proposing(&framing.PreSharedKey{PSK: framing.PreSharedKeyID{
+				PSKType: framing.PSKTypeResumption, Usage: framing.ResumptionPSKUsageReInit, PSKNonce: make([]byte, 32)}}))))
+			breaks(a.T, "V-PSK-03", err)
+		}},
+		{"V-PR-09", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			s, err := alice.group.Handle(mls.Input{Now: mlstest.Now(), PSKs: pskSecrets("psk"), Message: i.commit(a, func(d *mlstest.Draft) {
+				d.Proposals, d.PSKs = append(d.Proposals, i.ByValue(pskOf("psk", "1"))...), pskSecrets("psk")
+			})})
+			require.NoError(a, err)
+			a.holds(len(s.Events[0].(*mls.EpochChanged).Change.PSKs) == 1, "no PSK")
+		}},
+		{"V-PR-10", "value", "a suite that this build lacks", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.CipherSuite, p.Version = 0x7fff, 2 })))
+			announced := s.Events[1].(*mls.ReInitialized).ReInit
+			_, err := mls.Create(mls.CreateParams{Client: alice.Client.Client, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
+			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
+			a.holds(announced.CipherSuite == 0x7fff, "announced is %v", announced)
+		}},
+		{"V-PR-13", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			bad := append(lowOrder(), nil, []byte{4}, make([]byte, 31), make([]byte, 33), bytes.Repeat([]byte{9}, 1<<10))
+			for _, kem := range bad {
+				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+					d.OnCommit = func(c *framing.Commit) { c.Proposals[0].Proposal = &framing.ExternalInit{KEMOutput: kem} }
+				}), i.commit(a, nil))
+			}
+		}},
+		{"V-PR-17", "proposal", "", func(a *attempt) {
+			alice, bob, _, service := a.open()
+			dave := newPlayer(a.T, "dave")
+			fromBob, _ := bob.insider().Propose(a, dave.addOf(), nil)
+			for message, want := range map[string]framing.Sender{
+				string(fromBob): {SenderType: framing.SenderTypeMember, LeafIndex: 1},
+				string(service.outside(alice.group, proposing(dave.addOf()))): {SenderType: framing.SenderTypeExternal},
+				string(dave.newcomer(alice.group, proposing(dave.addOf()))):   {SenderType: framing.SenderTypeNewMemberProposal},
+			} {
+				s, err := alice.group.Handle(input([]byte(message)))
+				require.NoError(a, err)
+				told := s.Events[0].(*mls.ProposalReceived)
+				a.holds(told.Sender == want && told.Proposal.ProposalType() == framing.ProposalTypeAdd, "told of %v", told)
+			}
+		}},
+		{"V-PR-17", "commit", "", func(a *attempt) {
+			alice, bob, carol, service := a.open()
+			list := append(a.threeAdds(alice, carol, service), bob.insider().ByValue(&framing.Remove{Removed: 2})...)
+			s, err := alice.group.Handle(input(a.covering(bob.insider(), list...)))
+			require.NoError(a, err)
+			a.tells(s.Events[0].(*mls.EpochChanged).Change, list)
+		}},
+		{"V-PR-17", "send", "", func(a *attempt) {
+			alice, _, carol, service := a.open()
+			list := append(a.threeAdds(alice, carol, service), alice.insider().ByValue(&framing.Remove{Removed: 2})...)
+			s, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}, Now: mlstest.Now()}, alice.Signer)
+			require.NoError(a, err)
+			a.tells(s.Staged, list)
+		}},
+	})
+}
+
+// threeAdds lets alice hear of Adds by a member, from outside and of a newcomer's.
+func (a *attempt) threeAdds(alice, member, service *player) (out []mlstest.Covered) {
+	for k, in := range []*mlstest.Insider{
+		member.insider(),
+		service.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeExternal}),
+		newPlayer(a.T, "newcomer").stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}),
+	} {
+		message, covered := in.Propose(a, newPlayer(a.T, []string{"dave", "erin", "newcomer"}[k]).addOf(), func(c *mlstest.Content) {
+			if k > 0 {
+				c.Context = nil
+			}
+		})
+		alice.hear(message)
+		out = append(out, covered)
+	}
+	return out
+}
+
+// tells checks that a Change names proposals with their senders and references.
+func (a *attempt) tells(c *mls.Change, want []mlstest.Covered) {
+	a.Helper()
+	require.Len(a, c.Proposals, len(want))
+	for k, p := range c.Proposals {
+		a.holds(p.Sender == want[k].Sender && bytes.Equal(p.Ref, want[k].Ref) &&
+			p.Proposal.ProposalType() == want[k].Proposal.ProposalType(), "proposal %d is %v", k, p)
+	}
+}
+
+// referenceRules are about proposals that a commit names.
+func referenceRules() []ruleTest {
+	return []ruleTest{
+		{"V-PR-01", "proposal", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in, by := carol.insider(), bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 1}, nil)
+			for _, change := range []func(*mlstest.Content){
+				func(c *mlstest.Content) {
+					c.OnSigned = func(auth *framing.FramedContentAuthData) { auth.Signature[7] ^= 1 }
+				},
+				func(c *mlstest.Content) { c.MembershipKey = ciphersuite.NewSecret(make([]byte, 32)) },
+				func(c *mlstest.Content) { c.Sender.LeafIndex = 1 },
+			} {
+				bad, covered := in.Propose(a, &framing.Remove{Removed: 2}, change)
+				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by)) // it was not kept
+			}
+			alice.hear(genuine)
+			_, other := in.Propose(a, &framing.Remove{Removed: 1}, func(c *mlstest.Content) { c.AuthenticatedData = []byte{1} })
+			a.refusesMessage(alice.group, a.covering(by, other), a.over(by)) // the same proposal in another content
+		}},
+		{"V-PR-01", "outside", "", func(a *attempt) {
+			alice, bob, _, service := a.open()
+			by := bob.insider()
+			genuine := service.outside(alice.group, proposing(&framing.Remove{Removed: 2}))
+			in := service.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeExternal})
+			for _, change := range []func(*mlstest.Content){
+				func(c *mlstest.Content) {
+					c.OnSigned = func(auth *framing.FramedContentAuthData) { auth.Signature[7] ^= 1 }
+				},
+				func(c *mlstest.Content) { c.Signer = bob.Signer },
+				func(c *mlstest.Content) { c.Sender.SenderIndex = 1 },
+			} {
+				bad, covered := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) {
+					c.Context = nil
+					change(c)
+				})
+				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by))
+			}
+		}},
+		{"V-PR-02", "reference", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			message, old := carol.insider().Propose(a, &framing.Remove{Removed: 2}, nil)
+			tell(message, alice, bob)
+			in := bob.insider()
+			for _, ref := range []framing.ProposalRef{{}, old.Ref[:31], append(slices.Clone(old.Ref), 0), bytes.Repeat([]byte{7}, 32)} {
+				unknown := old
+				unknown.Ref = ref
+				a.refusesMessage(alice.group, a.covering(in, unknown), a.covering(in, old))
+			}
+			bob.commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
+			in = bob.insider()
+			a.refusesMessage(alice.group, a.covering(in, old), a.over(in)) // of the epoch before
+			a.refusesMessage(alice.group, a.covering(in, append(in.ByValue(&framing.Remove{Removed: 2}), old)...), a.over(in))
+		}},
+		{"V-PR-02", "send", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			message, old := carol.insider().Propose(a, &framing.Remove{Removed: 2}, nil)
+			a.refusesCommitting(alice, mls.CommitParams{References: []framing.ProposalRef{old.Ref}}) // not heard yet
+			tell(message, alice, bob)
+			bob.commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
+			a.refusesCommitting(alice, mls.CommitParams{References: []framing.ProposalRef{old.Ref}})
+		}},
+		{"V-PR-03", "reference", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			update := carol.insider().UpdateLeaf(a, "key", nil)
+			message, covered := carol.insider().Propose(a, update, nil)
+			alice.hear(message)
+			s := alice.hear(a.covering(bob.insider(), covered))
+			change := s.Events[0].(*mls.EpochChanged).Change
+			require.Len(a, change.Updated, 2) // carol's, and bob's by his path
+			leaf, _ := s.Next.Tree().Leaf(2)
+			a.holds(change.Updated[0].Leaf == 2 && bytes.Equal(leaf.EncryptionKey, update.LeafNode.EncryptionKey), "updated: %v", change.Updated)
+		}},
+	}
+}
+
+// supportRules are about what members have to support.
+func supportRules() []ruleTest {
+	required := []framing.RequiredCapabilities{
+		{ExtensionTypes: []framing.ExtensionType{wantedExtension}},
+		{ProposalTypes: []framing.ProposalType{wantedProposal}},
+		{CredentialTypes: []framing.CredentialType{wantedCredential}},
+	}
+	raises := func(a *attempt) (out []framing.Proposal) {
+		for _, r := range required {
+			out = append(out, requires(a, r))
+		}
+		return out
+	}
+	sets := func(*attempt) []framing.Proposal {
+		return []framing.Proposal{extensionsOf(framing.Extension{Type: contextExtension})}
+	}
+	custom := func(*attempt) []framing.Proposal {
+		return []framing.Proposal{&framing.CustomProposal{Type: wantedProposal, Data: []byte("data")}}
+	}
+	remove := &framing.Remove{Removed: 2} // carol, who supports nothing
+	var out []ruleTest
+	for _, r := range []struct {
+		id        string
+		list      func(*attempt) []framing.Proposal
+		newcomers bool // whether they count, too
+	}{{"V-PR-14", raises, true}, {"V-PR-15", sets, true}, {"V-PR-16", custom, false}} {
+		out = append(out, ruleTest{r.id, "value", "", func(a *attempt) {
+			alice, bob, dave, erin := a.uneven()
+			in := bob.insider()
+			for _, p := range r.list(a) {
+				a.refusesMessage(alice.group, a.over(in, p), a.over(in, p, remove))
+				if r.newcomers {
+					a.refusesMessage(alice.group, a.over(in, p, remove, dave.addOf()), a.over(in, p, remove, erin.addOf()))
+				} else {
+					a.refusesMessage(alice.group, a.over(in, p, dave.addOf()), a.over(in, p, remove, dave.addOf()))
+				}
+			}
+		}}, ruleTest{r.id, "send", "", func(a *attempt) {
+			alice, _, dave, erin := a.uneven()
+			for _, p := range r.list(a) {
+				a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p}})
+				last := erin
+				if r.newcomers {
+					a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p, remove, dave.addOf()}})
+				} else {
+					last = dave
+				}
+				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{p, remove, last.addOf()}, Now: mlstest.Now()}, alice.Signer)
+				require.NoError(a, err)
+			}
+		}})
+	}
+	return append(out, ruleTest{"V-PR-15", "value", "GREASE", func(a *attempt) {
+		alice, bob, _ := a.trio()
+		in := bob.insider()
+		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
+	}}, ruleTest{"V-PR-16", "reference", "", func(a *attempt) {
+		alice, bob, _, _ := a.uneven()
+		in := bob.insider()
+		message, covered := in.Propose(a, custom(a)[0], nil)
+		alice.hear(message)
+		a.refusesMessage(alice.group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
+	}})
+}
