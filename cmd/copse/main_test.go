@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,6 +37,11 @@ func TestScripts(t *testing.T) {
 			env.Setenv("PUBLISHED", published)
 			env.Setenv(vectors.EnvDir, "")
 			env.Setenv("SAMPLES", samples)
+			port, err := freePort()
+			if err != nil {
+				return err
+			}
+			env.Setenv("PORT", port)
 			return os.MkdirAll(filepath.Join(env.WorkDir, "repo"), 0o755)
 		},
 		Condition: func(cond string) (bool, error) {
@@ -45,6 +52,16 @@ func TestScripts(t *testing.T) {
 			"last":  lastLine,
 		},
 	})
+}
+
+// freePort is a TCP port that nobody listens on now.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
 }
 
 // publishedDir is the folder with the published vectors, empty when there is none.
