@@ -1,11 +1,13 @@
 package mls_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
 	"github.com/copse-mls/copse/mls/mlstest"
@@ -139,4 +141,30 @@ func (p *player) reloaded() *mls.Group {
 	g, err := mls.Load(mls.LoadParams{Records: slices.Values(records), Params: p.Params})
 	require.NoError(p.t, err)
 	return g
+}
+
+// secretOf is a secret of 32 bytes.
+func secretOf(fill byte) ciphersuite.Secret {
+	return ciphersuite.NewSecret(bytes.Repeat([]byte{fill}, 32))
+}
+
+// listSuite are the capabilities' cipher suites of a client that knows the tests' suite alone.
+func listSuite() []ciphersuite.CipherSuite { return []ciphersuite.CipherSuite{testSuite} }
+
+// freshKey is a key that nobody has.
+func freshKey(in *mlstest.Insider) ciphersuite.HPKEPublicKey {
+	pair, err := in.Suite.GenerateKeyPair(mlstest.Rand("fresh"))
+	if err != nil {
+		panic(err)
+	}
+	return pair.Public
+}
+
+// refusesCommit has a member commit proposals by value in its own call.
+func (a *attempt) refusesCommit(p *player, proposals ...framing.Proposal) {
+	a.Helper()
+	a.refusesCall(p.group, func() error {
+		_, err := p.group.Commit(mls.CommitParams{Proposals: proposals, Now: mlstest.Now()}, p.Signer)
+		return err
+	})
 }

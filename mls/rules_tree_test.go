@@ -1,0 +1,178 @@
+package mls_test
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// grove is a group of eight, a to h, whose tree has everything: a's path at nodes 1 and 3, with a stale parent hash at 3,
+// e's path at nodes 9, 11 and 7, and h as an unmerged leaf below 11 and 7.
+func (a *attempt) grove() []*player {
+	all := stage(a.T, "a", "b", "c", "d", "e", "f", "g")
+	all[0].commit(mls.CommitParams{ForcePath: true}, all[1:]...)
+	all[4].commit(mls.CommitParams{ForcePath: true}, append(all[5:], all[:4]...)...)
+	h := newPlayer(a.T, "h")
+	commit := all[0].welcome(h)
+	tell(commit, all[1:]...)
+	return append(all, h)
+}
+
+// treeBreach damages the tree of a grove. The tree hash is made to fit afterwards.
+type treeBreach struct {
+	id, name string
+	change   func(a *attempt, tree *mlstest.Tree, all []*player)
+}
+
+// resign changes a member's leaf and signs it in the member's name.
+func resign(i framing.LeafIndex, change func(*framing.LeafNode, *mlstest.Tree)) func(*attempt, *mlstest.Tree, []*player) {
+	return func(a *attempt, tree *mlstest.Tree, all []*player) {
+		leaf := tree.Leaf(i)
+		change(leaf, tree)
+		mlstest.SignLeaf(a, tree.Suite, all[i].Signer, leaf, []byte("group"), i)
+	}
+}
+
+// unmerged sets the unmerged leaves of a node.
+func unmerged(x int, list ...framing.LeafIndex) func(*attempt, *mlstest.Tree, []*player) {
+	return func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Nodes[x].ParentNode.UnmergedLeaves = list }
+}
+
+func treeBreaches() []treeBreach {
+	fresh := func(a *attempt, tree *mlstest.Tree) []byte {
+		pair, err := tree.Suite.GenerateKeyPair(mlstest.Rand("fresh"))
+		require.NoError(a, err)
+		return pair.Public
+	}
+	return []treeBreach{
+		{"V-TREE-04", "a foreign key on the left", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.Nodes[1].ParentNode.EncryptionKey = fresh(a, tree)
+		}},
+		{"V-TREE-04", "a foreign key on the right", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.Nodes[9].ParentNode.EncryptionKey = fresh(a, tree)
+		}},
+		{"V-TREE-04", "a foreign key at the root", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.Nodes[7].ParentNode.EncryptionKey = fresh(a, tree)
+		}},
+		{"V-TREE-04", "a foreign parent", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.Nodes[5] = &framing.Node{ParentNode: &framing.ParentNode{EncryptionKey: fresh(a, tree), ParentHash: make([]byte, 32)}}
+		}},
+		{"V-TREE-06", "an unmerged leaf dropped", unmerged(7)},
+		{"V-TREE-08", "in a leaf", resign(4, func(l *framing.LeafNode, _ *mlstest.Tree) { l.ParentHash = nil })},
+		{"V-TREE-08", "in a parent", func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Nodes[11].ParentNode.ParentHash = nil }},
+		{"V-TREE-10", "swapped", unmerged(7, 7, 6)},
+		{"V-TREE-10", "repeated", unmerged(7, 7, 7)},
+		{"V-TREE-11", "of another subtree", unmerged(3, 7)},
+		{"V-TREE-11", "outside the tree", unmerged(7, 7, 8)},
+		{"V-TREE-11", "the largest index", unmerged(7, 7, 1<<32-1)},
+		{"V-TREE-11", "a blank leaf", func(_ *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.SetLeaf(5, nil)
+			tree.Nodes[9].ParentNode.UnmergedLeaves = []framing.LeafIndex{5}
+		}},
+		{"V-TREE-12", "", unmerged(11)},
+		{"V-TREE-13", "two parents", func(_ *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.Nodes[1].ParentNode.EncryptionKey = tree.Nodes[9].ParentNode.EncryptionKey
+		}},
+		{"V-TREE-13", "a leaf and a parent", func(_ *attempt, tree *mlstest.Tree, _ []*player) {
+			tree.Nodes[1].ParentNode.EncryptionKey = tree.Leaf(6).EncryptionKey
+		}},
+		{"V-TREE-14", "encryption key", resign(2, func(l *framing.LeafNode, tree *mlstest.Tree) { l.EncryptionKey = tree.Leaf(3).EncryptionKey })},
+		{"V-TREE-14", "signature key", resign(2, func(l *framing.LeafNode, tree *mlstest.Tree) { l.SignatureKey = tree.Leaf(3).SignatureKey })},
+		{"V-TREE-15", "a bit", func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Leaf(7).Signature[3] ^= 1 }},
+		{"V-TREE-15", "for another leaf", func(a *attempt, tree *mlstest.Tree, all []*player) {
+			mlstest.SignLeaf(a, tree.Suite, all[4].Signer, tree.Leaf(4), []byte("group"), 5)
+		}},
+		{"V-TREE-15", "for another group", func(a *attempt, tree *mlstest.Tree, all []*player) {
+			mlstest.SignLeaf(a, tree.Suite, all[4].Signer, tree.Leaf(4), []byte("another"), 4)
+		}},
+		{"V-TREE-16", "", resign(2, func(l *framing.LeafNode, _ *mlstest.Tree) { l.Capabilities.CipherSuites = nil })},
+	}
+}
+
+// treeRules are the tests of area (d). Each breach is served in a GroupInfo and in a Welcome, by an insider.
+func treeRules() []ruleTest {
+	var out []ruleTest
+	for _, b := range treeBreaches() {
+		out = append(out,
+			ruleTest{b.id, "tree", b.name, b.served},
+			ruleTest{"V-EJ-03", "groupinfo", b.id + " " + b.name, b.served},
+			ruleTest{"V-WEL-16", "welcome", b.id + " " + b.name, b.welcomed})
+	}
+	return append(out, []ruleTest{
+		{"V-TREE-01", "tree", "", func(a *attempt) {
+			in := a.grove()[1].insider()
+			for _, nodes := range []framing.RatchetTree{
+				nil, {nil}, {nil, nil, nil}, append(append(framing.RatchetTree{}, in.Tree.Nodes...), nil, nil),
+			} {
+				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
+			}
+		}},
+		{"V-TREE-02", "tree", "", func(a *attempt) {
+			in := a.grove()[1].insider()
+			damage := func(change func(n framing.RatchetTree) framing.RatchetTree) {
+				nodes := change(append(framing.RatchetTree{}, in.Tree.Nodes...))
+				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
+			}
+			damage(func(n framing.RatchetTree) framing.RatchetTree { n[4] = n[3]; return n })
+			damage(func(n framing.RatchetTree) framing.RatchetTree { n[5] = n[4]; return n })
+			damage(func(n framing.RatchetTree) framing.RatchetTree { return n[:12] })
+		}},
+		{"V-TREE-03", "tree", "served elsewhere", func(a *attempt) {
+			all := a.grove()
+			old := all[1].group.Tree().Export()
+			all[1].commit(mls.CommitParams{ForcePath: true})
+			without, err := all[1].group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: true}, all[1].Signer)
+			require.NoError(a, err)
+			a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), without, old, all[1].info())
+		}},
+		{"V-TREE-03", "groupinfo", "", func(a *attempt) {
+			in := a.grove()[1].insider()
+			genuine := in.GroupInfo(a, nil)
+			in.Tree.Leaf(3).Signature[0] ^= 1
+			a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), in.GroupInfo(a, nil), nil, genuine)
+		}},
+		{"V-TREE-03", "welcome", "", func(a *attempt) {
+			in, w := a.grove()[1].insider(), a.newWelcomed()
+			a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
+				d.OnContext = func(c *framing.GroupContext) { c.TreeHash = make([]byte, 32) }
+			}), w.by(in, nil))
+		}},
+		{"V-TREE-09", "tree", "", func(a *attempt) {
+			all := a.grove()
+			stale := all[1].insider().Tree.Nodes[3].ParentNode.ParentHash
+			_, err := mls.Observe(mls.ObserveParams{GroupInfo: all[1].info(), Now: mlstest.Now()})
+			a.holds(err == nil && len(stale) > 0, "%v", err)
+		}},
+	}...)
+}
+
+// served puts the breach into a GroupInfo.
+func (b treeBreach) served(a *attempt) {
+	all := a.grove()
+	in := all[1].insider()
+	genuine := in.GroupInfo(a, nil)
+	b.change(a, in.Tree, all)
+	in.Context.TreeHash = in.Tree.Hash()
+	a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), in.GroupInfo(a, nil), nil, genuine)
+}
+
+// welcomed puts the breach into the tree of a Welcome.
+func (b treeBreach) welcomed(a *attempt) {
+	all := a.grove()
+	in, w := all[1].insider(), a.newWelcomed()
+	genuine := w.by(in, nil)
+	a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
+		d.NoPath = true
+		d.OnFinal = func(tree *mlstest.Tree) { b.change(a, tree, all) }
+	}), genuine)
+}
+
+// refusesTreeData serves the data of a ratchet_tree extension.
+func (a *attempt) refusesTreeData(in *mlstest.Insider, data []byte) {
+	a.Helper()
+	a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), in.GroupInfo(a, func(info *framing.GroupInfo) {
+		info.Extensions[0].Data = data
+	}), nil, in.GroupInfo(a, nil))
+}
