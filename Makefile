@@ -55,8 +55,9 @@ generate: ## make our own test vectors anew, after a change of what Copse draws 
 bench: ## measure against the limits that the design sets
 	$(GO) run ./internal/bench
 
-docs: ## bring docs/rfc9420.md, docs/validation.md and the ledger's marks up to date
+docs: ## bring docs/rfc9420.md, docs/tour.md, docs/validation.md and the ledger's marks up to date
 	$(GO) test ./internal/house -run SectionsToFiles -rewrite
+	$(GO) test ./docs/tour -run TestTour -rewrite
 	$(GO) test ./mls -run TestRuleDoors -rewrite
 	$(GO) test ./mls/ledger -run TestDocument -rewrite
 

@@ -80,7 +80,11 @@ func TestRecordsWithoutPlace(t *testing.T) {
 		require.Error(t, loadAny(t, s), "%q", key)
 	}
 	_, err := mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
-		_ = yield(mls.Record{Key: "group", Value: good["group"]}) && yield(mls.Record{Key: "group", Value: good["group"]})
+		for range 2 {
+			if !yield(mls.Record{Key: "group", Value: good["group"]}) {
+				return
+			}
+		}
 	}})
 	require.ErrorIs(t, err, mls.ErrRecords)
 	require.ErrorIs(t, loadAny(t, shelf{}), mls.ErrRecords)

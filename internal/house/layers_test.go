@@ -48,6 +48,7 @@ var layers = map[string]layer{
 	"cmd/copse":       {own: []string{"interop/mlsclient", "interop/scenario", "interop/inspect", "ciphersuite", "interop/vectors", "mls/ledger"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
 	"internal/bench":  {own: append([]string{"mls", "mls/mlstest", "treekem/treekemtest"}, belowMLS...), other: crypto},
 	"internal/house":  {},
+	"docs/tour":       {own: append([]string{"mls", "mls/mlstest"}, belowMLS...)},
 
 	"interop/mlsclient/clientpb": {other: grpc},
 	"interop/mlsclient":          {own: append([]string{"interop/mlsclient/clientpb", "mls"}, belowMLS...), other: grpc},

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// person is somebody on the tour, whose folder has the same name.
+type person struct {
+	*mlstest.Client
+	group *mls.Group // nil when in none
+}
+
+// open reads what a person has stored.
+func open(name, command string) (*person, error) {
+	p := &person{Client: mlstest.NewClient(mlstest.Panics{}, suite, name)}
+	if err := os.MkdirAll(p.file("group"), 0o700); err != nil {
+		return nil, err
+	}
+	// Randomness that follows from the name alone would be the same in each call, and so would the keys.
+	count, err := os.ReadFile(p.file("calls"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	calls, _ := strconv.Atoi(string(count)) // none at first
+	if err := os.WriteFile(p.file("calls"), []byte(strconv.Itoa(calls+1)), 0o600); err != nil {
+		return nil, err
+	}
+	p.Params = mls.Params{Entropy: mlstest.Entropy(fmt.Sprintf("%s, call %d: %s", name, calls, command))}
+	return p, p.load()
+}
+
+func (p *person) file(name string) string { return filepath.Join(p.Name, name) }
+
+// recordFile is where a record is stored.
+func (p *person) recordFile(key string) string {
+	return filepath.Join(p.Name, "group", strings.ReplaceAll(key, "/", "."))
+}
+
+// load makes the group of its records.
+func (p *person) load() error {
+	files, err := os.ReadDir(p.file("group"))
+	if err != nil || len(files) == 0 {
+		return err
+	}
+	var records []mls.Record
+	for _, f := range files {
+		value, err := os.ReadFile(p.recordFile(f.Name()))
+		if err != nil {
+			return err
+		}
+		records = append(records, mls.Record{Key: strings.ReplaceAll(f.Name(), ".", "/"), Value: value})
+	}
+	p.group, err = mls.Load(mls.LoadParams{Params: p.Params, Records: func(yield func(mls.Record) bool) {
+		for _, r := range records {
+			if !yield(r) {
+				return
+			}
+		}
+	}})
+	return err
+}
+
+// take lets a Step take effect, in the order that package mls asks for. What there is to send goes to file.
+func (p *person) take(step *mls.Step, err error, file string) error {
+	if err != nil {
+		return err
+	}
+	for _, j := range step.Judge { // a real client asks its authentication service
+		fmt.Printf("judge: %v, is this %s? yes\n", j.Moment, j.Credential.Identity)
+	}
+	before := p.group
+	if err := p.store(step.Next, before); err != nil {
+		return err
+	}
+	p.group = step.Next
+	step.Erase()
+	for _, out := range step.Send {
+		if file == "" {
+			return errNoFile
+		}
+		if err := write(file, out.Message); err != nil {
+			return err
+		}
+	}
+	p.tell(step, before)
+	return nil
+}
+
+// store writes what has changed. A real client does it in one transaction: when the power fails in between, these
+// files no longer fit together.
+func (p *person) store(next, before *mls.Group) error {
+	changes, err := next.Changes(before)
+	if err != nil {
+		return err
+	}
+	for _, r := range changes {
+		if r.Value == nil {
+			err = os.Remove(p.recordFile(r.Key))
+		} else {
+			err = os.WriteFile(p.recordFile(r.Key), r.Value, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write is how messages are sent on the tour.
+func write(file string, message []byte) error {
+	fmt.Printf("%s: %d bytes\n", file, len(message))
+	return os.WriteFile(file, message, 0o600)
+}
+
+// find looks for a member by name.
+func find(tree *treekem.Tree, name string) (framing.LeafIndex, error) {
+	for i, leaf := range tree.Leaves() {
+		if string(leaf.Credential.Identity) == name {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("there is no member %s", name)
+}
