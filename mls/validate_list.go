@@ -134,15 +134,13 @@ func (l *proposalList) checkAddsDiffer(framing.LeafIndex) error {
 	return nil
 }
 
-// checkSingles: one GroupContextExtensions at most, ReInit alone, no ExternalInit (V-PL-07, V-PL-08, V-PR-12).
+// checkSingles: one GroupContextExtensions at most, ReInit alone (V-PL-07, V-PL-08).
 func (l *proposalList) checkSingles(framing.LeafIndex) error {
 	switch {
 	case len(l.extensions) > 1:
 		return fail("V-PL-07", framing.NoLeaf, "%d GroupContextExtensions", len(l.extensions))
 	case len(l.reInits) > 0 && len(l.all) > 1:
 		return fail("V-PL-08", framing.NoLeaf, "ReInit beside other proposals")
-	case len(l.external) > 0:
-		return fail("V-PR-12", framing.NoLeaf, "ExternalInit in a member's commit")
 	}
 	return nil
 }

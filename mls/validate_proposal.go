@@ -29,7 +29,7 @@ func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
 	case *framing.Update:
 		return c.checkUpdate(p, from)
 	case *framing.Remove:
-		return c.checkRemove(p, from)
+		return c.checkRemove(p)
 	case *framing.PreSharedKey:
 		return c.checkPSK(p.PSK)
 	case *framing.ReInit:
@@ -81,12 +81,9 @@ func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) erro
 }
 
 // checkRemove: RFC 9420, Section 12.1.3.
-func (c *proposalCheck) checkRemove(p *framing.Remove, from framing.Sender) error {
+func (c *proposalCheck) checkRemove(p *framing.Remove) error {
 	if !c.tree.HasLeaf(p.Removed) {
 		return fail("V-PR-07", p.Removed, "Remove names a leaf that is blank or outside the tree")
-	}
-	if from.SenderType == framing.SenderTypeNewMemberProposal {
-		return fail("V-PR-08", p.Removed, "Remove from a newcomer's proposal")
 	}
 	return nil
 }
