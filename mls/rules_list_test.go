@@ -48,7 +48,7 @@ func (b badList) at(a *attempt, door string) {
 	switch door {
 	case "value":
 		in := c.bob.insider()
-		a.refusesMessage(c.alice.group, a.over(in, proposals(b.list(a, c, c.bob))...), a.over(in))
+		a.refusesSeen(c.alice, a.over(in, proposals(b.list(a, c, c.bob))...), a.over(in))
 	case "reference":
 		list := b.list(a, c, c.bob)
 		all := a.spread(list, c.alice)
@@ -428,9 +428,9 @@ func externalListRules() []ruleTest {
 				{extensionsOf()},
 				{&framing.CustomProposal{Type: wantedProposal}},
 			} {
-				a.refusesMessage(alice.group, with(a, i, list...), i.commit(a, nil))
+				a.refusesSeen(alice, with(a, i, list...), i.commit(a, nil))
 			}
-			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.Proposals = nil }), with(a, i, &framing.Remove{Removed: 2}))
+			a.refusesSeen(alice, i.commit(a, func(d *mlstest.Draft) { d.Proposals = nil }), with(a, i, &framing.Remove{Removed: 2}))
 		}},
 		{"V-PL-14", "external", "", func(a *attempt) {
 			c := a.cast()
@@ -445,7 +445,7 @@ func externalListRules() []ruleTest {
 			alice, _, _ := a.trio()
 			i := a.intrude("carol", alice.info())
 			old := i.Tree.Leaf(2).EncryptionKey
-			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+			a.refusesSeen(alice, i.commit(a, func(d *mlstest.Draft) {
 				d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: 2})...)
 				d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = old }
 			}), with(a, i, &framing.Remove{Removed: 2}))

@@ -24,6 +24,18 @@ func (a *attempt) covering(in *mlstest.Insider, list ...mlstest.Covered) []byte 
 	return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = list, false }).Commit
 }
 
+// refusesSeen is refusesMessage for public messages, which an observer refuses, too.
+func (a *attempt) refusesSeen(p *player, bad, genuine []byte) {
+	a.Helper()
+	a.refusesMessage(p.group, bad, genuine)
+	o := p.observe()
+	s, err := o.Handle(input(bad))
+	require.Nil(a, s)
+	a.gives(err)
+	_, err = o.Handle(input(genuine))
+	require.NoError(a, err)
+}
+
 // refusesCommitting has a member make a commit that must not be.
 func (a *attempt) refusesCommitting(p *player, c mls.CommitParams) {
 	a.Helper()
@@ -89,20 +101,20 @@ func (a *attempt) offends(door string, bad framing.Proposal) {
 	in, dave := bob.insider(), newPlayer(a.T, "dave")
 	switch door {
 	case "value":
-		a.refusesMessage(alice.group, a.over(in, bad), in.Commit(a, nil).Commit)
+		a.refusesSeen(alice, a.over(in, bad), a.over(in))
 	case "proposal":
 		message, _ := in.Propose(a, bad, nil)
 		genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
-		a.refusesMessage(alice.group, message, genuine)
+		a.refusesSeen(alice, message, genuine)
 	case "outside":
-		a.refusesMessage(alice.group, service.outside(alice.group, proposing(bad)),
-			service.outside(alice.group, proposing(&framing.Remove{Removed: 2})))
+		a.refusesSeen(alice, service.outside(alice.group, proposing(bad)), service.outside(alice.group, proposing(&framing.Remove{Removed: 2})))
+		_, err := alice.observe().Propose(bad, 0, mls.ProposeParams{Now: mlstest.Now()}, service.Signer)
+		a.gives(err)
 	case "newcomer":
-		a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(bad)), dave.newcomer(alice.group, proposing(dave.addOf())))
+		a.refusesSeen(alice, dave.newcomer(alice.group, proposing(bad)), dave.newcomer(alice.group, proposing(dave.addOf())))
 	case "external":
 		i := a.intrude("dave", alice.info())
-		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.Proposals = append(d.Proposals, i.ByValue(bad)...) }),
-			i.commit(a, nil))
+		a.refusesSeen(alice, i.commit(a, func(d *mlstest.Draft) { d.Proposals = append(d.Proposals, i.ByValue(bad)...) }), i.commit(a, nil))
 	case "send":
 		a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{bad}})
 		a.refusesProposing(alice, bad)
@@ -246,6 +258,11 @@ func proposalRules() []ruleTest {
 			_, err := mls.Create(mls.CreateParams{Client: alice.Client.Client, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
 			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
 			a.holds(announced.CipherSuite == 0x7fff, "announced is %v", announced)
+		}},
+		{"V-PR-11", "value", "the group's own id may be", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })))
+			a.holds(s.Next.Status() == mls.StatusReInitialized, "status is %v", s.Next.Status())
 		}},
 		{"V-PR-13", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
