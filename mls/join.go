@@ -32,8 +32,9 @@ type JoinParams struct {
 // Judge. Used names the KeyPackage, of which the private part is to be deleted. On failure the KeyPackage is as good
 // as before.
 //
-// It fails with a *SyntaxError, a *RuleError, ErrNoTree, ErrSuccessor, a *MissingPSKError, ErrUnexpectedMessage, or an
-// error of package ciphersuite when decryption fails.
+// It fails with a *SyntaxError, a *RuleError, ErrNoTree, ErrSuccessor, a *MissingPSKError, ErrUnexpectedMessage,
+// ErrOldEpoch when it branches from an epoch of Successor of which Params.PastEpochs keeps nothing, or an error of
+// package ciphersuite when decryption fails.
 func Join(p JoinParams) (*Step, error) {
 	params := p.Params.withDefaults()
 	body, err := decodeMessage(p.Welcome, params)
@@ -84,19 +85,26 @@ type joiner struct {
 
 // findKeyPackage finds which of the client's KeyPackages the Welcome names (V-WEL-01, V-WEL-02).
 func (j *joiner) findKeyPackage() error {
+	named := make(map[string]bool, len(j.welcome.Secrets))
+	for _, s := range j.welcome.Secrets {
+		named[string(s.NewMember)] = true
+	}
 	for _, k := range j.KeyPackages {
-		if k.KeyPackage.CipherSuite != j.welcome.CipherSuite {
-			continue
-		}
-		ref, err := k.KeyPackage.Ref(j.suite)
+		suite, err := j.params.Suites(k.KeyPackage.CipherSuite) // by whose hash the KeyPackage is named
 		if err != nil {
 			return err
 		}
-		for _, s := range j.welcome.Secrets {
-			if bytes.Equal(s.NewMember, ref) {
-				j.own, j.ref = k, ref
-				return nil
-			}
+		ref, err := k.KeyPackage.Ref(suite)
+		switch {
+		case err != nil:
+			return err
+		case !named[string(ref)]:
+		case k.KeyPackage.CipherSuite != j.welcome.CipherSuite:
+			return fail("V-WEL-02", framing.NoLeaf, "Welcome is of %v, the KeyPackage that it names of %v",
+				j.welcome.CipherSuite, k.KeyPackage.CipherSuite)
+		default:
+			j.own, j.ref = k, ref
+			return nil
 		}
 	}
 	return fail("V-WEL-01", framing.NoLeaf, "Welcome is for none of the %d KeyPackages", len(j.KeyPackages))
