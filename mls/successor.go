@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -115,11 +116,16 @@ func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.Grou
 }
 
 // judgeMembership asks whether the members of a successor are members of the old group, and for a ReInit whether all
-// of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question.
+// of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question. It fails with ErrOldEpoch
+// when nobody knows any more who the members of that epoch were.
 func judgeMembership(old *Group, epoch framing.Epoch, fresh *public) ([]Judgement, error) {
+	tree := old.treeAt(epoch)
+	if tree == nil {
+		return nil, fmt.Errorf("%w: the members of the old group in epoch %d are not known any more", ErrOldEpoch, epoch)
+	}
 	before := map[string]Identity{}
 	var all []Identity
-	for _, leaf := range old.treeAt(epoch).Leaves() {
+	for _, leaf := range tree.Leaves() {
 		before[credentialKey(leaf)] = identityOf(leaf)
 		all = append(all, identityOf(leaf))
 	}
@@ -139,14 +145,17 @@ func judgeMembership(old *Group, epoch framing.Epoch, fresh *public) ([]Judgemen
 	return out, nil
 }
 
-// treeAt is the tree of an epoch, or the present one when that epoch's is not kept.
+// treeAt is the tree of an epoch, nil when it is not kept.
 func (g *Group) treeAt(epoch framing.Epoch) *treekem.Tree {
+	if epoch == g.Epoch() {
+		return g.tree
+	}
 	for _, p := range g.past {
 		if p.Epoch() == epoch {
 			return p.tree
 		}
 	}
-	return g.tree
+	return nil
 }
 
 func credentialKey(leaf *framing.LeafNode) string {
