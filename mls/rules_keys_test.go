@@ -1,0 +1,591 @@
+package mls_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/internal/entropy"
+	"github.com/copse-mls/copse/mls/mlstest"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// secretNamed is the value of a secret, to be looked for later.
+type secretNamed struct {
+	name  string
+	value []byte
+}
+
+// named copies a secret.
+func named(name string, s ciphersuite.Secret) secretNamed {
+	return secretNamed{name, bytes.Clone(s.Bytes())}
+}
+
+// gone checks that none of the secrets is in g or in what storage keeps of it.
+func (a *attempt) gone(g *mls.Group, secrets ...secretNamed) {
+	a.Helper()
+	a.done = true
+	records := dump(a, g)
+	for _, s := range secrets {
+		require.GreaterOrEqual(a, len(s.value), 16, "%s: there is no %s to look for", a.rule.ID, s.name)
+		for key, value := range records {
+			require.False(a, bytes.Contains([]byte(value), s.value), "%s: %s is in record %s", a.rule.ID, s.name, key)
+		}
+		for _, have := range mls.SecretsOf(g) {
+			require.False(a, bytes.Contains(have.Bytes(), s.value), "%s: %s is still there", a.rule.ID, s.name)
+		}
+	}
+}
+
+// kept checks the other way round: a test that looks for secrets has to find those which are there.
+func (a *attempt) kept(g *mls.Group, secrets ...secretNamed) {
+	a.Helper()
+	records := dump(a, g)
+	for _, s := range secrets {
+		found := false
+		for _, value := range records {
+			found = found || bytes.Contains([]byte(value), s.value)
+		}
+		require.True(a, found, "%s: %s is not there to begin with", a.rule.ID, s.name)
+	}
+}
+
+// epochSecretsOf are the secrets that end with an epoch.
+func epochSecretsOf(g *mls.Group) []secretNamed {
+	s := partsOf(g).Secrets
+	return []secretNamed{named("init_secret", s.InitSecret.Secret()), named("external_secret", s.ExternalSecret),
+		named("membership_key", s.MembershipKey), named("confirmation_key", s.ConfirmationKey),
+		named("exporter_secret", s.ExporterSecret), named("epoch_authenticator", s.EpochAuthenticator)}
+}
+
+// keysOf are the private keys that a member holds.
+func keysOf(g *mls.Group) (out []secretNamed) {
+	for x, pair := range partsOf(g).Private.Keys() {
+		out = append(out, named(fmt.Sprintf("key of node %d", x), pair.Private))
+	}
+	return out
+}
+
+// nodesOf are the secrets of a member's secret tree.
+func nodesOf(g *mls.Group) (out []secretNamed) {
+	for n := range messagesOf(g).Nodes(nil) {
+		out = append(out, named(fmt.Sprintf("node %d of level %d", n.Position, n.Level), n.Secret))
+	}
+	return out
+}
+
+// erases lets a Step take effect and checks that the secrets, which before holds, are gone: from memory, from what
+// comes next, and from what is stored of that.
+func (a *attempt) erases(s *mls.Step, before *mls.Group, secrets ...secretNamed) *mls.Group {
+	a.Helper()
+	a.kept(before, secrets...)
+	held := mls.SecretsOf(before)
+	s.Erase()
+	for _, h := range held {
+		for _, x := range secrets {
+			require.False(a, bytes.Contains(h.Bytes(), x.value), "%s: %s is not overwritten", a.rule.ID, x.name)
+		}
+	}
+	a.gone(s.Next, secrets...)
+	return s.Next
+}
+
+// onTheWay are the secrets by which the commit in which bob adds dave and a PSK leads to the next epoch: from the group
+// secrets that dave gets, up to the root.
+func (a *attempt) onTheWay(suite *ciphersuite.Suite, s *framing.GroupSecrets, key ciphersuite.Secret, next framing.GroupContext) []secretNamed {
+	psk, err := keyschedule.PSKSecret(suite, []keyschedule.PSK{{ID: s.PSKs[0], Secret: key}})
+	require.NoError(a, err)
+	member := suite.Extract(s.JoinerSecret, psk)
+	epoch := suite.ExpandWithLabel(member, "epoch", mlstest.Marshal(a, &next), suite.HashSize)
+	return []secretNamed{named("joiner_secret", s.JoinerSecret), named("psk_secret", psk), named("member_secret", member),
+		named("welcome_secret", suite.DeriveSecret(member, "welcome")), named("epoch_secret", epoch),
+		named("path_secret", s.PathSecret), named("node_secret", suite.DeriveSecret(s.PathSecret, "node")),
+		named("commit_secret", suite.DeriveSecret(s.PathSecret, "path"))}
+}
+
+// passes lets alice receive a commit of bob's that adds dave, and dave join by it. check gets both Steps, alice's Group
+// before, and the secrets on the way to the new epoch.
+func (a *attempt) passes(check func(alice, dave *mls.Step, before *mls.Group, way []secretNamed)) {
+	alice, bob, carol := a.trio()
+	alice.commit(mls.CommitParams{}, bob, carol)
+	in, w := bob.insider(), a.newWelcomed()
+	psk := mls.PSK{ID: external("psk", 1), Secret: secretOf(9)}
+	var secrets framing.GroupSecrets
+	made := in.Commit(a, func(d *mlstest.Draft) {
+		d.Proposals = in.ByValue(&framing.Add{KeyPackage: w.own.KeyPackage}, &framing.PreSharedKey{PSK: psk.ID})
+		d.PSKs = mls.PSKs{psk}
+		d.OnSecrets = func(_ int, s *framing.GroupSecrets) {
+			secrets = framing.GroupSecrets{JoinerSecret: s.JoinerSecret.Clone(), PathSecret: s.PathSecret.Clone(), PSKs: s.PSKs}
+		}
+	})
+	received, err := alice.group.Handle(mls.Input{Message: made.Commit, PSKs: mls.PSKs{psk}})
+	require.NoError(a, err)
+	join := w.params(made.Welcome)
+	join.PSKs = mls.PSKs{psk}
+	joined, err := mls.Join(join)
+	require.NoError(a, err)
+	way := a.onTheWay(in.Suite, &secrets, psk.Secret, made.Next.Context)
+	// The way is the right one: it leads to the epoch.
+	require.Equal(a, partsOf(received.Next).Secrets.ExporterSecret.Bytes(), in.Suite.DeriveSecret(
+		ciphersuite.NewSecret(way[4].value), "exporter").Bytes())
+	check(received, joined, alice.group, way)
+}
+
+// outage is a source that fails after a number of bytes.
+type outage struct {
+	left int
+	from io.Reader
+	err  error
+}
+
+func (o *outage) Read(p []byte) (int, error) {
+	if o.left == 0 {
+		return 0, o.err
+	}
+	n, err := o.from.Read(p[:min(len(p), o.left)])
+	o.left -= n
+	return n, err
+}
+
+// nothing is a source of zeros.
+type nothing struct{}
+
+func (nothing) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// starved makes a call with sources that fail: at once, and after ever more bytes until the call succeeds.
+func (a *attempt) starved(what string, params *mls.Params, call func() error) {
+	a.Helper()
+	before := params.Entropy
+	defer func() { params.Entropy = before }()
+	if what != "Protect" { // which takes four bytes: so many zeros may be chance
+		params.Entropy = entropy.From(nothing{})
+		a.gives(call())
+	}
+	for _, end := range []error{errNoEntropy, io.EOF} {
+		for n := 0; ; n += 3 {
+			require.Less(a, n, 4096, "%s does not end", what)
+			params.Entropy = entropy.From(&outage{n, mlstest.Rand(what), end})
+			err := call()
+			if err == nil {
+				require.Positive(a, n, "%s takes no randomness", what)
+				break
+			}
+			a.gives(err)
+		}
+	}
+}
+
+// keyRules are the tests of area (m).
+func keyRules() []ruleTest {
+	return slices.Concat(deletionRules(), ratchetRules(), exportRules())
+}
+
+// deletionRules are about what is gone once an epoch is over.
+func deletionRules() []ruleTest {
+	return []ruleTest{
+		{"V-KS-01", "store", "", func(a *attempt) {
+			a.passes(func(alice, dave *mls.Step, before *mls.Group, way []secretNamed) {
+				a.erases(alice, before, epochSecretsOf(before)...)
+				a.gone(alice.Next, way...)
+				a.gone(dave.Next, way...)
+			})
+		}},
+		{"V-KS-01", "store", "the committer", func(a *attempt) {
+			alice, _, _ := a.trio()
+			before := alice.group
+			old := epochSecretsOf(before)
+			s, err := alice.group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer)
+			require.NoError(a, err)
+			s.Erase()
+			pending := s.Next
+			a.kept(pending, old...) // the epoch goes on until the commit is adopted
+			s, err = pending.Adopt()
+			require.NoError(a, err)
+			a.erases(s, pending, old...)
+		}},
+		{"V-KS-05", "store", "", func(a *attempt) {
+			a.passes(func(alice, dave *mls.Step, before *mls.Group, way []secretNamed) {
+				var replaced []secretNamed
+				fresh := map[string]bool{}
+				for _, k := range keysOf(alice.Next) {
+					fresh[string(k.value)] = true
+				}
+				for _, k := range keysOf(before) {
+					if !fresh[string(k.value)] {
+						replaced = append(replaced, k)
+					}
+				}
+				require.NotEmpty(a, replaced, "the commit replaces no key of alice's")
+				a.erases(alice, before, replaced...)
+				a.gone(alice.Next, way[5:]...)
+				a.gone(dave.Next, way[5:]...)
+			})
+		}},
+		{"V-KS-05", "store", "blanked", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			alice.commit(mls.CommitParams{ForcePath: true}, bob, carol)
+			root, ok := bob.insider().Key(treekem.Root(4))
+			require.True(a, ok)
+			message, _ := carol.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}})
+			s, err := bob.group.Handle(input(message))
+			require.NoError(a, err)
+			a.erases(s, bob.group, named("key of the root", root.Private))
+		}},
+		{"V-KS-06", "store", "an Update", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			old := keysOf(bob.group)[0]
+			var refs []framing.ProposalRef
+			for range 2 {
+				s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
+				alice.hear(s.Send[0].Message)
+			}
+			for _, p := range bob.group.Proposals() {
+				refs = append(refs, p.Ref)
+			}
+			var pending []secretNamed
+			for _, s := range mls.SecretsOf(bob.group) { // those of proposals are not in any tree
+				if pair, err := bob.Suite.KeyPairOf(s); err == nil && slices.ContainsFunc(bob.group.Proposals(), func(p mls.CommittedProposal) bool {
+					return bytes.Equal(p.Proposal.(*framing.Update).LeafNode.EncryptionKey, pair.Public)
+				}) {
+					pending = append(pending, named("key of an Update", s))
+				}
+			}
+			require.Len(a, pending, 2)
+			commit, _ := alice.commit(mls.CommitParams{References: refs[:1]})
+			s, err := bob.group.Handle(input(commit))
+			require.NoError(a, err)
+			fresh := keysOf(s.Next)[0].value
+			unused := slices.DeleteFunc(slices.Clone(pending), func(p secretNamed) bool { return bytes.Equal(p.value, fresh) })
+			require.Len(a, unused, 1, "the committed Update's key is not in use")
+			bob.group = a.erases(s, bob.group, append(unused, old)...)
+			a.kept(bob.group, secretNamed{"the committed key", fresh})
+			together(alice, bob)
+		}},
+		{"V-KS-06", "store", "a commit", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			old := keysOf(bob.group)[0]
+			update := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
+			tell(update.Send[0].Message, alice, carol)
+			s, err := bob.group.Commit(mls.CommitParams{}, bob.Signer)
+			require.NoError(a, err)
+			tell(s.Send[0].Message, alice, carol)
+			bob.take(s, nil)
+			s, err = bob.group.Adopt()
+			require.NoError(a, err)
+			bob.group = a.erases(s, bob.group, old)
+			together(alice, bob, carol)
+		}},
+		{"V-KS-07", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			w := a.newWelcomed()
+			first, second := w.by(alice.insider(), nil), w.by(alice.insider(), func(d *mlstest.Draft) { d.NoPath = true })
+			initKey := named("init key", w.own.InitKey)
+			s, err := mls.Join(first)
+			require.NoError(a, err)
+			require.False(a, s.Used.LastResort)
+			w.own.Erase() // as Used asks
+			a.gone(s.Next, initKey)
+			for _, again := range []mls.JoinParams{first, second} {
+				_, err = mls.Join(again)
+				a.holds(err != nil, "the KeyPackage serves twice")
+			}
+		}},
+		{"V-KS-07", "welcome", "last resort", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client,
+				Lifetime: mlstest.Lifetime(), LastResort: true, Params: dave.Params})
+			require.NoError(a, err)
+			w := &welcomed{dave, own}
+			for range 2 {
+				s, err := mls.Join(w.by(alice.insider(), nil))
+				require.NoError(a, err)
+				a.holds(s.Used.LastResort, "the mark is lost")
+				a.gone(s.Next, named("init key", own.InitKey))
+			}
+		}},
+		{"V-KS-08", "store", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			bob.commit(mls.CommitParams{ForcePath: true}, alice, carol)
+			late := bob.say("late")
+			before := carol.group
+			old := append(epochSecretsOf(before), keysOf(before)...)
+			old = append(old, named("resumption_psk", partsOf(before).Secrets.ResumptionPSK))
+			message, _ := bob.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, alice)
+			s, err := carol.group.Handle(input(message))
+			require.NoError(a, err)
+			require.Equal(a, mls.StatusRemoved, s.Next.Status())
+			carol.group = a.erases(s, before, old...)
+			for _, call := range sendingCalls(carol) {
+				a.gives(call())
+			}
+			for _, call := range sendingCalls(&player{carol.Client, a.T, before}) {
+				a.gives(call()) // neither does the Group before it serve any more
+			}
+			require.Equal(a, "late", carol.read(late), "what came before the removal is still read")
+		}},
+	}
+}
+
+// ratchetRules are about keys of messages, and what is stored of them.
+func ratchetRules() []ruleTest {
+	return []ruleTest{
+		{"V-KS-02", "store", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			before := alice.group
+			root := nodesOf(before)
+			require.Len(a, root, 1, "nothing but the encryption secret is there in the beginning")
+			key, _, err := messagesOf(before).ReceivingKey(1, keyschedule.ApplicationRatchet, 0)
+			require.NoError(a, err)
+			used := []secretNamed{named("message key", key.Key)}
+			s, err := before.Handle(input(bob.say("one")))
+			require.NoError(a, err)
+			require.Len(a, nodesOf(s.Next), 2, "the other leaf's and the other half's are left")
+			alice.group = a.erases(s, before, root...)
+			a.gone(alice.group, used...)
+
+			before = alice.group // and the member's own
+			halves := nodesOf(before)
+			s, err = before.Protect([]byte("hello"), mls.ProtectOptions{}, alice.Signer)
+			require.NoError(a, err)
+			require.Len(a, nodesOf(s.Next), 1)
+			mine := slices.DeleteFunc(halves, func(n secretNamed) bool { return bytes.Equal(n.value, nodesOf(s.Next)[0].value) })
+			a.erases(s, before, mine...)
+		}},
+		{"V-KS-02", "store", "ratchets", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			alice.read(bob.say("first"))
+			for range 3 {
+				before := alice.group
+				var chain []secretNamed
+				for r := range messagesOf(before).Ratchets(nil) {
+					if r.Leaf == 1 && r.Kind == keyschedule.ApplicationRatchet {
+						chain = append(chain, named("ratchet secret", r.Secret))
+					}
+				}
+				require.Len(a, chain, 1)
+				s, err := before.Handle(input(bob.say("next")))
+				require.NoError(a, err)
+				alice.group = a.erases(s, before, chain...)
+			}
+		}},
+		{"V-KS-03", "store", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			uses := newKeyUses(a.T, bob.group)
+			for range 3 {
+				s, err := alice.group.Protect([]byte("sent"), mls.ProtectOptions{}, alice.Signer)
+				require.NoError(a, err)
+				uses.note(s)
+				lost, err := s.Next.Protect([]byte("encrypted, and neither stored nor sent"), mls.ProtectOptions{}, alice.Signer)
+				require.NoError(a, err)
+				require.NotNil(a, lost)
+				alice.group = s.Next
+				alice.group = alice.reloaded() // a crash
+				_, err = bob.group.Handle(input(s.Send[0].Message))
+				require.NoError(a, err)
+			}
+			a.done = true // note fails when a key serves twice
+			require.Len(a, uses.generations(0, keyschedule.ApplicationRatchet), 3)
+		}},
+		{"V-KS-04", "store", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			one, two, three := bob.say("one"), bob.say("two"), bob.say("three")
+			alice.hear(two)
+			a.replays(alice.reloaded(), two)
+			alice.group = alice.reloaded()
+			alice.hear(one) // its key was kept
+			for range 2 {
+				alice.group = alice.reloaded()
+				a.replays(alice.group, one)
+				a.replays(alice.group, two)
+			}
+			require.Equal(a, "three", alice.read(three))
+		}},
+		{"V-KS-09", "private", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			var late [][]byte
+			for i := range 5 {
+				late = append(late, bob.say(fmt.Sprint(i)))
+				bob.commit(mls.CommitParams{}, alice, carol)
+			}
+			for _, g := range []*mls.Group{alice.group, alice.reloaded()} { // three epochs are kept
+				a.refusesMessage(g, late[0], late[2])
+				a.refusesMessage(g, late[1], late[4])
+			}
+			alice.Params.PastEpochs = -1
+			next := alice.reloaded()
+			message, _ := bob.commit(mls.CommitParams{}, carol)
+			s, err := next.Handle(input(message))
+			require.NoError(a, err)
+			for _, m := range late {
+				a.refusesMessage(s.Next, m, bob.say("now"))
+			}
+		}},
+	}
+}
+
+// replays hands g a message that it has read.
+func (a *attempt) replays(g *mls.Group, message []byte) {
+	a.Helper()
+	before := dump(a, g)
+	_, err := g.Handle(input(message))
+	a.gives(err)
+	require.Equal(a, before, dump(a, g))
+}
+
+// exportRules are about what leaves the engine, and where its randomness comes from.
+func exportRules() []ruleTest {
+	return []ruleTest{
+		{"V-KS-10", "send", "length", func(a *attempt) {
+			alice, _, _ := a.trio()
+			for _, n := range []int{-1, 0, 255*32 + 1, 1 << 16, 1 << 40} {
+				a.refusesCall(alice.group, func() error { _, err := alice.group.Export("label", nil, n); return err })
+			}
+			for _, n := range []int{1, 255 * 32} {
+				s, err := alice.group.Export("label", nil, n)
+				require.NoError(a, err)
+				require.Equal(a, n, s.Len())
+			}
+		}},
+		{"V-KS-10", "send", "inactive", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			bob.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}, alice)
+			for _, p := range []*player{alice, a.ended().bob} {
+				a.refusesCall(p.group, func() error { _, err := p.group.Export("label", nil, 32); return err })
+			}
+		}},
+		{"V-KS-10", "send", "bound to epoch, label and context", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			seen := map[string]bool{}
+			for range 2 {
+				for _, label := range []string{"", "a", "b"} {
+					for _, context := range []string{"", "a", "b"} {
+						mine, err := alice.group.Export(label, []byte(context), 32)
+						require.NoError(a, err)
+						bobs, err := bob.group.Export(label, []byte(context), 32)
+						require.NoError(a, err)
+						require.True(a, mine.Equal(bobs))
+						a.holds(!seen[string(mine.Bytes())], "one value twice")
+						seen[string(mine.Bytes())] = true
+					}
+				}
+				carol.commit(mls.CommitParams{}, alice, bob)
+			}
+		}},
+		{"V-KS-11", "send", "", func(a *attempt) {
+			a.passes(func(alice, dave *mls.Step, before *mls.Group, way []secretNamed) {
+				own := newPlayer(a.T, "eve").KeyPackage(a)
+				psk := externalPSK("psk")
+				secrets := [][]byte{own.InitKey.Bytes(), own.LeafKey.Bytes(), psk.Secret.Bytes()}
+				for _, s := range slices.Concat(mls.SecretsOf(before), mls.SecretsOf(alice.Next), mls.SecretsOf(dave.Next)) {
+					secrets = append(secrets, s.Bytes())
+				}
+				secrets = slices.DeleteFunc(secrets, func(s []byte) bool { return len(s) < 12 }) // too short to be told from chance
+				for _, v := range []any{alice, dave, *alice, alice.Next, *alice.Next, dave.Judge, alice.Events, own, *own, psk, mls.PSKs{psk},
+					mls.Input{PSKs: mls.PSKs{psk}}, mls.JoinParams{KeyPackages: []*mls.OwnKeyPackage{own}, Successor: before},
+					mls.CommitParams{PSKs: mls.PSKs{psk}}, mls.CreateParams{Successor: before}, partsOf(before), *partsOf(before)} {
+					for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%t", "%e"} {
+						tellsNothing(a.T, fmt.Sprintf(verb, v), secrets)
+					}
+				}
+				a.done = true
+			})
+		}},
+		{"V-KS-12", "send", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			add := mls.CommitParams{Proposals: []framing.Proposal{dave.addOf()}, ForcePath: true, Now: mlstest.Now()}
+			psk := externalPSK("psk")
+			for what, call := range map[string]func(g *mls.Group) error{
+				"Protect": func(g *mls.Group) error {
+					_, err := g.Protect([]byte("hello"), mls.ProtectOptions{}, alice.Signer)
+					return err
+				},
+				"ProposeUpdate": func(g *mls.Group) error {
+					_, err := g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)
+					return err
+				},
+				"Propose": func(g *mls.Group) error {
+					_, err := g.Propose(&framing.PreSharedKey{PSK: psk.ID}, mls.ProposeParams{}, alice.Signer)
+					return err
+				},
+				"Commit": func(g *mls.Group) error { _, err := g.Commit(add, alice.Signer); return err },
+			} {
+				a.starved(what, &alice.Params, func() error {
+					g := alice.reloaded()
+					before := dump(a, g)
+					err := call(g)
+					after := dump(a, g)
+					delete(after, "epoch/1/ratchet/0/application") // a generation that was given out is not given out again
+					require.Equal(a, before, after)
+					return err
+				})
+			}
+		}},
+		{"V-KS-12", "send", "outside of a group", func(a *attempt) {
+			alice, _, _ := a.trio()
+			info, dave := alice.info(), newPlayer(a.T, "dave")
+			a.starved("Create", &dave.Params, func() error {
+				_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mlstest.Lifetime(), Params: dave.Params})
+				return err
+			})
+			a.starved("NewKeyPackage", &dave.Params, func() error {
+				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client,
+					Lifetime: mlstest.Lifetime(), Params: dave.Params})
+				return err
+			})
+			a.starved("JoinExternal", &dave.Params, func() error {
+				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+				return err
+			})
+		}},
+		{"V-KS-13", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in, dave := alice.insider(), newPlayer(a.T, "dave")
+			join := func(info []byte) error {
+				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+				return err
+			}
+			for _, point := range lowOrder() {
+				a.gives(join(in.GroupInfo(a, func(i *framing.GroupInfo) {
+					i.Extensions[1] = extension(a.T, &framing.ExternalPub{ExternalPub: point})
+				})))
+			}
+			require.NoError(a, join(in.GroupInfo(a, nil)))
+		}},
+		{"V-KS-13", "create", "", func(a *attempt) {
+			alice := newPlayer(a.T, "alice")
+			for _, point := range smallOrder() {
+				a.refusesCreation(alice, extension(a.T, &framing.ExternalSenders{{SignatureKey: point, Credential: alice.Credential}}))
+			}
+			require.NotNil(a, alice.Create(a, "group", extension(a.T, sendersOf(a, alice))))
+		}},
+		{"V-KS-13", "path", "a path secret's KEM output", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, point := range lowOrder() {
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+					d.OnPath = func(p *framing.UpdatePath) { p.Nodes[0].EncryptedPathSecret[0].KEMOutput = point }
+				}).Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+	}
+}
+
+// smallOrder are Ed25519 keys of small order: the neutral element, and the points of order two and four.
+func smallOrder() (out [][]byte) {
+	neutral, two, four := make([]byte, 32), bytes.Repeat([]byte{0xff}, 32), make([]byte, 32)
+	neutral[0] = 1
+	two[0], two[31] = 0xec, 0x7f
+	return append(out, neutral, two, four)
+}

@@ -1,0 +1,280 @@
+package mls_test
+
+import (
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// withNonceOf is an external PSK's ID with a nonce of n bytes.
+func withNonceOf(n int) framing.PreSharedKeyID {
+	id := mls.ExternalPSK([]byte("psk"))
+	id.PSKNonce = make([]byte, n)
+	return id
+}
+
+// pskBreaches are PSK proposals that break a rule by themselves.
+func pskBreaches() map[string][]framing.PreSharedKeyID {
+	return map[string][]framing.PreSharedKeyID{
+		"V-PSK-01": {withNonceOf(0), withNonceOf(1), withNonceOf(31), withNonceOf(33), withNonceOf(64)},
+		"V-PSK-03": {linking(framing.ResumptionPSKUsageReInit, 1), linking(framing.ResumptionPSKUsageBranch, 1), ownLink()},
+	}
+}
+
+// ownLink names the resumption PSK of the present epoch of the group at hand, with usage branch.
+func ownLink() framing.PreSharedKeyID {
+	id := linking(framing.ResumptionPSKUsageBranch, 1)
+	id.PSKGroupID, id.PSKEpoch = []byte("group"), 1
+	return id
+}
+
+// refusesPSK tries a PSK proposal at a door.
+func (a *attempt) refusesPSK(door string, bad framing.PreSharedKeyID) {
+	a.Helper()
+	alice, bob, service := a.served()
+	in := bob.insider()
+	proposal, good := &framing.PreSharedKey{PSK: bad}, &framing.PreSharedKey{PSK: withNonceOf(32)}
+	switch door {
+	case "value":
+		a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+			d.Proposals, d.PSKs = in.ByValue(proposal), mls.PSKs{{ID: bad, Secret: in.Secrets.ResumptionPSK}}
+		}).Commit, in.Commit(a, nil).Commit)
+	case "proposal":
+		message, _ := in.Propose(a, proposal, nil)
+		genuine, _ := in.Propose(a, good, nil)
+		a.refusesMessage(alice.group, message, genuine)
+	case "outside":
+		a.refusesMessage(alice.group, service.outside(alice.group, proposing(proposal)), service.outside(alice.group, proposing(good)))
+	case "external":
+		i := a.intrude("dave", alice.info())
+		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+			d.Proposals = append(d.Proposals, i.ByValue(proposal)...)
+		}), i.commit(a, nil))
+	case "send":
+		a.sendsPSK(alice, service, bad)
+	}
+}
+
+// sendsPSK makes every call by which one could send a PSK proposal.
+func (a *attempt) sendsPSK(alice, service *player, bad framing.PreSharedKeyID) {
+	a.Helper()
+	if len(bad.PSKNonce) == 0 {
+		return // it gets one
+	}
+	proposal := &framing.PreSharedKey{PSK: bad}
+	a.refusesCall(alice.group, func() error {
+		_, err := alice.group.Propose(proposal, mls.ProposeParams{}, alice.Signer)
+		return err
+	})
+	a.refusesCall(alice.group, func() error {
+		_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{proposal}}, alice.Signer)
+		return err
+	})
+	a.refusesCall(alice.group, func() error {
+		_, err := alice.observe().Propose(proposal, 0, mls.ProposeParams{}, service.Signer)
+		return err
+	})
+	dave := newPlayer(a.T, "dave")
+	_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: dave.Client.Client, Now: mlstest.Now(),
+		PSKIDs: []framing.PreSharedKeyID{bad}, Params: dave.Params})
+	a.gives(err)
+}
+
+// missing hands alice a commit of bob's with a PSK that she does not have, whatever else she has, and then the same
+// commit with the PSK.
+func (a *attempt) missing(alice, bob *player, psk mls.PSK, others ...mls.PSK) {
+	a.Helper()
+	in := bob.insider()
+	psk.ID.PSKNonce = make([]byte, 32)
+	commit := input(in.Commit(a, func(d *mlstest.Draft) {
+		d.Proposals, d.PSKs = in.ByValue(inject(psk.ID)...), mls.PSKs{psk}
+	}).Commit)
+	genuine := commit
+	commit.PSKs, genuine.PSKs = others, append(slices.Clone(others), psk)
+	a.refuses(alice.group, commit, genuine)
+	a.refusesCall(alice.group, func() error {
+		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(psk.ID), PSKs: others}, alice.Signer)
+		return err
+	})
+}
+
+// resumption is the PSK of an epoch of a group, made up.
+func resumption(group string, epoch framing.Epoch, fill byte) mls.PSK {
+	return mls.PSK{ID: mls.ResumptionPSK([]byte(group), epoch), Secret: secretOf(fill)}
+}
+
+// pskRules are the tests of area (k).
+func pskRules() []ruleTest {
+	var out []ruleTest
+	for id, list := range pskBreaches() {
+		for _, door := range []string{"value", "proposal", "outside", "external", "send"} {
+			out = append(out, ruleTest{id, door, "", func(a *attempt) {
+				for _, bad := range list {
+					a.refusesPSK(door, bad)
+				}
+			}})
+		}
+	}
+	for _, door := range []string{"commit", "send"} { // missing tries both
+		out = append(out, ruleTest{"V-PSK-04", door, "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			bob.commit(mls.CommitParams{}, alice, carol)
+			now := alice.group.Epoch()
+			// The right epoch of another group, though alice has that epoch's of her own.
+			a.missing(alice, bob, resumption("another", now, 1))
+			a.missing(alice, bob, resumption("another", now-1, 1), resumption("another", now, 2), resumption("group", now-1, 3))
+			// The right group, and an epoch that it did not reach.
+			a.missing(alice, bob, resumption("group", now+1, 1))
+			a.missing(alice, bob, resumption("group", now<<32|now, 1))
+		}})
+	}
+	return append(out, []ruleTest{
+		{"V-PSK-05", "commit", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			one, two := externalPSK("one"), externalPSK("two")
+			a.missing(alice, bob, one)
+			a.missing(alice, bob, one, two)
+			a.missing(alice, bob, one, mls.PSK{ID: one.ID}) // no value is not a value
+			gone := externalPSK("one")
+			gone.Secret.Erase()
+			a.missing(alice, bob, one, gone)
+		}},
+		{"V-PSK-05", "commit", "an epoch that is not kept", func(a *attempt) { a.beyondRetention() }},
+		{"V-PSK-05", "welcome", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in, w := bob.insider(), a.newWelcomed()
+			for _, psk := range []mls.PSK{externalPSK("one"), resumption("group", alice.group.Epoch(), 1), resumption("another", 1, 1)} {
+				psk.ID.PSKNonce = make([]byte, 32)
+				genuine := w.by(in, func(d *mlstest.Draft) {
+					d.Proposals, d.PSKs = append(d.Proposals, in.ByValue(inject(psk.ID)...)...), mls.PSKs{psk}
+				})
+				bad := genuine
+				genuine.PSKs = mls.PSKs{externalPSK("two"), psk}
+				for _, others := range []mls.PSKs{nil, {externalPSK("two")}, {{ID: psk.ID}}} {
+					bad.PSKs = others
+					a.refusesJoin(bad, genuine)
+				}
+			}
+		}},
+		{"V-PSK-06", "welcome", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			for name, change := range map[string]func([]framing.PreSharedKeyID) []framing.PreSharedKeyID{
+				"reordered":     func(l []framing.PreSharedKeyID) []framing.PreSharedKeyID { slices.Reverse(l); return l },
+				"last dropped":  func(l []framing.PreSharedKeyID) []framing.PreSharedKeyID { return l[:2] },
+				"first dropped": func(l []framing.PreSharedKeyID) []framing.PreSharedKeyID { return l[1:] },
+				"none":          func([]framing.PreSharedKeyID) []framing.PreSharedKeyID { return nil },
+				"one more": func(l []framing.PreSharedKeyID) []framing.PreSharedKeyID {
+					return append(l, external("one", 9))
+				},
+				"another nonce": func(l []framing.PreSharedKeyID) []framing.PreSharedKeyID {
+					l[1] = external("two", 9)
+					return l
+				},
+			} {
+				a.Log(name)
+				a.otherPSKs(bob, change)
+			}
+			require.Equal(a, alice.group.Epoch(), carol.group.Epoch())
+		}},
+		{"V-PSK-07", "send", "", func(a *attempt) {
+			alice := stage(a.T, "alice")[0]
+			psk := externalPSK("psk")
+			commit := mls.CommitParams{Proposals: inject(slices.Repeat([]framing.PreSharedKeyID{psk.ID}, 1<<16)...), PSKs: mls.PSKs{psk}}
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.Commit(commit, alice.Signer)
+				return err
+			})
+			commit.Proposals = commit.Proposals[:3]
+			alice.commit(commit)
+		}},
+		{"V-PSK-08", "commit", "", func(a *attempt) { a.beyondRetention() }},
+		{"V-PSK-09", "commit", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			known, unknown := externalPSK("known"), externalPSK("unknown")
+			errorOf := func(psk mls.PSK, forge func(*mlstest.Content)) string {
+				psk.ID.PSKNonce = make([]byte, 32)
+				bad := input(in.Commit(a, func(d *mlstest.Draft) {
+					d.Proposals, d.PSKs, d.OnContent = in.ByValue(inject(psk.ID)...), mls.PSKs{psk}, forge
+				}).Commit)
+				bad.PSKs = mls.PSKs{known}
+				a.refuses(alice.group, bad, input(in.Commit(a, nil).Commit))
+				_, err := alice.group.Handle(bad)
+				return err.Error()
+			}
+			for _, forge := range []func(*mlstest.Content){
+				func(c *mlstest.Content) { c.Signer = carol.Signer },
+				func(c *mlstest.Content) { c.Signer = carol.Signer; privately(c) },
+				func(c *mlstest.Content) { c.MembershipKey = secretOf(9) },
+				func(c *mlstest.Content) { c.Sender.LeafIndex = 3 },
+			} {
+				require.Equal(a, errorOf(known, forge), errorOf(unknown, forge), "%s: the answer tells which PSKs there are", a.rule.ID)
+			}
+		}},
+	}...)
+}
+
+// beyondRetention commits the oldest resumption PSK that alice keeps, and the one before.
+func (a *attempt) beyondRetention() {
+	a.Helper()
+	alice, bob, carol := a.trio()
+	alice.Params.ResumptionEpochs = 2
+	alice.group = alice.reloaded()
+	first := alice.group.Epoch()
+	var psks mls.PSKs
+	for range 4 {
+		psks = append(psks, mls.PSK{ID: mls.ResumptionPSK(bob.group.GroupID(), bob.group.Epoch()),
+			Secret: partsOf(bob.group).Secrets.ResumptionPSK.Clone()})
+		bob.commit(mls.CommitParams{}, alice, carol)
+	}
+	in := bob.insider()
+	commit := func(psk mls.PSK) []byte {
+		psk.ID.PSKNonce = make([]byte, 32)
+		return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.PSKs = in.ByValue(inject(psk.ID)...), mls.PSKs{psk} }).Commit
+	}
+	require.Equal(a, first+4, alice.group.Epoch())
+	for _, old := range psks[:2] { // alice keeps the last two, and the present epoch's
+		a.refusesMessage(alice.group, commit(old), commit(psks[2]))
+		a.refusesMessage(alice.reloaded(), commit(old), commit(psks[3]))
+	}
+}
+
+// otherPSKs changes the list of PSKs in the group secrets of a Welcome: by itself, and with everything else made to fit,
+// so that only the confirmation tag tells.
+func (a *attempt) otherPSKs(bob *player, change func([]framing.PreSharedKeyID) []framing.PreSharedKeyID) {
+	a.Helper()
+	in, w := bob.insider(), a.newWelcomed()
+	all := mls.PSKs{externalPSK("one"), externalPSK("two"), externalPSK("three")}
+	list := func() []framing.PreSharedKeyID {
+		return []framing.PreSharedKeyID{external("one", 1), external("two", 2), external("three", 3)}
+	}
+	injecting := func(ids []framing.PreSharedKeyID, more func(*mlstest.Draft)) func(*mlstest.Draft) {
+		return func(d *mlstest.Draft) {
+			d.Proposals = append(in.ByValue(d.Proposals[0].Proposal), in.ByValue(inject(ids...)...)...)
+			d.PSKs = all
+			if more != nil {
+				more(d)
+			}
+		}
+	}
+	genuine := w.by(in, injecting(list(), nil))
+	genuine.PSKs = all
+	bad := genuine
+	bad.Welcome = w.by(in, injecting(list(), func(d *mlstest.Draft) {
+		d.OnSecrets = func(_ int, s *framing.GroupSecrets) { s.PSKs = change(slices.Clone(s.PSKs)) }
+	})).Welcome
+	a.refusesJoin(bad, genuine)
+
+	// The epoch of the group, as its members know it, and a Welcome to it with another list.
+	var info *framing.GroupInfo
+	w.by(in, injecting(list(), func(d *mlstest.Draft) { d.OnGroupInfo = func(i *framing.GroupInfo) { info = i } }))
+	bad.Welcome = w.by(in, injecting(change(list()), func(d *mlstest.Draft) {
+		d.OnNext = func(c *framing.GroupContext) { *c = info.GroupContext }
+		d.OnGroupInfo = func(i *framing.GroupInfo) { i.ConfirmationTag = info.ConfirmationTag }
+	})).Welcome
+	a.refusesJoin(bad, genuine)
+}

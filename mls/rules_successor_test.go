@@ -1,0 +1,254 @@
+package mls_test
+
+import (
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// old is a group that has a successor: reinitialized, or active and to be branched from. alice makes the successor, and
+// bob joins it.
+type old struct {
+	alice, bob, carol *player
+	past              mls.PSK // links to the epoch before
+}
+
+// ended is a group that a ReInit ended.
+func (a *attempt) ended() *old {
+	var past mls.PSK
+	alice, bob, carol := reinitialized(a.T, func(g *mls.Group) { past = linkTo(g) })
+	past.ID.Usage = framing.ResumptionPSKUsageReInit
+	return &old{alice, bob, carol, past}
+}
+
+// parent is a group to branch from.
+func (a *attempt) parent() *old {
+	all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
+	past := linkTo(all[0].group)
+	all[0].commit(mls.CommitParams{}, all[1:]...)
+	return &old{all[0], all[1], all[2], past}
+}
+
+// succession is the genuine successor, which alice makes with her own engine, and carol is in it, too.
+func (o *old) succession() *succession {
+	s := &succession{create: following(o.alice), guests: []*player{o.carol}, link: linkTo(o.alice.group),
+		join: mls.JoinParams{Successor: o.bob.group}}
+	s.create.GroupID, s.create.Extensions = announcement().GroupID, announcement().Extensions
+	if o.alice.group.Status() == mls.StatusActive {
+		s.create.CipherSuite, s.create.Client = testSuite, o.alice.Client.Client
+	}
+	return s
+}
+
+// refusesSuccession lets bob join a successor as change has it, which alice makes without the help of her engine; then
+// the genuine one. Neither does anything to the old group.
+func (o *old) refusesSuccession(a *attempt, change func(*succession)) {
+	a.Helper()
+	before := dump(a, o.bob.group)
+	s := o.succession()
+	s.bare, s.forge = true, true
+	change(s)
+	_, _, err := s.play(o.alice, o.bob)
+	a.gives(err)
+	first, second, err := o.succession().play(o.alice, o.bob)
+	require.NoError(a, err, "%s: the genuine successor", a.rule.ID)
+	together(first, second)
+	require.Equal(a, before, dump(a, o.bob.group), "%s: the old group is changed", a.rule.ID)
+}
+
+// refusesFollowing has alice create a successor as change has it, and then the genuine one.
+func (o *old) refusesFollowing(a *attempt, change func(*mls.CreateParams)) {
+	a.Helper()
+	s := o.succession()
+	genuine := s.create
+	a.refusesCall(o.alice.group, func() error {
+		change(&s.create)
+		_, err := mls.Create(s.create)
+		return err
+	})
+	_, err := mls.Create(genuine)
+	require.NoError(a, err)
+}
+
+// badSuccession is a successor that breaks a rule, by name of the old group: ended or parent.
+type badSuccession struct {
+	id, name string
+	old      func(*attempt) *old
+	change   func(a *attempt, o *old, s *succession)
+}
+
+func badSuccessions() []badSuccession {
+	ended, parent := (*attempt).ended, (*attempt).parent
+	context := func(change func(c *mls.CreateParams)) func(*attempt, *old, *succession) {
+		return func(_ *attempt, _ *old, s *succession) { change(&s.create) }
+	}
+	extension := func(list ...framing.Extension) func(*attempt, *old, *succession) {
+		return context(func(c *mls.CreateParams) { c.Extensions = list })
+	}
+	announced := announcement().Extensions[0]
+	later := func(_ *attempt, _ *old, s *succession) { s.later = true }
+	return []badSuccession{
+		{"V-RE-02", "", ended, context(func(c *mls.CreateParams) { c.GroupID = []byte("third") })},
+		{"V-RE-02", "the old one", ended, context(func(c *mls.CreateParams) { c.GroupID = []byte("group") })},
+		{"V-RE-03", "", ended, context(func(c *mls.CreateParams) { c.CipherSuite = testSuite })},
+		{"V-RE-04", "dropped", ended, extension()},
+		{"V-RE-04", "added", ended, extension(announced, requiring())},
+		{"V-RE-04", "altered", ended, extension(framing.Extension{Type: announced.Type, Data: []byte("other")})},
+		{"V-RE-04", "another type", ended, extension(requiring())},
+		{"V-RE-05", "reinit", ended, later},
+		{"V-RE-05", "branch", parent, later},
+		{"V-RE-06", "no link", ended, func(_ *attempt, _ *old, s *succession) { s.forge = false }},
+		{"V-RE-06", "no link to the parent", parent, func(_ *attempt, _ *old, s *succession) { s.forge = false }},
+		{"V-RE-06", "an epoch too early", ended, func(_ *attempt, o *old, s *succession) { s.link = o.past }},
+		{"V-RE-06", "no ReInit", parent, func(_ *attempt, _ *old, s *succession) { s.link.ID.Usage = framing.ResumptionPSKUsageReInit }},
+		{"V-RE-06", "another group", ended, func(_ *attempt, _ *old, s *succession) {
+			s.link = resumption("another", s.link.ID.PSKEpoch, 1)
+			s.link.ID.Usage, s.link.ID.PSKNonce = framing.ResumptionPSKUsageReInit, make([]byte, 32)
+			s.join.PSKs = mls.PSKs{s.link} // bob has it from somewhere
+		}},
+		{"V-RE-07", "one left out", ended, func(_ *attempt, _ *old, s *succession) { s.guests = nil }},
+		{"V-RE-08", "suite", parent, context(func(c *mls.CreateParams) { c.CipherSuite = nextSuite })},
+		{"V-RE-08", "group id", parent, context(func(c *mls.CreateParams) { c.GroupID = []byte("group") })},
+	}
+}
+
+// requiring is an extension that asks for nothing.
+func requiring() framing.Extension {
+	return framing.Extension{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}
+}
+
+// successorRules are the tests of area (l).
+func successorRules() []ruleTest {
+	var out []ruleTest
+	for _, b := range badSuccessions() {
+		out = append(out, ruleTest{b.id, "welcome", b.name, func(a *attempt) {
+			o := b.old(a)
+			o.refusesSuccession(a, func(s *succession) { b.change(a, o, s) })
+		}})
+		if b.id != "V-RE-02" && b.id != "V-RE-03" && b.id != "V-RE-04" && b.id != "V-RE-08" {
+			continue // what is created is in epoch 0, linked, and has one member
+		}
+		out = append(out, ruleTest{b.id, "create", b.name, func(a *attempt) {
+			o := b.old(a)
+			o.refusesFollowing(a, func(c *mls.CreateParams) {
+				s := succession{create: *c}
+				b.change(a, o, &s)
+				s.create.Client = o.alice.with(s.create.CipherSuite).Client.Client
+				if s.create.Extensions == nil {
+					s.create.Extensions = framing.Extensions{} // nil stands for what was announced
+				}
+				*c = s.create
+			})
+		}})
+	}
+	return append(out, []ruleTest{
+		{"V-RE-01", "send", "", func(a *attempt) {
+			o := a.ended()
+			for _, p := range []*player{o.alice, o.bob, o.carol} { // committer, another, proposer
+				for _, call := range sendingCalls(p) {
+					a.refusesCall(p.group, call)
+				}
+			}
+		}},
+		{"V-RE-01", "commit", "", func(a *attempt) {
+			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
+			alice, bob, carol := all[0], all[1], all[2]
+			late, in, observer := carol.say("late"), carol.insider(), alice.observe()
+			made := in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.NoPath = in.ByValue(announcement()), true })
+			tell(made.Commit, alice, bob) // carol goes on as if nothing had ended
+			observed, err := observer.Handle(input(made.Commit))
+			require.NoError(a, err)
+			more, _ := made.Next.Propose(a, &framing.Remove{Removed: 0}, nil)
+			for _, bad := range [][]byte{made.Next.Commit(a, nil).Commit, more, made.Next.Say(a, "more", nil)} {
+				a.refusesMessage(alice.group, bad, late)
+				a.refusesMessage(bob.reloaded(), bad, late)
+			}
+			_, err = observed.Next.Handle(input(made.Next.Commit(a, nil).Commit))
+			a.gives(err)
+			second := made.Next.Commit(a, nil).Next // and the commit after that one
+			a.refusesMessage(bob.group, second.Commit(a, nil).Commit, late)
+		}},
+		{"V-RE-03", "create", "a version that nobody speaks", func(a *attempt) {
+			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob")
+			future := announcement()
+			future.Version = 2
+			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{future}}, all[1])
+			a.refusesCall(all[0].group, func() error {
+				_, err := mls.Create(following(all[0]))
+				return err
+			})
+		}},
+		{"V-RE-07", "welcome", "one replaced", func(a *attempt) {
+			o := a.ended()
+			mallory := newPlayer(a.T, "mallory")
+			supportsAnnouncement(mallory.Client)
+			s := o.succession()
+			s.guests = []*player{mallory}
+			_, _, err := s.play(o.alice, o.bob)
+			require.NoError(a, err) // whether that is carol, the application knows alone
+			step, err := mls.Join(s.join)
+			require.NoError(a, err)
+			a.asks(step.Judge, mls.MomentSuccessorMember, "mallory")
+		}},
+		{"V-RE-07", "welcome", "one twice", func(a *attempt) {
+			o := a.ended()
+			second := newPlayer(a.T, "bob's second device")
+			supportsAnnouncement(second.Client)
+			second.Credential = o.bob.Credential
+			s := o.succession()
+			s.guests = []*player{second} // as many as before, and carol is not among them
+			_, _, err := s.play(o.alice, o.bob)
+			require.NoError(a, err)
+			step, err := mls.Join(s.join)
+			require.NoError(a, err)
+			a.asks(step.Judge, mls.MomentSuccessorMember, "bob")
+		}},
+		{"V-RE-09", "welcome", "", func(a *attempt) {
+			o := a.parent()
+			mallory := newPlayer(a.T, "mallory")
+			supportsAnnouncement(mallory.Client)
+			s := o.succession()
+			s.guests = append(s.guests, mallory)
+			_, _, err := s.play(o.alice, o.bob)
+			require.NoError(a, err)
+			step, err := mls.Join(s.join)
+			require.NoError(a, err)
+			a.asks(step.Judge, mls.MomentSuccessorMember, "mallory")
+		}},
+		{"V-RE-09", "welcome", "a member of another epoch only", func(a *attempt) {
+			o := a.parent()
+			late := newPlayer(a.T, "late")
+			supportsAnnouncement(late.Client)
+			s := o.succession() // of the epoch before late comes
+			tell(o.alice.welcome(late), o.bob, o.carol)
+			s.bare, s.forge, s.guests = true, true, []*player{late}
+			s.join.Successor = o.bob.group
+			_, _, err := s.play(o.alice, o.bob)
+			require.NoError(a, err)
+			step, err := mls.Join(s.join)
+			require.NoError(a, err)
+			a.asks(step.Judge, mls.MomentSuccessorMember, "late")
+
+			for range 3 { // bob forgets who was a member then
+				o.carol.commit(mls.CommitParams{}, o.alice, o.bob)
+			}
+			s.join.Successor = o.bob.group
+			_, err = mls.Join(s.join)
+			a.gives(err)
+		}},
+		{"V-RE-10", "welcome", "the old group comes to help", func(a *attempt) {
+			for _, o := range []*old{a.ended(), a.parent()} {
+				s := o.succession()
+				genuine := s.join.Successor
+				s.join.Successor = nil
+				_, _, err := s.play(o.alice, o.bob)
+				a.gives(err)
+				bad := s.join
+				s.join.Successor = genuine
+				a.refusesJoin(bad, s.join)
+			}
+		}},
+	}...)
+}
