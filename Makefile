@@ -7,7 +7,7 @@ BIN      := bin/copse
 # To rebuild the command only when something changed.
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') interop/vectors/SHA256SUMS go.mod go.sum
 
-.PHONY: help run test check format vet staticcheck race stdlib fuzz vectors generate bench docs clean
+.PHONY: help run test check format vet staticcheck vulncheck race stdlib fuzz vectors generate bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -22,7 +22,7 @@ run: $(BIN) ## replay the published test vectors (fetched first if none are here
 test: ## run the tests
 	$(GO) test ./...
 
-check: format vet staticcheck race stdlib fuzz vectors ## run everything that has to hold before a change is merged
+check: format vet staticcheck vulncheck race stdlib fuzz vectors ## run everything that has to hold before a change is merged
 	@echo "check: all is well"
 
 format: ## gofmt says nothing
@@ -37,14 +37,17 @@ staticcheck: ## staticcheck says nothing
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags copse_stdlib ./...
 
+vulncheck: ## no vulnerabilities are known in the dependencies, as far as the database can be reached
+	@GO='$(GO)' ./.ci/vulncheck
+
 race: ## run the tests, house rules included, with the race detector
 	$(GO) test -race ./...
 
 stdlib: ## run the tests with the engine built from the standard library alone
 	$(GO) test -tags copse_stdlib ./...
 
-fuzz: ## run every fuzz target for FUZZTIME (default 10s)
-	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' ./.ci/fuzz
+fuzz: ## run every fuzz target for FUZZTIME (default 10s), or those that FUZZ names
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' ./.ci/fuzz
 
 vectors: $(BIN) ## replay the published test vectors if they are here, else our own
 	@./$(BIN) vectors

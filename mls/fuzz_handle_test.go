@@ -21,7 +21,7 @@ func FuzzHandle(f *testing.F) {
 	scenes := fuzzScenes(f)
 	for kind := range messageKinds {
 		for flags := range 14 {
-			f.Add([]byte{byte(flags), byte(kind), byte(1 << flags >> 8), byte(1 << flags)})
+			f.Add(binary.BigEndian.AppendUint16([]byte{byte(flags), byte(kind)}, 1<<flags))
 		}
 	}
 	for point := range points {

@@ -50,7 +50,7 @@ type honest struct {
 }
 
 func newHonest(t testing.TB, g *mls.Group, signer crypto.Signer, policy mls.HandshakePolicy) honest {
-	return honest{g, signer, policy, records(t, g)}
+	return honest{g, signer, policy, recordsOf(t, g)}
 }
 
 // with is the member in another state.
@@ -64,7 +64,7 @@ func (h honest) apart(t testing.TB) honest {
 	loaded, err := mls.Load(mls.LoadParams{Records: slices.Values(list),
 		Params: mls.Params{Handshake: h.policy, Entropy: mlstest.Entropy("apart")}})
 	require.NoError(t, err)
-	sameRecords(t, h.before, records(t, loaded), "loaded from records")
+	sameRecords(t, h.before, recordsOf(t, loaded), "loaded from records")
 	return h.with(t, loaded)
 }
 
@@ -318,8 +318,8 @@ func (s *scene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, send
 	}
 }
 
-// records are all that storage would keep of a Group.
-func records(t testing.TB, g *mls.Group) map[string]string {
+// recordsOf are all that storage would keep of a Group.
+func recordsOf(t testing.TB, g *mls.Group) map[string]string {
 	list, err := g.Changes(nil)
 	require.NoError(t, err)
 	out := map[string]string{}

@@ -74,7 +74,7 @@ func (tr *trial) handle(h honest, in mls.Input) (*mls.Step, error) {
 	before := h.before
 	s, err := h.group.Handle(in)
 	require.Less(tr, time.Since(start), 5*time.Second)
-	sameRecords(tr, before, records(tr, h.group), "the receiver is changed")
+	sameRecords(tr, before, recordsOf(tr, h.group), "the receiver is changed")
 	if err != nil {
 		require.Nil(tr, s)
 		return nil, err
@@ -82,7 +82,7 @@ func (tr *trial) handle(h honest, in mls.Input) (*mls.Step, error) {
 	if in.Message[len(in.Message)-1]%4 == 0 {
 		again, err := h.group.Handle(in)
 		require.NoError(tr, err)
-		sameRecords(tr, records(tr, s.Next), records(tr, again.Next), "not deterministic")
+		sameRecords(tr, recordsOf(tr, s.Next), recordsOf(tr, again.Next), "not deterministic")
 	}
 	return s, nil
 }
