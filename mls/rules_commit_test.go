@@ -19,18 +19,27 @@ type badCommit struct {
 	doors    []string // path, commit, external
 }
 
+// takeSecrets are the rules that an observer cannot check.
+var takeSecrets = []string{"V-CM-06", "V-CM-14", "V-CM-20", "V-EJ-07", "V-PR-13", "V-KS-13"}
+
 func (b badCommit) rules() []ruleTest {
 	var out []ruleTest
 	for _, door := range b.doors {
 		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) {
 			all := a.grove()
+			var bad, genuine []byte
 			if door == "external" {
 				i := a.intrude("joiner", all[0].info())
-				a.refusesMessage(all[0].group, i.commit(a, func(d *mlstest.Draft) { b.change(a, i.Insider, d) }), i.commit(a, nil))
-				return
+				bad, genuine = i.commit(a, func(d *mlstest.Draft) { b.change(a, i.Insider, d) }), i.commit(a, nil)
+			} else {
+				in := all[1].insider()
+				bad, genuine = in.Commit(a, func(d *mlstest.Draft) { b.change(a, in, d) }).Commit, in.Commit(a, nil).Commit
 			}
-			in := all[1].insider()
-			a.refusesMessage(all[0].group, in.Commit(a, func(d *mlstest.Draft) { b.change(a, in, d) }).Commit, in.Commit(a, nil).Commit)
+			a.refusesMessage(all[0].group, bad, genuine)
+			if !slices.Contains(takeSecrets, b.id) {
+				_, err := all[0].observe().Handle(input(bad))
+				a.gives(err)
+			}
 		}})
 	}
 	return out
