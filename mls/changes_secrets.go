@@ -16,11 +16,22 @@ func epochSecrets(s *keyschedule.EpochSecrets) []*ciphersuite.Secret {
 		&s.MembershipKey, &s.ResumptionPSK, &s.EpochAuthenticator}
 }
 
+// closedSecrets does so for the epoch in which a ReInit ended the group.
+func closedSecrets(s *keyschedule.EpochSecrets) []*ciphersuite.Secret {
+	return []*ciphersuite.Secret{&s.ResumptionPSK, &s.EpochAuthenticator}
+}
+
 func (r *recorder) secrets(key string, now, then *keyschedule.EpochSecrets) {
 	switch {
 	case now == then:
 	case now == nil:
 		r.drop(key)
+	case now.SenderDataSecret == (ciphersuite.Secret{}): // not erased: it was never there
+		r.put(key, 128, func(w *recordWriter) {
+			for _, s := range closedSecrets(now) {
+				w.secret(*s)
+			}
+		})
 	default:
 		r.put(key, 1024, func(w *recordWriter) {
 			for _, s := range epochSecrets(now) {

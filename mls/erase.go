@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/keyschedule"
 )
 
 // Erase overwrites the secrets that the old Group has and Next has not. From then on the old Group answers ErrErased.
@@ -54,6 +55,20 @@ func (g *Group) holdsLeafKey(k ciphersuite.KeyPair) bool {
 		return pair.Private == k.Private // the first pair is the leaf's
 	}
 	return false
+}
+
+// closed is what stays of an epoch in which nobody sends any more: own copies of what links a successor group to it, and
+// of what its members compare.
+func (e *epochState) closed() epochState {
+	return epochState{public: e.public, private: noKeys(e.suite, e.private.Leaf()), secrets: &keyschedule.EpochSecrets{
+		Suite: e.suite, ResumptionPSK: e.secrets.ResumptionPSK.Clone(), EpochAuthenticator: e.secrets.EpochAuthenticator.Clone()}}
+}
+
+// eraseUnused overwrites an epoch that never began. The private keys that it shares with before stay.
+func (e *epochState) eraseUnused(before *epochState) {
+	e.secrets.Erase()
+	e.messages.EraseExcept(nil)
+	e.private.EraseReplaced(before.private)
 }
 
 // eraseExcept overwrites what an epoch holds beyond what next keeps of it.

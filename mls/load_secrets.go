@@ -20,13 +20,18 @@ func (l *loader) group() (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.status == StatusRemoved || h.status == StatusAbandoned {
+	switch h.status {
+	case StatusActive, StatusJoining:
+		g.epochState, err = l.state(p, l.top, nil)
+	default:
 		g.public, g.private = p, noKeys(l.suite, h.leaf)
 		err = l.top.open(recordPrivate).must(func(r *recordReader) {
-			r.list(func() { r.Failf("private key of a member that is out") })
+			r.list(func() { r.Failf("private key in a group that is over") })
 		})
-	} else {
-		g.epochState, err = l.state(p, l.top, nil)
+		if err == nil && h.status == StatusReInitialized {
+			g.secrets = &keyschedule.EpochSecrets{Suite: l.suite}
+			err = l.top.open(recordSecrets).must(func(r *recordReader) { l.readSecrets(r, closedSecrets(g.secrets)) })
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -61,11 +66,7 @@ func (l *loader) secrets(d *drawer) (*keyschedule.EpochSecrets, error) {
 	e := &keyschedule.EpochSecrets{Suite: l.suite}
 	var init ciphersuite.Secret
 	err := d.must(func(r *recordReader) {
-		for _, s := range epochSecrets(e) {
-			if *s = r.secret(); r.Err() == nil && s.Len() != l.suite.HashSize {
-				r.Failf("secret of %d bytes", s.Len())
-			}
-		}
+		l.readSecrets(r, epochSecrets(e))
 		init = r.secret()
 	})
 	if err != nil {
@@ -73,6 +74,14 @@ func (l *loader) secrets(d *drawer) (*keyschedule.EpochSecrets, error) {
 	}
 	e.InitSecret, err = keyschedule.NewInitSecret(l.suite, init)
 	return e, d.failWith(err)
+}
+
+func (l *loader) readSecrets(r *recordReader, list []*ciphersuite.Secret) {
+	for _, s := range list {
+		if *s = r.secret(); r.Err() == nil && s.Len() != l.suite.HashSize {
+			r.Failf("secret of %d bytes", s.Len())
+		}
+	}
 }
 
 // private loads the private keys of the path, the leaf's first. base has those that are not in the record.

@@ -58,12 +58,14 @@ func (g *Group) adoptJoin() *Step {
 	return s
 }
 
-// end makes the Group inactive when the commit held a ReInit (RFC 9420, Section 11.2).
+// end makes the Group inactive when the commit held a ReInit (RFC 9420, Section 11.2). The secrets of the epoch that it
+// led to are left to whoever made it.
 func (g *Group) end(s *Step, change *Change) {
 	if change.ReInit == nil {
 		return
 	}
 	g.status, g.reInit = StatusReInitialized, change.ReInit
+	g.epochState = g.closed()
 	s.Events = append(s.Events, &ReInitialized{change, change.ReInit})
 }
 

@@ -35,7 +35,9 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 	s := g.step(next)
 	s.Judge = t.judge
 	s.Events = []Event{&EpochChanged{t.change}}
-	next.end(s, t.change)
+	if next.end(s, t.change); next.status != StatusActive {
+		state.eraseUnused(&g.epochState)
+	}
 	return s, nil
 }
 

@@ -1,0 +1,209 @@
+package mls_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/internal/entropy"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// outage is a source that fails after a number of bytes.
+type outage struct {
+	left int
+	from io.Reader
+	err  error
+}
+
+func (o *outage) Read(p []byte) (int, error) {
+	if o.left == 0 {
+		return 0, o.err
+	}
+	n, err := o.from.Read(p[:min(len(p), o.left)])
+	o.left -= n
+	return n, err
+}
+
+// nothing is a source of zeros.
+type nothing struct{}
+
+func (nothing) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// starved makes a call with sources that fail: at once, and after ever more bytes until the call succeeds.
+func (a *attempt) starved(what string, params *mls.Params, call func() error) {
+	a.Helper()
+	before := params.Entropy
+	defer func() { params.Entropy = before }()
+	if what != "Protect" { // which takes four bytes: so many zeros may be chance
+		params.Entropy = entropy.From(nothing{})
+		a.gives(call())
+	}
+	for _, end := range []error{errNoEntropy, io.EOF} {
+		for n := 0; ; n += 3 {
+			require.Less(a, n, 4096, "%s does not end", what)
+			params.Entropy = entropy.From(&outage{n, mlstest.Rand(what), end})
+			err := call()
+			if err == nil {
+				require.Positive(a, n, "%s takes no randomness", what)
+				break
+			}
+			a.gives(err)
+		}
+	}
+}
+
+// exportRules are about what leaves the engine, and where its randomness comes from.
+func exportRules() []ruleTest {
+	return []ruleTest{
+		{"V-KS-10", "send", "length", func(a *attempt) {
+			alice, _, _ := a.trio()
+			for _, n := range []int{-1, 0, 255*32 + 1, 1 << 16, 1 << 40} {
+				a.refusesCall(alice.group, func() error { _, err := alice.group.Export("label", nil, n); return err })
+			}
+			for _, n := range []int{1, 255 * 32} {
+				s, err := alice.group.Export("label", nil, n)
+				require.NoError(a, err)
+				require.Equal(a, n, s.Len())
+			}
+		}},
+		{"V-KS-10", "send", "inactive", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			bob.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}, alice)
+			for _, p := range []*player{alice, a.ended().bob} {
+				a.refusesCall(p.group, func() error { _, err := p.group.Export("label", nil, 32); return err })
+			}
+		}},
+		{"V-KS-10", "send", "bound to epoch, label and context", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			seen := map[string]bool{}
+			for range 2 {
+				for _, label := range []string{"", "a", "b"} {
+					for _, context := range []string{"", "a", "b"} {
+						mine, err := alice.group.Export(label, []byte(context), 32)
+						require.NoError(a, err)
+						bobs, err := bob.group.Export(label, []byte(context), 32)
+						require.NoError(a, err)
+						require.True(a, mine.Equal(bobs))
+						a.holds(!seen[string(mine.Bytes())], "one value twice")
+						seen[string(mine.Bytes())] = true
+					}
+				}
+				carol.commit(mls.CommitParams{}, alice, bob)
+			}
+		}},
+		{"V-KS-11", "send", "", func(a *attempt) {
+			a.passes(func(alice, dave *mls.Step, before *mls.Group, way []secretNamed) {
+				own := newPlayer(a.T, "eve").KeyPackage(a)
+				psk := externalPSK("psk")
+				secrets := [][]byte{own.InitKey.Bytes(), own.LeafKey.Bytes(), psk.Secret.Bytes()}
+				for _, s := range slices.Concat(mls.SecretsOf(before), mls.SecretsOf(alice.Next), mls.SecretsOf(dave.Next)) {
+					secrets = append(secrets, s.Bytes())
+				}
+				secrets = slices.DeleteFunc(secrets, func(s []byte) bool { return len(s) < 12 }) // too short to be told from chance
+				for _, v := range []any{alice, dave, *alice, alice.Next, *alice.Next, dave.Judge, alice.Events, own, *own, psk, mls.PSKs{psk},
+					mls.Input{PSKs: mls.PSKs{psk}}, mls.JoinParams{KeyPackages: []*mls.OwnKeyPackage{own}, Successor: before},
+					mls.CommitParams{PSKs: mls.PSKs{psk}}, mls.CreateParams{Successor: before}, partsOf(before), *partsOf(before)} {
+					for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%t", "%e"} {
+						tellsNothing(a.T, fmt.Sprintf(verb, v), secrets)
+					}
+				}
+				a.done = true
+			})
+		}},
+		{"V-KS-12", "send", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			add := mls.CommitParams{Proposals: []framing.Proposal{dave.addOf()}, ForcePath: true, Now: mlstest.Now()}
+			psk := externalPSK("psk")
+			for what, call := range map[string]func(g *mls.Group) error{
+				"Protect": func(g *mls.Group) error {
+					_, err := g.Protect([]byte("hello"), mls.ProtectOptions{}, alice.Signer)
+					return err
+				},
+				"ProposeUpdate": func(g *mls.Group) error {
+					_, err := g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)
+					return err
+				},
+				"Propose": func(g *mls.Group) error {
+					_, err := g.Propose(&framing.PreSharedKey{PSK: psk.ID}, mls.ProposeParams{}, alice.Signer)
+					return err
+				},
+				"Commit": func(g *mls.Group) error { _, err := g.Commit(add, alice.Signer); return err },
+			} {
+				a.starved(what, &alice.Params, func() error {
+					g := alice.reloaded()
+					before := dump(a, g)
+					err := call(g)
+					after := dump(a, g)
+					delete(after, "epoch/1/ratchet/0/application") // a generation that was given out is not given out again
+					require.Equal(a, before, after)
+					return err
+				})
+			}
+		}},
+		{"V-KS-12", "send", "outside of a group", func(a *attempt) {
+			alice, _, _ := a.trio()
+			info, dave := alice.info(), newPlayer(a.T, "dave")
+			a.starved("Create", &dave.Params, func() error {
+				_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mlstest.Lifetime(), Params: dave.Params})
+				return err
+			})
+			a.starved("NewKeyPackage", &dave.Params, func() error {
+				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client,
+					Lifetime: mlstest.Lifetime(), Params: dave.Params})
+				return err
+			})
+			a.starved("JoinExternal", &dave.Params, func() error {
+				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+				return err
+			})
+		}},
+		{"V-KS-13", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in, dave := alice.insider(), newPlayer(a.T, "dave")
+			join := func(info []byte) error {
+				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+				return err
+			}
+			for _, point := range lowOrder() {
+				a.gives(join(in.GroupInfo(a, func(i *framing.GroupInfo) {
+					i.Extensions[1] = extension(a.T, &framing.ExternalPub{ExternalPub: point})
+				})))
+			}
+			require.NoError(a, join(in.GroupInfo(a, nil)))
+		}},
+		{"V-KS-13", "create", "", func(a *attempt) {
+			alice := newPlayer(a.T, "alice")
+			for _, point := range smallOrder() {
+				a.refusesCreation(alice, extension(a.T, &framing.ExternalSenders{{SignatureKey: point, Credential: alice.Credential}}))
+			}
+			require.NotNil(a, alice.Create(a, "group", extension(a.T, sendersOf(a, alice))))
+		}},
+		{"V-KS-13", "path", "a path secret's KEM output", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, point := range lowOrder() {
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+					d.OnPath = func(p *framing.UpdatePath) { p.Nodes[0].EncryptedPathSecret[0].KEMOutput = point }
+				}).Commit, in.Commit(a, nil).Commit)
+			}
+		}},
+	}
+}
+
+// smallOrder are Ed25519 keys of small order: the neutral element, and the points of order two and four.
+func smallOrder() (out [][]byte) {
+	neutral, two, four := make([]byte, 32), bytes.Repeat([]byte{0xff}, 32), make([]byte, 32)
+	neutral[0] = 1
+	two[0], two[31] = 0xec, 0x7f
+	return append(out, neutral, two, four)
+}
