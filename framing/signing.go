@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -26,8 +27,15 @@ var ErrSigner = errors.New("signer does not belong to the signature key in the s
 // SignParams is what a signature is made with (RFC 9420, Section 5.1.2).
 type SignParams struct {
 	Suite  *ciphersuite.Suite
-	Rand   io.Reader // crypto/rand.Reader in production
-	Signer crypto.Signer
+	Rand   io.Reader     // crypto/rand.Reader in production
+	Signer crypto.Signer `json:"-" xml:"-"`
+}
+
+// Format prints all but the signer, which may be a private key.
+func (p SignParams) Format(f fmt.State, verb rune) {
+	type plain SignParams // without this method
+	p.Signer = nil
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(p)) // fmt.State reports failures by its own means
 }
 
 // sign signs tbs.

@@ -5,6 +5,7 @@ package mls
 import (
 	"bytes"
 	"crypto"
+	"fmt"
 	"io"
 	"time"
 
@@ -41,9 +42,16 @@ type CommitParams struct {
 // LeafUpdate says what changes in a member's own leaf beside its encryption key. What is zero stays.
 type LeafUpdate struct {
 	Credential   *framing.Credential
-	Signer       crypto.Signer // of a new signature key; it signs from the next epoch on
+	Signer       crypto.Signer `json:"-" xml:"-"` // of a new signature key; it signs from the next epoch on
 	Capabilities *framing.Capabilities
 	Extensions   *framing.Extensions
+}
+
+// Format prints all but the signer, which may be a private key.
+func (u LeafUpdate) Format(f fmt.State, verb rune) {
+	type plain LeafUpdate // without this method
+	u.Signer = nil
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(u)) // fmt.State reports failures by its own means
 }
 
 func (u LeafUpdate) isZero() bool {

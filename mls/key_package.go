@@ -20,12 +20,19 @@ const ExtensionTypeLastResort framing.ExtensionType = 0x000A
 // Client is what a client says of itself in the leaves that it makes.
 type Client struct {
 	Credential framing.Credential
-	Signer     crypto.Signer
+	Signer     crypto.Signer `json:"-" xml:"-"`
 	// Capabilities beside those that Copse adds: the version, the cipher suite, and the credential's type. Default types
 	// must not be listed (rule V-LN-10).
 	Capabilities framing.Capabilities
 	// Extensions of the leaf.
 	Extensions framing.Extensions
+}
+
+// Format prints all but the signer, which may be a private key.
+func (c Client) Format(f fmt.State, verb rune) {
+	type plain Client // without this method
+	c.Signer = nil
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c)) // fmt.State reports failures by its own means
 }
 
 // leaf is a leaf of the client without encryption key, source and signature.

@@ -25,7 +25,8 @@ import (
 //
 // Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted, authenticated,
 // out of backups that outlive the epoch; and see to it that the storage does forget what is deleted and replaced, for
-// forward secrecy is no better than that. Overwrite a value with clear when it is written.
+// forward secrecy is no better than that. Overwrite a value with clear when it is written. Record prints without its
+// value, but encoders such as encoding/json write it out.
 //
 // What to write follows from the Groups alone: an application message changes one record of some hundred bytes, unless
 // it is the first of its sender; a commit changes a number that grows with the logarithm of the group's size. A Welcome
@@ -38,6 +39,11 @@ import (
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record
+}
+
+// Format prints the key and the size of the value, whatever the verb: the value is secret.
+func (r Record) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "{%s %d bytes}", r.Key, len(r.Value)) // fmt.State reports failures by its own means
 }
 
 // ErrRecordVersion says that a record was written by a later version of this package.

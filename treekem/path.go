@@ -19,10 +19,17 @@ type PathParams struct {
 	Rand    io.Reader         // crypto/rand.Reader in production; nil means that
 	Sender  framing.LeafIndex // its leaf, blank only in an external commit
 	GroupID []byte
-	Signer  crypto.Signer
+	Signer  crypto.Signer `json:"-" xml:"-"`
 	// Leaf gives credential, capabilities, extensions and signature key of the new leaf. Its source, encryption key,
 	// parent hash and signature are made here.
 	Leaf framing.LeafNode
+}
+
+// Format prints all but the signer, which may be a private key.
+func (p PathParams) Format(f fmt.State, verb rune) {
+	type plain PathParams // without this method
+	p.Signer = nil
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(p)) // fmt.State reports failures by its own means
 }
 
 // Path is a fresh path of one sender, set in an Edit: the public keys are in the tree, the secrets are here. It is
