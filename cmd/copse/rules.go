@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,10 +41,7 @@ Exit status: 0, or 2 when there is no such rule or area.`,
 				return err
 			}
 			if asJSON {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetEscapeHTML(false)
-				e.SetIndent("", "  ")
-				return e.Encode(found.value)
+				return writeJSON(cmd.OutOrStdout(), found.value)
 			}
 			var b strings.Builder
 			found.write(&b)

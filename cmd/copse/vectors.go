@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,9 +95,7 @@ func showReport(w io.Writer, report *vectors.Report, asJSON bool) error {
 	write := report.WriteText
 	if asJSON {
 		write = func(w io.Writer) error {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(report)
+			return writeJSON(w, report)
 		}
 	}
 	if err := write(w); err != nil {
