@@ -148,9 +148,6 @@ func secretOf(fill byte) ciphersuite.Secret {
 	return ciphersuite.NewSecret(bytes.Repeat([]byte{fill}, 32))
 }
 
-// listSuite are the capabilities' cipher suites of a client that knows the tests' suite alone.
-func listSuite() []ciphersuite.CipherSuite { return []ciphersuite.CipherSuite{testSuite} }
-
 // freshKey is a key that nobody has.
 func freshKey(in *mlstest.Insider) ciphersuite.HPKEPublicKey {
 	pair, err := in.Suite.GenerateKeyPair(mlstest.Rand("fresh"))

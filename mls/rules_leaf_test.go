@@ -301,15 +301,15 @@ func keyPackageRules() []ruleTest {
 		{"V-KP-09", "create", "", func(a *attempt) {
 			alice, bob := newPlayer(a.T, "alice"), newPlayer(a.T, "bob")
 			invited := bob.KeyPackage(a).KeyPackage
-			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{1, 3}
+			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
 			create := func(chosen ciphersuite.CipherSuite) error {
-				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.Client.Client, Lifetime: mlstest.Lifetime(),
-					Invited: []*framing.KeyPackage{&invited}, Preference: []ciphersuite.CipherSuite{3, 1}, Params: alice.Params})
+				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.with(chosen).Client.Client, Lifetime: mlstest.Lifetime(),
+					Invited: []*framing.KeyPackage{&invited}, Preference: []ciphersuite.CipherSuite{nextSuite, testSuite}, Params: alice.Params})
 				return err
 			}
-			a.gives(create(1)) // both can do better
-			a.gives(create(2)) // bob cannot
-			require.NoError(a, create(3))
+			a.gives(create(testSuite))                                      // both can do better
+			a.gives(create(ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384)) // bob cannot
+			require.NoError(a, create(nextSuite))
 		}},
 	}...)
 }
