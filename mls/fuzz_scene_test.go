@@ -39,6 +39,7 @@ type scene struct {
 	psks     mls.PSKs
 	replays  [][]byte // genuine messages, old and new
 	bank     *bank
+	leaks    *leakFinder
 }
 
 // honest is a member that keeps to the rules.
@@ -210,6 +211,11 @@ func (s *scene) ready(t testing.TB, mallory honest) {
 	step, err := mallory.group.Propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("known"))}, mls.ProposeParams{}, mallory.signer)
 	require.NoError(t, err)
 	s.replays = append(s.replays, step.Send[0].Message)
+	secrets := []ciphersuite.Secret{s.psks[0].Secret}
+	for _, h := range append(s.honest, mallory) {
+		secrets = append(secrets, mls.SecretsOf(h.group)...)
+	}
+	s.leaks = newLeakFinder(secrets...)
 	s.bank = &bank{}
 	for k := range 4 {
 		c := fuzzClient(t, fmt.Sprintf("newcomer %d", k))

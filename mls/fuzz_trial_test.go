@@ -77,6 +77,7 @@ func (tr *trial) handle(h honest, in mls.Input) (*mls.Step, error) {
 	sameRecords(tr, before, recordsOf(tr, h.group), "the receiver is changed")
 	if err != nil {
 		require.Nil(tr, s)
+		require.Empty(tr, tr.leaks.find(err.Error()), "an error shows a secret")
 		return nil, err
 	}
 	if in.Message[len(in.Message)-1]%4 == 0 {
