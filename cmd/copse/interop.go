@@ -118,6 +118,8 @@ Exit status: 0 when every play passed or was skipped, 1 when any failed, 2 when 
 	f.BoolVar(&opt.Private, "private", false, "handshake messages as PrivateMessage only")
 	f.IntVar(&opt.Sample, "sample", 0, "assignments of clients to actors to play for each script, suite and mode; 0 for every one")
 	f.Uint64Var(&opt.Seed, "seed", 1, "what the sample, group ids, PSKs and messages are made from")
+	f.IntVar(&opt.Workers, "parallel", 0, "plays at the same time; 0 for one for each processor. Some harnesses stand only 1")
+	f.BoolVar(&opt.Lenient, "lenient", false, "pass over clients that answer StateAuth or Export with nothing, as some harnesses do")
 	f.DurationVar(&opt.Timeout, "timeout", time.Minute, "how long a client may take to answer a call")
 	f.StringVar(&opt.junit, "junit", "", "write a JUnit report to this file, too")
 	f.BoolVar(&opt.json, "json", false, "report as JSON, with all calls of the plays that failed")

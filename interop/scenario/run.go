@@ -25,6 +25,7 @@ type Params struct {
 	Private bool   // handshake messages as PrivateMessage
 	Sample  int    // how many assignments of clients to actors, chosen by Seed; 0 for every one
 	Seed    uint64 // decides the sample, group ids, PSKs and messages
+	Lenient bool   // passes over clients that answer StateAuth or Export with nothing, or not at all
 	Timeout time.Duration
 	Workers int // plays at the same time; 0 for one for each processor
 
@@ -186,7 +187,7 @@ func (p *Params) play(ctx context.Context, j job) *Play {
 		out.Actors = append(out.Actors, Seat{actor, j.cast[i].Name, j.cast[i].Address})
 	}
 	playing := &play{ctx: ctx, timeout: p.Timeout, script: j.script, suite: j.suite, private: j.private,
-		seats: seats, rand: p.random(out.name())}
+		lenient: p.Lenient, seats: seats, rand: p.random(out.name())}
 	start := time.Now()
 	step, err := playing.run()
 	out.Time = time.Since(start)

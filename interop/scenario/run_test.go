@@ -175,7 +175,7 @@ func TestLies(t *testing.T) {
 		actor, what, want string
 	}{
 		"exporter":       {"one_by_one", false, liar{export: other}, 0, "ben", "exported secret", ""},
-		"exporter short": {"one_by_one", false, liar{export: func(b []byte) []byte { return b[:41] }}, 0, "ben", "exported secret", "42 bytes"},
+		"exporter short": {"one_by_one", false, liar{export: func(b []byte) []byte { return b[:129] }}, 0, "ben", "exported secret", "130 bytes"},
 		"authenticator": {"a_day", true, liar{join: func(r *clientpb.JoinGroupResponse) {
 			r.EpochAuthenticator = other(r.EpochAuthenticator)
 		}}, 5, "ben", "JoinGroup, epoch authenticator", ""},
@@ -226,6 +226,31 @@ func TestSkipped(t *testing.T) {
 	play, _ = playWith(t, "restart", false, &liar{suites: []uint32{1}})
 	require.Nil(t, play.Failure)
 	require.Equal(t, errNoSuite.Error(), play.Skipped)
+}
+
+// TestLenient sees that empty and missing answers are passed over when that is asked for, and wrong ones are not.
+func TestLenient(t *testing.T) {
+	for name, x := range map[string]struct {
+		export          func([]byte) []byte
+		strict, lenient int
+	}{
+		"nothing": {func([]byte) []byte { return nil }, 0, 2},
+		"wrong":   {func(b []byte) []byte { return append([]byte{b[0] ^ 1}, b[1:]...) }, 0, 0},
+		"right":   {func(b []byte) []byte { return b }, 2, 2},
+	} {
+		for lenient, want := range map[bool]int{false: x.strict, true: x.lenient} {
+			honest := serve(t, mlsclient.New(nil))
+			lying := serve(t, &liar{Service: mlsclient.New(nil), export: x.export})
+			p := Params{Clients: []*Client{honest, lying}, Scripts: only(t, "branch"), Timeout: time.Minute, Lenient: lenient}
+			passed := 0
+			for _, private := range []bool{false, true} {
+				if p.play(t.Context(), job{p.Scripts[0], 1, private, []*Client{honest, lying, lying}}).Failure == nil {
+					passed++
+				}
+			}
+			require.Equal(t, want, passed, "%s, lenient %t", name, lenient)
+		}
+	}
 }
 
 // TestReports checks the three forms of a report with a failure, a skip and a success.
