@@ -228,6 +228,19 @@ func wireRules() []ruleTest {
 			dave.Params.MaxMessage = len(info)
 			a.refusesObserving(dave, append(bytes.Clone(info), 0), nil, info)
 		}},
+		{"V-WIRE-13", "tree", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := mlstest.NewClient(a, testSuite, "dave")
+			dave.Params.MaxLeaves = 4
+			in := alice.insider()
+			larger := in.Tree.Clone()
+			for range 2 {
+				larger.Add(&dave.KeyPackage(a).KeyPackage.LeafNode)
+			}
+			a.refusesObserving(dave, in.GroupInfo(a, func(info *framing.GroupInfo) {
+				info.Extensions[0].Data = larger.Export(a)
+			}), nil, in.GroupInfo(a, nil))
+		}},
 		{"V-WIRE-14", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
