@@ -2,6 +2,7 @@
 
 GO       ?= go
 FUZZTIME ?= 10s
+FUZZJOBS ?= 1
 BIN      := bin/copse
 
 # To rebuild the command only when something changed.
@@ -22,6 +23,7 @@ run: $(BIN) ## replay the published test vectors (fetched first if none are here
 test: ## run the tests
 	$(GO) test ./...
 
+check: FUZZJOBS = 2
 check: format vet staticcheck vulncheck race stdlib fuzz vectors ## run everything that has to hold before a change is merged
 	@echo "check: all is well"
 
@@ -47,7 +49,7 @@ stdlib: ## run the tests with the engine built from the standard library alone
 	$(GO) test -tags copse_stdlib ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (default 10s), or those that FUZZ names
-	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' ./.ci/fuzz
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' FUZZJOBS='$(FUZZJOBS)' FUZZ='$(FUZZ)' ./.ci/fuzz
 
 vectors: $(BIN) ## replay the published test vectors if they are here, else our own
 	@./$(BIN) vectors
