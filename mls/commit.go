@@ -88,7 +88,7 @@ type WelcomeParams struct {
 	OmitTree bool
 	// Batch is how many new members share a Welcome; 0 means all.
 	Batch int
-	// Extensions go into the GroupInfo.
+	// Extensions go into the GroupInfo. Those of RFC 9420 are not among them.
 	Extensions framing.Extensions
 }
 

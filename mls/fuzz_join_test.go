@@ -103,7 +103,7 @@ func (tr *trial) welcome(in *tape) string {
 }
 
 // commitPoints are those at which a mutation makes no difference between a Welcome and the commit that it goes with.
-var commitPoints = []int{pointPath, pointLeaf, pointSignedLeaf, pointProvisional, pointNext, pointAuth, pointTag}
+var commitPoints = []int{pointPath, pointLeaf, pointSignedLeaf, pointProvisional, pointNext}
 
 // signerOf is the signer of a newcomer that joined.
 func (tr *trial) signerOf(g *mls.Group) crypto.Signer {

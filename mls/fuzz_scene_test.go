@@ -63,7 +63,7 @@ func (h honest) apart(t testing.TB) honest {
 	list, err := h.group.Changes(nil)
 	require.NoError(t, err)
 	loaded, err := mls.Load(mls.LoadParams{Records: slices.Values(list),
-		Params: mls.Params{Handshake: h.policy, Entropy: mlstest.Entropy("apart")}})
+		Params: mls.Params{Handshake: h.policy, Entropy: mlstest.Entropy(fmt.Sprintf("leaf %d in epoch %d", h.group.OwnLeaf(), h.group.Epoch()))}})
 	require.NoError(t, err)
 	sameRecords(t, h.before, recordsOf(t, loaded), "loaded from records")
 	return h.with(t, loaded)

@@ -22,6 +22,7 @@ type trial struct {
 	mallory  *mlstest.Insider
 	adopted  *mlstest.Insider // mallory when the last message, a commit of its own, is taken
 	changed  bool
+	trusted  bool           // whether the sender is honest
 	split    bool           // by a path that was made for some members only, as MLS cannot prevent
 	seen     map[string]int // what happened, for TestFuzzHandleReaches
 }
@@ -158,7 +159,7 @@ func (tr *trial) observe(in mls.Input, fates []fate) {
 		return
 	}
 	s, err := tr.observer.Handle(in)
-	took := false
+	took := tr.trusted
 	for _, f := range fates {
 		took = took || f == fateStored || f == fateAdvanced
 	}
@@ -211,7 +212,8 @@ func (tr *trial) together() {
 	require.Equal(tr, public, p)
 }
 
-// goOn checks that those who are left can go on: one commits what waits, the others follow, and they can talk.
+// goOn checks that those who are left can go on, erasing what they leave behind: one commits what waits, the others
+// follow, and they can talk.
 func (tr *trial) goOn() {
 	if len(tr.honest) == 0 || tr.split {
 		return
@@ -229,15 +231,19 @@ func (tr *trial) goOn() {
 	}
 	require.NoError(tr, err, "what waits cannot be committed")
 	message := s.Send[0].Message
+	s.Erase()
 	s, err = s.Next.Adopt()
 	require.NoError(tr, err)
+	s.Erase()
 	tr.honest[0] = first.with(tr, s.Next)
 	in := mls.Input{Message: message, Now: mlstest.Now(), PSKs: tr.psks}
 	var left []honest
 	for k, h := range tr.honest {
 		if k > 0 {
+			h = h.apart(tr)
 			s, err := h.group.Handle(in)
 			require.NoError(tr, err, "member %d refuses an honest commit", k)
+			s.Erase()
 			h = h.with(tr, s.Next)
 		}
 		if h.group.Status() == mls.StatusActive {

@@ -260,4 +260,14 @@ func TestOwnLimits(t *testing.T) {
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &credential}}))
 	_, err = s.Next.ProposeUpdate(mls.LeafUpdate{Extensions: &large}, mls.ProposeParams{}, client.Signer)
 	breaks(t, "V-WIRE-13", err)
+	info := func(x framing.Extension) error {
+		_, err := s.Next.GroupInfo(mls.GroupInfoParams{Extensions: framing.Extensions{x}}, client.Signer)
+		return err
+	}
+	require.NoError(t, info(framing.Extension{Type: limitExtension, Data: make([]byte, 40)}))
+	breaks(t, "V-WIRE-13", info(framing.Extension{Type: limitExtension, Data: make([]byte, 41)}))
+	breaks(t, "V-EXT-02", info(framing.Extension{Type: framing.ExtensionTypeRatchetTree, Data: s.Next.Tree().Export()}))
+	tree := mls.CommitParams{Proposals: addsOf(t, 1)}
+	tree.Welcome.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRatchetTree, Data: s.Next.Tree().Export()}}
+	breaks(t, "V-EXT-02", commit(tree))
 }

@@ -10,15 +10,18 @@ import (
 
 // GroupInfoParams say what a GroupInfo holds.
 type GroupInfoParams struct {
-	ExternalPub bool // lets newcomers join by external commit
-	OmitTree    bool // leaves the ratchet tree out; get it from Tree().Export()
-	Extensions  framing.Extensions
+	ExternalPub bool               // lets newcomers join by external commit
+	OmitTree    bool               // leaves the ratchet tree out; get it from Tree().Export()
+	Extensions  framing.Extensions // others than those of RFC 9420
 }
 
 // GroupInfo describes the present epoch, signed by the member, as an MLSMessage (RFC 9420, Section 12.4.3). It fails
 // with an *InactiveError, ErrSigner, ErrErased, or a *RuleError or *SyntaxError for extensions that cannot stand there.
 func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	if err := g.maySend(by); err != nil {
+		return nil, err
+	}
+	if err := g.checkInfoExtensions(p.Extensions); err != nil {
 		return nil, err
 	}
 	extensions := p.Extensions
@@ -42,6 +45,15 @@ func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 		return nil, err
 	}
 	return framing.Marshal(&framing.Message{Body: info})
+}
+
+// checkInfoExtensions judges what a caller wants to have in a GroupInfo. The extensions that RFC 9420 puts there are made
+// here and nowhere else.
+func (p *public) checkInfoExtensions(list framing.Extensions) error {
+	if err := p.params.limitExtensions(framing.NoLeaf, list); err != nil {
+		return err
+	}
+	return checkPlacement(framing.NoLeaf, list)
 }
 
 // groupInfo is the GroupInfo of an epoch, without a signature.
@@ -72,6 +84,9 @@ func (d *draft) welcome(next *nextEpoch) ([]Outgoing, error) {
 	}
 	next.confirm(next.tag)
 	w := d.params.Welcome
+	if err := next.checkInfoExtensions(w.Extensions); err != nil {
+		return nil, err
+	}
 	info, err := next.groupInfo(d.leaf, w.Extensions, w.OmitTree)
 	if err != nil {
 		return nil, err

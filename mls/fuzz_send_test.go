@@ -1,0 +1,229 @@
+package mls_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// FuzzSend lets an honest member send whatever its application asks for, however odd. What the engine is willing to send,
+// all others take, and those whom it welcomes can join.
+func FuzzSend(f *testing.F) {
+	scenes := fuzzScenes(f)
+	for kind := range sendKinds {
+		for flags := range 16 {
+			f.Add(binary.BigEndian.AppendUint16([]byte{byte(flags), byte(kind)}, 1<<flags))
+		}
+		for point := range sendPoints {
+			for site := range 12 {
+				f.Add([]byte{byte(site), byte(kind), 0, byte(1 << (site % 8)), 1, byte(point), 0, byte(7 * site), byte(site), byte(5 * site)})
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { sendTape(t, scenes, data) })
+}
+
+// TestFuzzSendReaches shows that FuzzSend comes to messages that are sent and to many rules against it.
+func TestFuzzSendReaches(t *testing.T) {
+	scenes := fuzzScenes(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	seen := map[string]int{}
+	for range 500 {
+		seen[sendTape(t, scenes, []byte{byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32()) & 1 << random.IntN(8), 1 << random.IntN(8),
+			1, byte(random.Uint32()), 0, byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())})]++
+	}
+	require.Greater(t, seen["sent"], 100, "%v", seen)
+	require.Greater(t, seen["welcomed"], 10, "%v", seen)
+	require.Greater(t, len(seen), 12, "%v", seen)
+	t.Log(seen)
+}
+
+// Points of mutation in what an application asks for.
+const (
+	sendProposals = iota
+	sendLeaf
+	sendInfo
+	sendData
+	sendPoints
+)
+
+// sendKinds are what an application may ask for. Each answers the Step that comes of it.
+var sendKinds = []func(tr *trial, h honest, flags flagSet, m *mutator) (*mls.Step, error){
+	(*trial).sendCommit, (*trial).sendProposal, (*trial).sendUpdate, (*trial).sendApplication,
+}
+
+// wanted is at for the points of FuzzSend.
+func (m *mutator) wanted(point int, v any) {
+	for _, x := range m.list {
+		if x.point%sendPoints == point {
+			m.change(v, x)
+		}
+	}
+}
+
+// sendTape is one run of FuzzSend. It answers what came of it.
+func sendTape(t *testing.T, scenes []*scene, data []byte) (what string) {
+	in := &tape{data}
+	tr := &trial{T: t, scene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
+	tr.begin()
+	kind, flags, m := in.byte()%len(sendKinds), flagSet(in.word()), in.mutator(tr.bank)
+	h := tr.honest[0].apart(tr)
+	if s, err := h.group.Drop(); err == nil {
+		h = h.with(tr, s.Next)
+	}
+	var s *mls.Step
+	var err error
+	if !attempted(func(mlstest.TB) { s, err = sendKinds[kind](tr, h, flags, m) }) {
+		return "stumbled"
+	}
+	sameRecords(t, withoutCounters(h, h.before), withoutCounters(h, recordsOf(t, h.group)), "the sender is changed")
+	if err != nil {
+		require.Nil(t, s)
+		return "refused " + ruleOf(err)
+	}
+	message := s.Send[0].Message
+	h = h.with(tr, s.Next).apart(tr)
+	tr.honest = tr.honest[1:]
+	tr.trusted = true
+	tr.deliver(message)
+	tr.trusted = false
+	require.Zero(t, tr.seen[fateRefused.String()], "others refuse what was sent: %v", tr.seen)
+	what = "sent"
+	if _, _, pending := h.group.Pending(); pending {
+		s, err := h.group.Adopt()
+		require.NoError(t, err)
+		h = h.with(tr, s.Next)
+		if own := tr.signerOf(s.Next); own != nil {
+			h.signer = own // a new one
+		}
+		if len(s.Send) > 0 {
+			what = "welcomed"
+			tr.join(s.Send[0], h)
+		}
+	}
+	tr.honest = append([]honest{h}, tr.honest...)
+	if h.group.Status() == mls.StatusActive {
+		tr.together()
+		tr.goOn()
+	}
+	return what
+}
+
+// withoutCounters are records but for the own ratchets, of which sending uses up keys for all Groups of an epoch, also when
+// it fails later on.
+func withoutCounters(h honest, list map[string]string) map[string]string {
+	own := fmt.Sprintf("epoch/%d/ratchet/%d/", h.group.Epoch(), h.group.OwnLeaf())
+	out := maps.Clone(list)
+	maps.DeleteFunc(out, func(key, _ string) bool { return strings.HasPrefix(key, own) })
+	return out
+}
+
+// join lets those in whom a Welcome is for.
+func (tr *trial) join(out mls.Outgoing, h honest) {
+	for _, own := range tr.packages {
+		ref, err := own.KeyPackage.Ref(h.group.Suite())
+		require.NoError(tr, err)
+		for _, to := range out.To {
+			if string(to) != string(ref) {
+				continue
+			}
+			s, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree, KeyPackages: tr.packages,
+				Now: mlstest.Now(), PSKs: tr.psks})
+			if missing := new(mls.MissingPSKError); errors.As(err, &missing) {
+				return // a resumption PSK, which no newcomer has
+			}
+			require.NoError(tr, err, "nobody can join by the Welcome")
+			public, secret := digest(tr, h.group, nil)
+			p, sec := digest(tr, s.Next, nil)
+			require.Equal(tr, public, p)
+			require.Equal(tr, secret, sec)
+			return
+		}
+	}
+}
+
+// sendCommit commits proposals by value, and what waits when the last flag is set.
+func (tr *trial) sendCommit(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
+	list := tr.asked(flags, m)
+	c := mls.CommitParams{Now: mlstest.Now(), PSKs: tr.psks, ForcePath: flags.has(13), Welcome: mls.WelcomeParams{OmitTree: flags.has(14)}}
+	if !flags.has(15) {
+		c.References = []framing.ProposalRef{}
+	}
+	for _, p := range list {
+		c.Proposals = append(c.Proposals, p.Proposal)
+	}
+	c.Leaf = tr.leafUpdate(h, m)
+	m.wanted(sendInfo, &c.Welcome.Extensions)
+	m.wanted(sendData, &c.AuthenticatedData)
+	return h.group.Commit(c, h.signer)
+}
+
+// asked are proposals that an application asks for.
+func (tr *trial) asked(flags flagSet, m *mutator) []mlstest.Covered {
+	list := tr.proposals(clumsy{}, tr.mallory, flags&0x1fff)
+	m.wanted(sendProposals, &list)
+	for k := range list {
+		tr.sign(clumsy{}, tr.mallory, list[k].Proposal, list[k].Sender)
+	}
+	return list
+}
+
+// leafUpdate changes the member's leaf if there is a mutation for it.
+func (tr *trial) leafUpdate(h honest, m *mutator) (u mls.LeafUpdate) {
+	leaf, _ := h.group.Tree().Leaf(h.group.OwnLeaf())
+	for _, x := range m.list {
+		if x.point%sendPoints != sendLeaf {
+			continue
+		}
+		changed := *leaf
+		switch x.op / 8 % 3 {
+		case 0:
+			m.change(&changed.Credential, x)
+			u.Credential = &changed.Credential
+		case 1:
+			m.change(&changed.Capabilities, x)
+			u.Capabilities = &changed.Capabilities
+		case 2:
+			m.change(&changed.Extensions, x)
+			u.Extensions = &changed.Extensions
+		}
+		if x.arg%4 == 0 {
+			u.Signer = tr.outside[x.site%len(tr.outside)].Signer
+		}
+	}
+	return u
+}
+
+// sendProposal proposes one thing.
+func (tr *trial) sendProposal(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
+	list := tr.asked(flags, m)
+	if len(list) == 0 || list[0].Proposal == nil {
+		clumsy{}.Fatalf("no proposal")
+	}
+	p := mls.ProposeParams{Now: mlstest.Now()}
+	m.wanted(sendData, &p.AuthenticatedData)
+	return h.group.Propose(list[0].Proposal, p, h.signer)
+}
+
+// sendUpdate proposes a new leaf.
+func (tr *trial) sendUpdate(h honest, _ flagSet, m *mutator) (*mls.Step, error) {
+	return h.group.ProposeUpdate(tr.leafUpdate(h, m), mls.ProposeParams{}, h.signer)
+}
+
+// sendApplication encrypts data.
+func (tr *trial) sendApplication(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
+	o := mls.ProtectOptions{Padding: framing.Padding{}}
+	data := make([]byte, flags&0xfff)
+	m.wanted(sendData, &o.AuthenticatedData)
+	return h.group.Protect(data, o, h.signer)
+}
