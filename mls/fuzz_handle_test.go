@@ -70,7 +70,8 @@ func TestFuzzHandleReaches(t *testing.T) {
 			data[k] = byte(random.Uint32())
 		}
 		if len(data) > 3 { // two kinds of proposals at most
-			binary.BigEndian.PutUint16(data[2:], 1<<random.IntN(16)|1<<random.IntN(16))
+			one, other := random.IntN(16), random.IntN(16)
+			binary.BigEndian.PutUint16(data[2:], 1<<one|1<<other)
 		}
 		if k%4 == 0 {
 			data = oneChange(pointPath, int(random.Uint32()&0xff), k/4)
