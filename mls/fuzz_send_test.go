@@ -39,7 +39,7 @@ func TestFuzzSendReaches(t *testing.T) {
 	seen := map[string]int{}
 	reach(500, func(random *rand.Rand) {
 		data := randomBytes(random, 10)
-		binary.BigEndian.PutUint16(data[2:], 1<<random.IntN(16)|1<<random.IntN(16))
+		binary.BigEndian.PutUint16(data[2:], fewFlags(random))
 		data[4], data[6] = 1, 0 // one mutation, among the first 256 places
 		seen[sendTape(t, scenes, data)]++
 	}, func() {
