@@ -55,6 +55,12 @@ func randomBytes(random *rand.Rand, n int) []byte {
 	return out
 }
 
+// fewFlags sets one flag or two.
+func fewFlags(random *rand.Rand) uint16 {
+	flags := uint16(1) << random.IntN(16)
+	return flags | 1<<random.IntN(16)
+}
+
 // mutation is a change of one place in one structure that passes a point of the work of the misbehaving client.
 type mutation struct{ point, site, op, arg int }
 
