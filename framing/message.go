@@ -39,6 +39,9 @@ func (m *Message) encode(w *wire.Writer) {
 		w.Failf("MLSMessage has no body")
 		return
 	}
+	if k, ok := m.Body.(*KeyPackage); ok && k.Version != MLS10 {
+		w.Failf("KeyPackage of version %v in a message of version mls10", k.Version)
+	}
 	w.Uint16(uint16(MLS10))
 	w.Uint16(uint16(m.Body.WireFormat()))
 	m.Body.encode(w)
@@ -67,5 +70,10 @@ func (m *Message) decode(r *wire.Reader) {
 		r.FailAt(start, "unknown wire format %v", f)
 		return
 	}
+	start = r.Offset()
 	read(r.Field(field), m.Body)
+	// RFC 9420, Section 10: a KeyPackage has the version of the message that carries it.
+	if k, ok := m.Body.(*KeyPackage); ok && r.Err() == nil && k.Version != MLS10 {
+		r.FailAt(start, "version of the KeyPackage is %v, not mls10", k.Version)
+	}
 }
