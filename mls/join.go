@@ -263,7 +263,7 @@ func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
 		return err
 	}
 	for i, leaf := range p.tree.Leaves() {
-		if err := checkLeafExtensions(i, leaf); err != nil {
+		if err := checkLeafContent(i, leaf); err != nil {
 			return err
 		}
 		if leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage {

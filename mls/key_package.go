@@ -141,8 +141,8 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	return &OwnKeyPackage{k, initKey.Private, leafKey.Private}, nil
 }
 
-// checkOwnKeyPackage judges the extensions of a KeyPackage of the client's own and of its leaf, as receivers will
-// (V-EXT-01, V-EXT-02).
+// checkOwnKeyPackage judges what a KeyPackage of the client's own and its leaf hold, as receivers will (V-EXT-01, V-EXT-02,
+// V-LN-20).
 func checkOwnKeyPackage(k *framing.KeyPackage) error {
 	if err := checkKeyPackageExtensions(k); err != nil {
 		return err
@@ -150,7 +150,7 @@ func checkOwnKeyPackage(k *framing.KeyPackage) error {
 	if err := k.LeafNode.Extensions.Check(); err != nil {
 		return err
 	}
-	return checkLeafExtensions(framing.NoLeaf, &k.LeafNode)
+	return checkLeafContent(framing.NoLeaf, &k.LeafNode)
 }
 
 // Message is the KeyPackage as an MLSMessage, for publishing.

@@ -34,11 +34,11 @@ func sized(t *testing.T, n int) framing.Extensions {
 	return framing.Extensions{extension(t, &id)}
 }
 
-// chain is an X.509 credential of n certificates.
-func chain(n int) framing.Credential {
+// chain is an X.509 credential of n certificates, of which the first is for key.
+func chain(key []byte, n int) framing.Credential {
 	certificates := make([][]byte, n)
 	for k := range certificates {
-		certificates[k] = []byte("certificate")
+		certificates[k] = certificateFor(key)
 	}
 	return framing.X509Credential(certificates...)
 }
@@ -131,14 +131,14 @@ func limitTests() []limitTest {
 				Extensions: framing.Extensions{sendersExtension(t, in, n)}})
 		}, false},
 		{"certificates of a newcomer", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
-			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Credential = chain(n) }, nil))
+			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Credential = chain(l.SignatureKey, n) }, nil))
 		}, false},
 		{"certificates of a path leaf", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
-			return committing(t, in, func(d *mlstest.Draft) { d.Template.Credential = chain(n) })
+			return committing(t, in, func(d *mlstest.Draft) { d.Template.Credential = chain(d.Template.SignatureKey, n) })
 		}, false},
 		{"certificates of an external sender", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, &framing.GroupContextExtensions{Extensions: framing.Extensions{
-				extension(t, &framing.ExternalSenders{{SignatureKey: in.OwnLeaf().SignatureKey, Credential: chain(n)}})}})
+				extension(t, &framing.ExternalSenders{{SignatureKey: in.OwnLeaf().SignatureKey, Credential: chain(in.OwnLeaf().SignatureKey, n)}})}})
 		}, true}, // the extension is read with the proposal
 	}
 }
@@ -244,7 +244,7 @@ func TestOwnLimits(t *testing.T) {
 		breaks(t, "V-WIRE-13", err)
 	}
 	refuses(func(c *mls.Client) { c.Extensions = sized(t, 41) })
-	refuses(func(c *mls.Client) { c.Credential = chain(4) })
+	refuses(func(c *mls.Client) { c.Credential = chain(make([]byte, 32), 4) })
 	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: client.Client, Lifetime: mlstest.Lifetime(), Params: params})
 	require.NoError(t, err)
 	commit := func(c mls.CommitParams) error {
@@ -255,7 +255,7 @@ func TestOwnLimits(t *testing.T) {
 	require.NoError(t, commit(mls.CommitParams{Proposals: addsOf(t, 1)}))
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 2)})) // 3 members
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 3)}))
-	large, credential := sized(t, 41), chain(4)
+	large, credential := sized(t, 41), chain(make([]byte, 32), 4)
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Extensions: &large}}))
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &credential}}))
 	_, err = s.Next.ProposeUpdate(mls.LeafUpdate{Extensions: &large}, mls.ProposeParams{}, client.Signer)

@@ -2,7 +2,10 @@ package mls_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
 	"errors"
+	"math/big"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -146,6 +149,17 @@ func (p *player) reloaded() *mls.Group {
 // secretOf is a secret of 32 bytes.
 func secretOf(fill byte) ciphersuite.Secret {
 	return ciphersuite.NewSecret(bytes.Repeat([]byte{fill}, 32))
+}
+
+// certificateFor is a certificate for an Ed25519 key, by an issuer that nobody knows.
+func certificateFor(key []byte) []byte {
+	issuer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: mlstest.Now(), NotAfter: mlstest.Now().AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(mlstest.Rand("certificate"), template, template, ed25519.PublicKey(key), issuer)
+	if err != nil {
+		panic(err)
+	}
+	return der
 }
 
 // freshKey is a key that nobody has.

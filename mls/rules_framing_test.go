@@ -2,6 +2,7 @@ package mls_test
 
 import (
 	"bytes"
+	"math"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
 	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/internal/inside"
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
@@ -362,6 +364,23 @@ func framingRules() []ruleTest {
 			a.refusesMessage(alice.group, first, second)
 			a.refusesMessage(alice.reloaded(), first, second)
 		}},
+		{"V-FR-24", "send", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			last := atTheEnd(a, alice)
+			a.refusesCall(last, func() error {
+				_, err := last.Commit(mls.CommitParams{}, alice.Signer)
+				return err
+			})
+			s, err := atTheEnd(a, bob).Protect([]byte("still there"), mls.ProtectOptions{}, bob.Signer)
+			require.NoError(a, err)
+			_, err = last.Handle(input(s.Send[0].Message))
+			require.NoError(a, err)
+		}},
+		{"V-FR-24", "commit", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := mlstest.NewInsider(a, atTheEnd(a, bob), bob.Signer)
+			a.refusesMessage(atTheEnd(a, alice), in.Commit(a, nil).Commit, in.Say(a, "still there", nil))
+		}},
 		{"V-FR-25", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			genuine := bob.say("hello")
@@ -425,6 +444,16 @@ func tags() []func([]byte) []byte {
 		func(tag []byte) []byte { return tag[: len(tag)-1 : len(tag)-1] },
 		func(tag []byte) []byte { return append(bytes.Clone(tag), 0) },
 	}
+}
+
+// atTheEnd is a member's group as if it were in the last epoch that has a number.
+func atTheEnd(a *attempt, p *player) *mls.Group {
+	var parts inside.Parts
+	p.group.Reveal(&parts)
+	parts.Context.Epoch = math.MaxUint64
+	g, err := mls.Assemble(&parts, p.Params)
+	require.NoError(a, err)
+	return g
 }
 
 // reusedLeaf delivers a late message of carol's after her leaf went to somebody else, or to herself in a new epoch.

@@ -1,7 +1,6 @@
 package mls_test
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -26,7 +25,7 @@ const (
 func capable(c *mlstest.Client) {
 	c.Capabilities = framing.Capabilities{
 		Extensions: []framing.ExtensionType{wantedExtension, contextExtension}, Proposals: []framing.ProposalType{wantedProposal},
-		Credentials: []framing.CredentialType{framing.CredentialTypeBasic, wantedCredential},
+		Credentials: []framing.CredentialType{framing.CredentialTypeBasic, framing.CredentialTypeX509, wantedCredential},
 	}
 	c.Params.MaxLifetime = 2 * 365 * 24 * time.Hour
 }
@@ -205,119 +204,32 @@ func leafBreaches() []breach {
 	}
 }
 
-// packageBreaches break rules by a KeyPackage.
-func packageBreaches() []breach {
-	type whole = framing.KeyPackage
-	eve := func(a *attempt) *player { return newPlayer(a.T, "eve") }
-	return []breach{
-		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, doors: addDoors},
-		{id: "V-KP-01", name: "suite", whole: func(k *whole) { k.CipherSuite = 3 }, doors: addDoors},
-		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
-		{id: "V-KP-03", name: "another key", forge: func(a *attempt, c *player, k *whole) {
-			mlstest.SignKeyPackage(a, c.Suite, eve(a).Signer, k)
-		}, doors: addDoors},
-		{id: "V-KP-03", name: "the leaf's label", forge: func(a *attempt, c *player, k *whole) {
-			k.Signature = slices.Clone(k.LeafNode.Signature)
-		}, doors: addDoors},
-		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
-		{id: "V-PR-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
-		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
-		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
-		{id: "V-KP-06", name: "signature key", forge: func(a *attempt, c *player, k *whole) {
-			k.LeafNode.SignatureKey = make([]byte, 32)
-			k.LeafNode.SignatureKey[0] = 1 // the neutral element
-		}, doors: []string{"value", "proposal", "outside", "send"}},
-		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
-		{id: "V-KP-07", name: "GREASE", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: 0x0a0a}} }, doors: []string{"value", "proposal", "send"}},
-		{id: "V-KP-07", name: "leaf", leaf: func(l *framing.LeafNode) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
-		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
-			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
-		}, doors: addDoors},
-		{id: "V-LN-01", name: "commit", leaf: func(l *framing.LeafNode) {
-			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
-		}, doors: addDoors},
-		{id: "V-LN-04", name: "a bit", forge: func(a *attempt, c *player, k *whole) {
-			k.LeafNode.Signature[3] ^= 1
-			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
-		}, doors: addDoors},
-		{id: "V-LN-04", name: "another key", forge: func(a *attempt, c *player, k *whole) {
-			mlstest.SignLeaf(a, c.Suite, eve(a).Signer, &k.LeafNode, nil, framing.NoLeaf)
-			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
-		}, doors: addDoors},
-		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *player, k *whole) {
-			bound := k.LeafNode
-			bound.LeafNodeSource, bound.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
-			mlstest.SignLeaf(a, c.Suite, c.Signer, &bound, []byte("group"), 3)
-			k.LeafNode.Signature = bound.Signature
-			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
-		}, doors: addDoors},
-		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, doors: addDoors},
-		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
-			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Hour).Unix())
-		}, doors: addDoors},
-		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: addDoors},
-		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
-		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
-			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
-		}, doors: []string{"keypackage"}},
-		{id: "V-EXT-02", name: "KeyPackage", whole: func(k *whole) {
-			k.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}}
-		}, doors: []string{"keypackage"}},
+// certificateBreaches break the binding of a leaf to a certificate.
+func certificateBreaches() []breach {
+	other := certificateFor(make([]byte, 32))
+	var out []breach
+	for _, b := range []struct {
+		name  string
+		chain func(key []byte) [][]byte
+	}{
+		{"no certificate", func([]byte) [][]byte { return nil }},
+		{"not a certificate", func([]byte) [][]byte { return [][]byte{{1, 2, 3}} }},
+		{"an empty one", func([]byte) [][]byte { return [][]byte{{}} }},
+		{"bytes after it", func(key []byte) [][]byte { return [][]byte{append(certificateFor(key), 0)} }},
+		{"for another key", func([]byte) [][]byte { return [][]byte{other} }},
+		{"in the second place", func(key []byte) [][]byte { return [][]byte{other, certificateFor(key)} }},
+	} {
+		out = append(out, breach{id: "V-LN-20", name: b.name, doors: leafDoors, leaf: func(l *framing.LeafNode) {
+			l.Credential = framing.X509Credential(b.chain(l.SignatureKey)...)
+		}})
 	}
-}
-
-// keyPackageRules are the tests of area (b), and all that a KeyPackage can break.
-func keyPackageRules() []ruleTest {
-	var out []ruleTest
-	for _, b := range packageBreaches() {
-		out = append(out, b.rules()...)
-	}
-	for _, point := range lowOrder() {
-		b := breach{id: "V-KS-13", name: "low order", whole: func(k *framing.KeyPackage) { k.InitKey = point }, doors: []string{"keypackage"}}
-		out = append(out, b.rules()...)
-	}
-	return append(out, []ruleTest{
-		{"V-KP-08", "value", "one init key", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
-			first := dave.addOf()
-			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			in := bob.insider()
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-				d.Proposals = in.ByValue(first, &framing.Add{KeyPackage: *second})
-			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(first, eve.addOf()) }).Commit)
-		}},
-		{"V-KP-08", "send", "one init key", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
-			first := dave.addOf()
-			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
-					Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: *second}}}, alice.Signer)
-				return err
-			})
-		}},
-		{"V-KP-09", "create", "", func(a *attempt) {
-			alice, bob := newPlayer(a.T, "alice"), newPlayer(a.T, "bob")
-			invited := bob.KeyPackage(a).KeyPackage
-			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
-			create := func(chosen ciphersuite.CipherSuite) error {
-				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.with(chosen).Client.Client, Lifetime: mlstest.Lifetime(),
-					Invited: []*framing.KeyPackage{&invited}, Preference: []ciphersuite.CipherSuite{nextSuite, testSuite}, Params: alice.Params})
-				return err
-			}
-			a.gives(create(testSuite))                                      // both can do better
-			a.gives(create(ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384)) // bob cannot
-			require.NoError(a, create(nextSuite))
-		}},
-	}...)
+	return out
 }
 
 // leafRules are the tests of area (c).
 func leafRules() []ruleTest {
 	var out []ruleTest
-	for _, b := range leafBreaches() {
+	for _, b := range append(leafBreaches(), certificateBreaches()...) {
 		out = append(out, b.rules()...)
 	}
 	return append(out, []ruleTest{
@@ -461,6 +373,22 @@ func leafRules() []ruleTest {
 				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{add}}, alice.Signer)
 				return err
 			})
+		}},
+		{"V-LN-20", "value", "a good certificate", func(a *attempt) {
+			alice, bob, _, dave, _ := a.demanding()
+			in := bob.insider()
+			good := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				l.Credential = framing.X509Credential(certificateFor(l.SignatureKey), []byte("whatever issued it"))
+			}, nil)
+			s := alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *good}) }).Commit)
+			a.holds(len(s.Judge) == 1 && s.Judge[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Judge)
+		}},
+		{"V-LN-20", "create", "", func(a *attempt) {
+			alice := newPlayer(a.T, "alice")
+			alice.Credential = framing.X509Credential(certificateFor(make([]byte, 32)))
+			a.refusesCreation(alice)
+			_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: alice.Client.Client})
+			a.gives(err)
 		}},
 		{"V-LN-17", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()

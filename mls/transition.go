@@ -295,6 +295,9 @@ func (t *transition) finish() error {
 	if err := t.tree.CheckCredentials(); err != nil {
 		return err
 	}
+	if err := t.checkInitKeys(); err != nil {
+		return err
+	}
 	if !t.change.extensionsKept() {
 		if err := t.rules.CheckTree(t.tree); err != nil {
 			return err
@@ -303,6 +306,16 @@ func (t *transition) finish() error {
 	t.context.TreeHash = t.tree.Hash()
 	t.encoded, err = framing.Marshal(&t.context)
 	return err
+}
+
+// checkInitKeys: no node of the tree holds the init key of an Add (V-KP-08).
+func (t *transition) checkInitKeys() error {
+	for _, a := range t.list.adds {
+		if x, found := t.tree.FindEncryptionKey(a.KeyPackage.InitKey); found {
+			return fail("V-KP-08", framing.NoLeaf, "init key of an Add is the encryption key of node %d", x)
+		}
+	}
+	return nil
 }
 
 // extensionsKept reports whether the group context keeps its extensions.

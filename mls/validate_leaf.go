@@ -68,9 +68,12 @@ func checkOwnCapabilities(c *framing.Capabilities) error {
 	return nil
 }
 
-// checkLeafExtensions judges which known extensions a leaf holds (V-EXT-02).
-func checkLeafExtensions(i framing.LeafIndex, leaf *framing.LeafNode) error {
-	return checkPlacement(i, leaf.Extensions, framing.ExtensionTypeApplicationID)
+// checkLeafContent judges which known extensions a leaf holds (V-EXT-02), and its certificate (V-LN-20).
+func checkLeafContent(i framing.LeafIndex, leaf *framing.LeafNode) error {
+	if err := checkPlacement(i, leaf.Extensions, framing.ExtensionTypeApplicationID); err != nil {
+		return err
+	}
+	return checkCertificate(i, leaf)
 }
 
 // checkPlacement refuses default extension types other than those allowed at a place (V-EXT-02).
@@ -90,10 +93,10 @@ next:
 	return nil
 }
 
-// checkLeafAgainst judges a leaf by the rules of a group and by its extensions.
+// checkLeafAgainst judges a leaf by the rules of a group and by what it holds.
 func checkLeafAgainst(rules *treekem.LeafRules, i framing.LeafIndex, leaf *framing.LeafNode) error {
 	if err := rules.Check(i, leaf); err != nil {
 		return err
 	}
-	return checkLeafExtensions(i, leaf)
+	return checkLeafContent(i, leaf)
 }

@@ -1,0 +1,172 @@
+package mls_test
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+	"github.com/copse-mls/copse/treekem"
+)
+
+// packageBreaches break rules by a KeyPackage.
+func packageBreaches() []breach {
+	type whole = framing.KeyPackage
+	eve := func(a *attempt) *player { return newPlayer(a.T, "eve") }
+	return []breach{
+		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, doors: addDoors},
+		{id: "V-KP-01", name: "suite", whole: func(k *whole) { k.CipherSuite = 3 }, doors: addDoors},
+		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
+		{id: "V-KP-03", name: "another key", forge: func(a *attempt, c *player, k *whole) {
+			mlstest.SignKeyPackage(a, c.Suite, eve(a).Signer, k)
+		}, doors: addDoors},
+		{id: "V-KP-03", name: "the leaf's label", forge: func(a *attempt, c *player, k *whole) {
+			k.Signature = slices.Clone(k.LeafNode.Signature)
+		}, doors: addDoors},
+		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
+		{id: "V-PR-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
+		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
+		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
+		{id: "V-KP-06", name: "signature key", forge: func(a *attempt, c *player, k *whole) {
+			k.LeafNode.SignatureKey = make([]byte, 32)
+			k.LeafNode.SignatureKey[0] = 1 // the neutral element
+		}, doors: []string{"value", "proposal", "outside", "send"}},
+		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-KP-07", name: "GREASE", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: 0x0a0a}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-KP-07", name: "leaf", leaf: func(l *framing.LeafNode) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
+			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
+		}, doors: addDoors},
+		{id: "V-LN-01", name: "commit", leaf: func(l *framing.LeafNode) {
+			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
+		}, doors: addDoors},
+		{id: "V-LN-04", name: "a bit", forge: func(a *attempt, c *player, k *whole) {
+			k.LeafNode.Signature[3] ^= 1
+			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
+		}, doors: addDoors},
+		{id: "V-LN-04", name: "another key", forge: func(a *attempt, c *player, k *whole) {
+			mlstest.SignLeaf(a, c.Suite, eve(a).Signer, &k.LeafNode, nil, framing.NoLeaf)
+			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
+		}, doors: addDoors},
+		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *player, k *whole) {
+			bound := k.LeafNode
+			bound.LeafNodeSource, bound.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
+			mlstest.SignLeaf(a, c.Suite, c.Signer, &bound, []byte("group"), 3)
+			k.LeafNode.Signature = bound.Signature
+			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
+		}, doors: addDoors},
+		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, doors: addDoors},
+		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
+			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Hour).Unix())
+		}, doors: addDoors},
+		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: addDoors},
+		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
+		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
+			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
+		}, doors: []string{"keypackage"}},
+		{id: "V-EXT-02", name: "KeyPackage", whole: func(k *whole) {
+			k.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}}
+		}, doors: []string{"keypackage"}},
+	}
+}
+
+// keyPackageRules are the tests of area (b), and all that a KeyPackage can break.
+func keyPackageRules() []ruleTest {
+	var out []ruleTest
+	for _, b := range packageBreaches() {
+		out = append(out, b.rules()...)
+	}
+	for _, point := range lowOrder() {
+		b := breach{id: "V-KS-13", name: "low order", whole: func(k *framing.KeyPackage) { k.InitKey = point }, doors: []string{"keypackage"}}
+		out = append(out, b.rules()...)
+	}
+	return append(out, []ruleTest{
+		{"V-KP-02", "decoder", "", func(a *attempt) {
+			genuine, err := newPlayer(a.T, "alice").KeyPackage(a).Message()
+			require.NoError(a, err)
+			bad := slices.Clone(genuine)
+			bad[5]++ // the version within
+			a.refusesDecoding(new(framing.Message), bad, genuine)
+		}},
+		{"V-KP-08", "value", "one init key", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
+			first := dave.addOf()
+			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
+			in := bob.insider()
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				d.Proposals = in.ByValue(first, &framing.Add{KeyPackage: *second})
+			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(first, eve.addOf()) }).Commit)
+		}},
+		{"V-KP-08", "value", "the key of a node", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			carol.commit(mls.CommitParams{ForcePath: true}, alice, bob)
+			in, dave := bob.insider(), newPlayer(a.T, "dave")
+			genuine := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit
+			for _, x := range []treekem.NodeIndex{0, 3, 4} { // a leaf, the root, the newcomer's sibling
+				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: *k}), true, false
+				}).Commit, genuine)
+			}
+		}},
+		{"V-KP-08", "reference", "one init key", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
+			first := dave.addOf()
+			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
+			in := bob.insider()
+			var covered []mlstest.Covered
+			for _, p := range []framing.Proposal{first, &framing.Add{KeyPackage: *second}} {
+				message, c := in.Propose(a, p, nil)
+				alice.hear(message)
+				covered = append(covered, c)
+			}
+			over := func(list []mlstest.Covered) []byte {
+				return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = list, false }).Commit
+			}
+			a.refusesMessage(alice.group, over(covered), over(covered[:1]))
+		}},
+		{"V-KP-08", "send", "a leaf's key", func(a *attempt) {
+			alice, _, _ := a.trio()
+			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) {
+				k.InitKey = alice.insider().OwnLeaf().EncryptionKey
+			})
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
+					Proposals: []framing.Proposal{&framing.Add{KeyPackage: *k}}}, alice.Signer)
+				return err
+			})
+		}},
+		{"V-KP-08", "send", "one init key", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
+			first := dave.addOf()
+			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
+					Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: *second}}}, alice.Signer)
+				return err
+			})
+		}},
+		{"V-KP-09", "create", "", func(a *attempt) {
+			alice, bob := newPlayer(a.T, "alice"), newPlayer(a.T, "bob")
+			invited := bob.KeyPackage(a).KeyPackage
+			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
+			create := func(chosen ciphersuite.CipherSuite) error {
+				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.with(chosen).Client.Client, Lifetime: mlstest.Lifetime(),
+					Invited: []*framing.KeyPackage{&invited}, Preference: []ciphersuite.CipherSuite{nextSuite, testSuite}, Params: alice.Params})
+				return err
+			}
+			a.gives(create(testSuite))                                      // both can do better
+			a.gives(create(ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384)) // bob cannot
+			require.NoError(a, create(nextSuite))
+		}},
+	}...)
+}
+
