@@ -66,8 +66,7 @@ func TestFuzzHandleReaches(t *testing.T) {
 	reach(1000, func(random *rand.Rand) {
 		data := randomBytes(random, random.IntN(24))
 		if len(data) > 3 { // two kinds of proposals at most
-			one, other := random.IntN(16), random.IntN(16)
-			binary.BigEndian.PutUint16(data[2:], 1<<one|1<<other)
+			binary.BigEndian.PutUint16(data[2:], fewFlags(random))
 		}
 		if random.IntN(4) == 0 {
 			data = oneChange(pointPath, random.IntN(256), random.IntN(256))
