@@ -169,4 +169,3 @@ func keyPackageRules() []ruleTest {
 		}},
 	}...)
 }
-
