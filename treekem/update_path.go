@@ -33,14 +33,11 @@ func (e *Edit) ApplyPath(p ApplyPathParams) error {
 	for k := range steps {
 		keys[k] = p.Path.Nodes[k].EncryptionKey
 	}
-	if err := e.checkRenewed(p, keys); err != nil {
+	if err := e.checkPathKeys(p, keys); err != nil {
 		return err
 	}
 	s := e.spine(p.Sender)
 	e.blankPath(s)
-	if err := e.checkPathKeys(p, keys); err != nil {
-		return err
-	}
 	want := e.setPath(s, steps, keys)
 	if !bytes.Equal(want, p.Path.LeafNode.ParentHash) {
 		return &framing.RuleError{Rule: "V-CM-10", Leaf: p.Sender, Detail: "parent hash of the leaf is not that of its path"}
@@ -78,26 +75,9 @@ func countCovered(x NodeIndex, leaves []framing.LeafIndex) int {
 	return n
 }
 
-// checkRenewed checks that no key of a path is one that it replaces: such a path would not heal what was compromised
-// (RFC 9420, Sections 12.4.2 and 16.7). The sender's direct path is as it was.
-func (e *Edit) checkRenewed(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey) error {
-	for x, ok := LeafNodeIndex(p.Sender).Parent(e.width); ok; x, ok = x.Parent(e.width) {
-		old := e.encryptionKey(x)
-		if old == nil {
-			continue
-		}
-		for _, key := range append([]ciphersuite.HPKEPublicKey{p.Path.LeafNode.EncryptionKey}, keys...) {
-			if bytes.Equal(key, old) {
-				return &framing.RuleError{Rule: "V-CM-09", Leaf: p.Sender,
-					Detail: fmt.Sprintf("a key of the path is the old one of node %d", x)}
-			}
-		}
-	}
-	return nil
-}
-
-// checkPathKeys checks that the keys of a path are usable, and that none stands elsewhere in the tree or twice in the
-// path (RFC 9420, Section 12.4.2). The nodes that the path replaces are blank, but for the leaf.
+// checkPathKeys checks that the keys of a path are usable, and that none stands in the tree or twice in the path (RFC
+// 9420, Section 12.4.2). The nodes that the path is to replace still stand: a path that kept one of their keys would not
+// heal what was compromised.
 func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey) error {
 	fail := func(rule, detail string, err error) error {
 		return &framing.RuleError{Rule: rule, Leaf: p.Sender, Detail: detail, Err: err}
