@@ -29,6 +29,9 @@ type CommitParams struct {
 	Leaf LeafUpdate
 	// PSKs are the secrets of PSKs that the covered proposals name and the Group does not know.
 	PSKs PSKs
+	// LeaveMissingPSKs leaves out waiting proposals of PSKs whose secret is neither known nor brought; Step.Left names
+	// them. Without it the commit fails with a *MissingPSKError, for to leave out a PSK is to do without what it proves.
+	LeaveMissingPSKs bool
 	// Now judges the lifetimes of added KeyPackages; it is needed when there are any.
 	Now time.Time
 	// AuthenticatedData goes along, signed but not encrypted.
@@ -280,13 +283,9 @@ func (d *draft) sign() (*framing.AuthenticatedContent, error) {
 	if d.group != nil {
 		format = d.before.params.Handshake.wireFormat()
 	}
-	content := &framing.FramedContent{
-		GroupID: d.before.context.GroupID, Epoch: d.before.context.Epoch, Sender: d.committer,
-		AuthenticatedData: d.params.AuthenticatedData, ContentType: framing.ContentTypeCommit, Commit: &d.commit,
-	}
-	return framing.SignContent(content, framing.SignContentParams{
-		SignParams: framing.SignParams{Suite: d.before.suite, Rand: d.rand, Signer: d.by},
-		WireFormat: format, GroupContext: &d.before.context,
+	return d.before.sign(d.rand, d.by, format, &framing.FramedContent{
+		Sender: d.committer, AuthenticatedData: d.params.AuthenticatedData,
+		ContentType: framing.ContentTypeCommit, Commit: &d.commit,
 	})
 }
 
@@ -296,11 +295,7 @@ func (d *draft) advanceWith(content *framing.AuthenticatedContent) (*nextEpoch, 
 	if err != nil {
 		return nil, err
 	}
-	sources := []PSKs{d.params.PSKs}
-	if d.group != nil {
-		sources = append(sources, d.group.ResumptionPSKs(), d.group.successor.psks())
-	}
-	psk, err := pskSecret(d.before.suite, d.list.psks, sources...)
+	psk, err := pskSecret(d.before.suite, d.list.psks, pskSources(d.group, d.params.PSKs)...)
 	if err != nil {
 		return nil, err
 	}
@@ -321,38 +316,4 @@ func (d *draft) protect(content *framing.AuthenticatedContent) (*keyschedule.Sec
 	message, messages, err := d.group.frame(content, d.rand, d.params.Padding)
 	d.message = message
 	return messages, err
-}
-
-// frame protects content with the keys of the present epoch, in the wire format it was signed for. It answers the
-// message and the secret tree after it.
-func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, padding framing.Padding) ([]byte, *keyschedule.SecretTree, error) {
-	if content.WireFormat() == framing.WireFormatPublicMessage {
-		message, err := marshalPublic(content, g.suite, g.secrets.MembershipKey)
-		return message, g.messages, err
-	}
-	key, messages, err := g.messages.SendingKey(keyschedule.RatchetFor(content.Content().ContentType))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer key.Erase()
-	if padding == (framing.Padding{}) {
-		padding = g.params.Padding
-	}
-	private, err := content.SealPrivate(framing.SealPrivateParams{
-		Suite: g.suite, Rand: rand, SenderDataSecret: g.secrets.SenderDataSecret,
-		Generation: key.Generation, Key: key.Key, Nonce: key.Nonce, Padding: padding,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	message, err := framing.Marshal(&framing.Message{Body: private})
-	return message, messages, err
-}
-
-func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {
-	public, err := content.ProtectPublic(suite, key)
-	if err != nil {
-		return nil, err
-	}
-	return framing.Marshal(&framing.Message{Body: public})
 }

@@ -189,6 +189,10 @@ func TestUnfit(t *testing.T) {
 	_, err := alice.group.Commit(mls.CommitParams{Now: later}, alice.Signer)
 	var missing *mls.MissingPSKError
 	require.ErrorAs(t, err, &missing, "a PSK may be found")
+	without := alice.take(alice.group.Commit(mls.CommitParams{Now: later, LeaveMissingPSKs: true}, alice.Signer))
+	require.Equal(t, waiting[6].Ref, without.Left[0].Ref)
+	require.Len(t, without.Left, 6)
+	alice.take(alice.group.Drop())
 	psk := mls.PSKs{{ID: mls.ExternalPSK([]byte("known to nobody")), Secret: externalPSK("now").Secret}}
 	s := alice.take(alice.group.Commit(mls.CommitParams{Now: later, PSKs: psk}, alice.Signer))
 	var left []framing.ProposalRef

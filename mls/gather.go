@@ -22,7 +22,7 @@ func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftPr
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen, left, err := g.choose(c.References, byValue)
+	chosen, left, err := g.choose(c, byValue)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,12 +34,15 @@ func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftPr
 }
 
 // choose finds the waiting proposals to cover: those named, or else all that go together.
-func (g *Group) choose(refs []framing.ProposalRef, byValue []covered) ([]covered, []LeftProposal, error) {
-	if refs != nil {
-		chosen, err := g.byReference(refs)
+func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftProposal, error) {
+	if c.References != nil {
+		chosen, err := g.byReference(c.References)
 		return chosen, nil, err
 	}
 	ch := newChooser(g, byValue)
+	if c.LeaveMissingPSKs {
+		ch.known = pskSources(g, c.PSKs)
+	}
 	var chosen []covered
 	stored := g.proposals.all()
 	for _, p := range stored {
@@ -98,16 +101,10 @@ func withNonce(suite *ciphersuite.Suite, rand io.Reader, p framing.Proposal) (fr
 
 // byReference finds the proposals that a commit names.
 func (g *Group) byReference(refs []framing.ProposalRef) ([]covered, error) {
-	known := map[string]*storedProposal{}
-	if len(refs) > 0 {
-		for _, p := range g.proposals.all() {
-			known[string(p.ref)] = p
-		}
-	}
 	var out []covered
 	var missing []framing.ProposalRef
 	for _, ref := range refs {
-		if p := known[string(ref)]; p != nil {
+		if p := g.proposals.find(ref); p != nil {
 			out = append(out, coveredRef(p))
 		} else {
 			missing = append(missing, ref)
@@ -128,9 +125,10 @@ type chooser struct {
 	last    map[framing.LeafIndex]*storedProposal // the latest Update of each leaf
 	clients map[string]bool                       // signature keys of Adds that are covered
 	inits   map[string]bool                       // init keys of Adds that are covered
-	psks    map[string]bool
-	others  bool            // whether anything but a ReInit is there to cover
-	context *storedProposal // the latest GroupContextExtensions
+	psks    map[pskIdentifier]bool                // that are covered
+	known   []PSKs                                // where the secret of a PSK has to be; nil when that does not decide
+	others  bool                                  // whether anything but a ReInit is there to cover
+	context *storedProposal                       // the latest GroupContextExtensions
 	byValue *proposalList
 }
 
@@ -139,7 +137,7 @@ func newChooser(g *Group, byValue []covered) *chooser {
 		group: g, byValue: newProposalList(byValue), reasons: map[*storedProposal]string{},
 		removes: map[framing.LeafIndex]bool{}, removed: map[framing.LeafIndex]bool{},
 		last: map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, inits: map[string]bool{},
-		psks: map[string]bool{},
+		psks: map[pskIdentifier]bool{},
 	}
 	for _, r := range c.byValue.removes {
 		c.removes[r.Removed], c.removed[r.Removed] = true, true
@@ -147,6 +145,9 @@ func newChooser(g *Group, byValue []covered) *chooser {
 	for _, a := range c.byValue.adds {
 		c.clients[string(a.KeyPackage.LeafNode.SignatureKey)] = true
 		c.inits[string(a.KeyPackage.InitKey)] = true
+	}
+	for _, id := range c.byValue.psks {
+		c.psks[identifierOf(id)] = true
 	}
 	c.others = len(byValue) > 0
 	for _, p := range g.proposals.all() {
@@ -180,7 +181,7 @@ func (c *chooser) reject(p *storedProposal) string {
 	case *framing.Add:
 		why = c.rejectAdd(x)
 	case *framing.PreSharedKey:
-		why = once(c.psks, string(x.PSK.PSKNonce), "the same PSK is covered")
+		why = c.rejectPSK(x.PSK)
 	case *framing.ReInit:
 		if c.others {
 			why = "ReInit stands alone, and there are other proposals"
@@ -230,7 +231,14 @@ func (c *chooser) rejectAdd(a *framing.Add) string {
 	return once(c.inits, string(a.KeyPackage.InitKey), "the same init key is used already")
 }
 
-func once(seen map[string]bool, key, why string) string {
+func (c *chooser) rejectPSK(id framing.PreSharedKeyID) string {
+	if _, ok := findPSK(c.known, id); c.known != nil && !ok {
+		return "the secret of the PSK is not at hand"
+	}
+	return once(c.psks, identifierOf(id), "the same PSK is covered already")
+}
+
+func once[K comparable](seen map[K]bool, key K, why string) string {
 	if seen[key] {
 		return why
 	}

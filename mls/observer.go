@@ -165,12 +165,9 @@ func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto
 
 // outside signs and frames a proposal from outside the group, which travels as PublicMessage.
 func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p ProposeParams, by crypto.Signer) ([]byte, error) {
-	content, err := framing.SignContent(&framing.FramedContent{
-		GroupID: o.GroupID(), Epoch: o.Epoch(), Sender: sender, AuthenticatedData: p.AuthenticatedData,
+	content, err := o.sign(o.params.Entropy.Reader(), by, framing.WireFormatPublicMessage, &framing.FramedContent{
+		Sender: sender, AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
-	}, framing.SignContentParams{
-		SignParams: framing.SignParams{Suite: o.suite, Rand: o.params.Entropy.Reader(), Signer: by},
-		WireFormat: framing.WireFormatPublicMessage, GroupContext: &o.context,
 	})
 	if err != nil {
 		return nil, err

@@ -23,11 +23,16 @@ type proposalStore struct {
 	*storedProposal
 	before *proposalStore
 	count  int
+	index  *proposalIndex
 }
 
 // with is the store with one more proposal.
 func (s *proposalStore) with(p *storedProposal) *proposalStore {
-	return &proposalStore{p, s, s.len() + 1}
+	var index *proposalIndex
+	if s != nil {
+		index = s.index
+	}
+	return &proposalStore{p, s, s.len() + 1, index.with(p, 0)}
 }
 
 func (s *proposalStore) len() int {
@@ -48,12 +53,10 @@ func (s *proposalStore) all() []*storedProposal {
 
 // find is the proposal with a reference, nil when there is none.
 func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
-	for ; s != nil; s = s.before {
-		if bytes.Equal(s.ref, ref) {
-			return s.storedProposal
-		}
+	if s == nil {
+		return nil
 	}
-	return nil
+	return s.index.find(ref)
 }
 
 // extends reports whether s is o with perhaps more proposals.
@@ -71,4 +74,41 @@ func (g *Group) Proposals() []CommittedProposal {
 		out = append(out, CommittedProposal{p.proposal(), p.sender(), p.ref})
 	}
 	return out
+}
+
+// proposalIndex finds proposals by their references, which are hashes: a trie that branches by the references' bits. It
+// does not change; nil is the empty index.
+type proposalIndex struct {
+	only *storedProposal // the one proposal here, when there is just one
+	next [2]*proposalIndex
+}
+
+// bit is one bit of a reference. References of one group are all of one length.
+func bit(ref framing.ProposalRef, depth int) byte { return ref[depth/8] >> (depth % 8) & 1 }
+
+// with is the index with one more proposal. At this depth all references agree in the bits before it.
+func (x *proposalIndex) with(p *storedProposal, depth int) *proposalIndex {
+	if x == nil || x.only != nil && bytes.Equal(x.only.ref, p.ref) {
+		return &proposalIndex{only: p}
+	}
+	branch := &proposalIndex{next: x.next}
+	if x.only != nil {
+		branch.next[bit(x.only.ref, depth)] = &proposalIndex{only: x.only}
+	}
+	side := &branch.next[bit(p.ref, depth)]
+	*side = (*side).with(p, depth+1)
+	return branch
+}
+
+func (x *proposalIndex) find(ref framing.ProposalRef) *storedProposal {
+	for depth := 0; x != nil && depth < 8*len(ref); depth++ {
+		if x.only != nil {
+			if bytes.Equal(x.only.ref, ref) {
+				return x.only
+			}
+			return nil
+		}
+		x = x.next[bit(ref, depth)]
+	}
+	return nil
 }

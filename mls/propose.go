@@ -74,12 +74,9 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 		return nil, err
 	}
 	rand := g.params.Entropy.Reader()
-	content, err := framing.SignContent(&framing.FramedContent{
-		GroupID: g.GroupID(), Epoch: g.Epoch(), Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
+	content, err := g.sign(rand, by, g.params.Handshake.wireFormat(), &framing.FramedContent{
+		Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
-	}, framing.SignContentParams{
-		SignParams: framing.SignParams{Suite: g.suite, Rand: rand, Signer: by},
-		WireFormat: g.params.Handshake.wireFormat(), GroupContext: &g.context,
 	})
 	if err != nil {
 		return nil, err

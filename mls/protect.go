@@ -26,12 +26,9 @@ func (g *Group) Protect(data []byte, o ProtectOptions, by crypto.Signer) (*Step,
 		return nil, ErrPendingProposals
 	}
 	rand := g.params.Entropy.Reader()
-	content, err := framing.SignContent(&framing.FramedContent{
-		GroupID: g.GroupID(), Epoch: g.Epoch(), Sender: g.self(), AuthenticatedData: o.AuthenticatedData,
+	content, err := g.sign(rand, by, framing.WireFormatPrivateMessage, &framing.FramedContent{
+		Sender: g.self(), AuthenticatedData: o.AuthenticatedData,
 		ContentType: framing.ContentTypeApplication, ApplicationData: data,
-	}, framing.SignContentParams{
-		SignParams: framing.SignParams{Suite: g.suite, Rand: rand, Signer: by},
-		WireFormat: framing.WireFormatPrivateMessage, GroupContext: &g.context,
 	})
 	if err != nil {
 		return nil, err

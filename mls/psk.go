@@ -51,18 +51,46 @@ func (p PSKs) find(id framing.PreSharedKeyID) (ciphersuite.Secret, bool) {
 	return ciphersuite.Secret{}, false
 }
 
+// findPSK looks for a key in one source after the other.
+func findPSK(sources []PSKs, id framing.PreSharedKeyID) (ciphersuite.Secret, bool) {
+	for _, source := range sources {
+		if secret, ok := source.find(id); ok {
+			return secret, true
+		}
+	}
+	return ciphersuite.Secret{}, false
+}
+
+// pskSources are where a commit of the member's own, or of a newcomer when g is nil, finds PSKs.
+func pskSources(g *Group, brought PSKs) []PSKs {
+	if g == nil {
+		return []PSKs{brought}
+	}
+	return []PSKs{brought, g.ResumptionPSKs(), g.successor.psks()}
+}
+
+// pskIdentifier is a whole identifier, nonce included, as a key of maps.
+type pskIdentifier struct {
+	kind      framing.PSKType
+	usage     framing.ResumptionPSKUsage
+	epoch     framing.Epoch
+	id, nonce string // id: of the key, or of its group
+}
+
+func identifierOf(id framing.PreSharedKeyID) pskIdentifier {
+	if id.PSKType == framing.PSKTypeExternal {
+		return pskIdentifier{kind: id.PSKType, id: string(id.PSKID), nonce: string(id.PSKNonce)}
+	}
+	return pskIdentifier{id.PSKType, id.Usage, id.PSKEpoch, string(id.PSKGroupID), string(id.PSKNonce)}
+}
+
 // pskSecret looks up the keys in the order of ids and chains them (RFC 9420, Section 8.4). It fails with a
 // *MissingPSKError that lists all that are missing.
 func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources ...PSKs) (ciphersuite.Secret, error) {
 	var missing []framing.PreSharedKeyID
 	found := make([]keyschedule.PSK, 0, len(ids))
 	for _, id := range ids {
-		secret, ok := ciphersuite.Secret{}, false
-		for _, source := range sources {
-			if secret, ok = source.find(id); ok {
-				break
-			}
-		}
+		secret, ok := findPSK(sources, id)
 		if !ok {
 			missing = append(missing, id)
 			continue

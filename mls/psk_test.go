@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -180,4 +181,31 @@ func TestManyPSKs(t *testing.T) {
 	alice.take(alice.group.Adopt())
 	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: psks}))
 	together(alice, bob)
+}
+
+// TestWaitingPSKs: PSKs that wait go together unless their identifiers are the same, however alike; a nonce is no secret.
+func TestWaitingPSKs(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	one, two := externalPSK("one"), externalPSK("two")
+	one.ID.PSKNonce, two.ID.PSKNonce = bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{1}, 32)
+	bob.propose(&framing.PreSharedKey{PSK: one.ID}, alice, carol)
+	bob.propose(&framing.PreSharedKey{PSK: two.ID}, alice, carol)
+	carol.propose(&framing.PreSharedKey{PSK: one.ID}, alice, bob)
+	waiting := alice.group.Proposals()
+	require.Len(t, waiting, 3)
+
+	s := alice.take(alice.group.Commit(mls.CommitParams{PSKs: mls.PSKs{one, two}, LeaveMissingPSKs: true}, alice.Signer))
+	require.Len(t, s.Left, 1)
+	require.Equal(t, waiting[2].Ref, s.Left[0].Ref)
+	require.Len(t, s.Staged.PSKs, 2)
+	alice.take(alice.group.Drop())
+
+	s = alice.take(alice.group.Commit(mls.CommitParams{Proposals: inject(two.ID), PSKs: mls.PSKs{one, two}}, alice.Signer))
+	require.Len(t, s.Left, 2, "what comes by value goes first")
+	alice.take(alice.group.Adopt())
+	for _, p := range []*player{bob, carol} {
+		p.take(p.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{one, two}}))
+	}
+	together(alice, bob, carol)
 }

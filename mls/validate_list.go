@@ -2,11 +2,7 @@ package mls
 
 // RFC 9420, Section 12.2: Proposal List Validation.
 
-import (
-	"fmt"
-
-	"github.com/copse-mls/copse/framing"
-)
+import "github.com/copse-mls/copse/framing"
 
 // covered is a proposal that a commit covers, with its original sender.
 type covered struct {
@@ -147,16 +143,12 @@ func (l *proposalList) checkSingles(framing.LeafIndex) error {
 
 // checkPSKsDiffer: no PSK identifier twice (V-PL-06).
 func (l *proposalList) checkPSKsDiffer() error {
-	seen := make(map[string]bool, len(l.psks))
-	for i := range l.psks {
-		id, err := framing.Marshal(&l.psks[i])
-		if err != nil {
-			return fmt.Errorf("mls: PSK %d: %w", i, err)
-		}
-		if seen[string(id)] {
+	seen := make(map[pskIdentifier]bool, len(l.psks))
+	for _, id := range l.psks {
+		if seen[identifierOf(id)] {
 			return fail("V-PL-06", framing.NoLeaf, "one PSK identifier twice")
 		}
-		seen[string(id)] = true
+		seen[identifierOf(id)] = true
 	}
 	return nil
 }

@@ -1,0 +1,55 @@
+package mls
+
+// RFC 9420, Section 6: Message Framing, of what a member, an external sender or a newcomer sends.
+
+import (
+	"crypto"
+	"io"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
+)
+
+// sign completes content with the group and its epoch, and signs it for one wire format.
+func (p *public) sign(rand io.Reader, by crypto.Signer, format framing.WireFormat, content *framing.FramedContent) (*framing.AuthenticatedContent, error) {
+	content.GroupID, content.Epoch = p.context.GroupID, p.context.Epoch
+	return framing.SignContent(content, framing.SignContentParams{
+		SignParams: framing.SignParams{Suite: p.suite, Rand: rand, Signer: by},
+		WireFormat: format, GroupContext: &p.context,
+	})
+}
+
+// frame protects content with the keys of the present epoch, in the wire format it was signed for. It answers the
+// message and the secret tree after it.
+func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, padding framing.Padding) ([]byte, *keyschedule.SecretTree, error) {
+	if content.WireFormat() == framing.WireFormatPublicMessage {
+		message, err := marshalPublic(content, g.suite, g.secrets.MembershipKey)
+		return message, g.messages, err
+	}
+	key, messages, err := g.messages.SendingKey(keyschedule.RatchetFor(content.Content().ContentType))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer key.Erase()
+	if padding == (framing.Padding{}) {
+		padding = g.params.Padding
+	}
+	private, err := content.SealPrivate(framing.SealPrivateParams{
+		Suite: g.suite, Rand: rand, SenderDataSecret: g.secrets.SenderDataSecret,
+		Generation: key.Generation, Key: key.Key, Nonce: key.Nonce, Padding: padding,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	message, err := framing.Marshal(&framing.Message{Body: private})
+	return message, messages, err
+}
+
+func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {
+	public, err := content.ProtectPublic(suite, key)
+	if err != nil {
+		return nil, err
+	}
+	return framing.Marshal(&framing.Message{Body: public})
+}
