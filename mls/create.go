@@ -4,6 +4,7 @@ package mls
 
 import (
 	"slices"
+	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -108,6 +109,9 @@ func (p *public) checkNew(leaf *framing.LeafNode) error {
 		return err
 	}
 	if err := p.params.limitExtensions(framing.NoLeaf, p.context.Extensions); err != nil {
+		return err
+	}
+	if err := checkLifetime(leaf.Lifetime, time.Time{}, p.params.MaxLifetime); err != nil {
 		return err
 	}
 	check := proposalCheck{public: p, rules: p.rules}

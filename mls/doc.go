@@ -3,8 +3,9 @@
 //
 // # Which function to call
 //
-// [Create] makes a group. Others are added by their KeyPackages, which they make with [NewKeyPackage]: [Group.Commit] with
-// an Add, then [Group.Adopt], whose Welcome they [Join] by. Who has a GroupInfo joins without being asked, by [JoinExternal].
+// [Create] makes a group. Others are added by their KeyPackages, which they make with [NewKeyPackage] and directories judge
+// with [OpenKeyPackage]: [Group.Commit] with an Add, then [Group.Adopt], whose Welcome they [Join] by. Who has a GroupInfo
+// joins without being asked, by [JoinExternal].
 //
 // [Group.Handle] takes every message of the group, whoever sent it and of whatever kind. [Group.Protect] encrypts data.
 // [Group.Commit] changes the group; [Group.Propose] and [Group.ProposeUpdate] ask for a change that somebody commits later, as
@@ -77,7 +78,7 @@
 //	ErrReplay              drop the message: it was handled, or is much too late
 //	ErrOwnMessage          drop the message: an own one that this Group knows nothing of
 //	*MissingProposalError  fetch and handle the proposals, then the commit again
-//	*MissingPSKError       find the keys, then call again with them
+//	*MissingPSKError       find the keys, then call again with them; or commit with LeaveMissingPSKs
 //	ErrPendingProposals    commit, then send
 //	ErrTooManyProposals    commit, then handle the proposal again
 //	ErrPending             Adopt or Drop the pending commit; while joining: wait for the delivery service

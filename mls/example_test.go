@@ -203,6 +203,27 @@ func ExampleNewKeyPackage() {
 	// bob, last resort: true
 }
 
+// A directory looks at what it is given to publish.
+func ExampleOpenKeyPackage() {
+	bob := newPerson("bob")
+	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		CipherSuite: exampleSuite, Client: bob.Client, Lifetime: mls.Lifetime(exampleTime, 90*24*time.Hour)})
+	check(err)
+	message, err := keys.Message()
+	check(err)
+
+	k, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: exampleTime})
+	check(err)
+	fmt.Printf("from %s\n", k.LeafNode.Credential.Identity)
+
+	_, err = mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: exampleTime.AddDate(1, 0, 0)})
+	var broken *mls.RuleError
+	fmt.Println("a year later:", errors.As(err, &broken), broken.Rule)
+	// Output:
+	// from bob
+	// a year later: true V-LN-15
+}
+
 // Alice removes Carol and renews her own keys by the same commit.
 func ExampleGroup_Commit() {
 	people := friends("alice", "bob", "carol")

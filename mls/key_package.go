@@ -117,6 +117,9 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	if err := params.limitKeyPackage(&k); err != nil {
 		return nil, err
 	}
+	if err := checkLifetime(p.Lifetime, time.Time{}, params.MaxLifetime); err != nil {
+		return nil, err
+	}
 	if err := checkOwnKeyPackage(&k); err != nil {
 		return nil, err
 	}

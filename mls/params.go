@@ -33,7 +33,8 @@ type Params struct {
 	MaxExtension int
 	// MaxCertificates bounds the chain of an X.509 credential. Default: 16.
 	MaxCertificates int
-	// MaxLifetime is the longest span that a KeyPackage's lifetime may have. Default: no limit.
+	// MaxLifetime is the longest span that a KeyPackage's lifetime may have (RFC 9420, Section 7.2; rule V-LN-16); negative
+	// for no limit. Default: 366 days.
 	MaxLifetime time.Duration
 
 	// ExternalProposals lists the custom proposal types that external senders may send. RFC 9420, Section 12.1.8
@@ -122,6 +123,7 @@ func (p Params) withDefaults() *Params {
 	p.MaxLeaves = orDefault(p.MaxLeaves, 1<<20)
 	p.MaxExtension = orDefault(p.MaxExtension, 1<<20)
 	p.MaxCertificates = orDefault(p.MaxCertificates, 16)
+	p.MaxLifetime = orDefault(p.MaxLifetime, 366*24*time.Hour)
 	if p.Suites == nil {
 		p.Suites = ciphersuite.New
 	}

@@ -103,22 +103,22 @@ func TestLimits(t *testing.T) {
 		c.Params.MaxProposals = 2
 		c.Params.MaxExternalSenders = 1
 		c.Params.MaxMessage = 4096
-		c.Params.MaxLifetime = 24 * time.Hour
+		c.Params.MaxLifetime = 400 * 24 * time.Hour
 	}, nil, "alice")
 	alice := cast[0]
 	bob := newPlayer(t, "bob")
-	short := func(c *player) *mls.OwnKeyPackage {
+	lasting := func(c *player, days time.Duration) *mls.OwnKeyPackage {
 		k, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: c.Client.Client,
-			Lifetime: mls.Lifetime(mlstest.Now(), 22*time.Hour), Params: c.Params})
+			Lifetime: mls.Lifetime(mlstest.Now(), days*24*time.Hour-time.Hour), Params: mls.Params{MaxLifetime: -1}})
 		require.NoError(t, err)
 		return k
 	}
 	add := func(k *mls.OwnKeyPackage) mls.CommitParams {
 		return mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: k.KeyPackage}}, Now: mlstest.Now()}
 	}
-	_, err := alice.group.Commit(add(bob.KeyPackage(t)), alice.Signer)
+	_, err := alice.group.Commit(add(lasting(bob, 401)), alice.Signer)
 	breaks(t, "V-LN-16", err)
-	keys := short(bob)
+	keys := lasting(bob, 400)
 	_, adopted := alice.commit(add(keys))
 	bob.take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys}}))
 

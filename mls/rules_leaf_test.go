@@ -27,7 +27,6 @@ func capable(c *mlstest.Client) {
 		Extensions: []framing.ExtensionType{wantedExtension, contextExtension}, Proposals: []framing.ProposalType{wantedProposal},
 		Credentials: []framing.CredentialType{framing.CredentialTypeBasic, framing.CredentialTypeX509, wantedCredential},
 	}
-	c.Params.MaxLifetime = 2 * 365 * 24 * time.Hour
 }
 
 // demanding is a group of alice, bob and carol with requirements, and with service as external sender. dave has not
@@ -78,7 +77,16 @@ func (b breach) rules() []ruleTest {
 	for _, door := range b.doors {
 		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) { b.at(a, door) }})
 	}
+	if b.published() {
+		out = append(out, ruleTest{b.id, "published", b.name, func(a *attempt) { b.at(a, "published") }})
+	}
 	return out
+}
+
+// published reports whether the breach shows in a KeyPackage without a group.
+func (b *breach) published() bool {
+	byGroup := slices.Contains([]string{"V-KP-01", "V-PR-04", "V-LN-07", "V-LN-08", "V-LN-11"}, b.id)
+	return !byGroup && (slices.Contains(b.doors, "send") || slices.Contains(b.doors, "keypackage"))
 }
 
 // at tries the breach at a door.
@@ -108,6 +116,15 @@ func (b *breach) at(a *attempt, door string) {
 			_, err := alice.group.Propose(bad(), mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
 			return err
 		})
+	case "published":
+		open := func(add *framing.Add) error {
+			message, err := framing.Marshal(&framing.Message{Body: &add.KeyPackage})
+			require.NoError(a, err)
+			_, err = mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: mlstest.Now()})
+			return err
+		}
+		a.gives(open(bad()))
+		require.NoError(a, open(dave.addOf()))
 	case "update":
 		message, _ := in.Propose(a, in.UpdateLeaf(a, "key", b.leaf), nil)
 		genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)

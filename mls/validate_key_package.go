@@ -13,6 +13,45 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
+// OpenKeyPackageParams are a published KeyPackage and what it is judged by.
+type OpenKeyPackageParams struct {
+	Message []byte    // one MLSMessage
+	Now     time.Time // judges the lifetime
+	Params  Params
+}
+
+// OpenKeyPackage reads a published KeyPackage and judges all of it that takes no group (RFC 9420, Section 10.1): keys,
+// signatures, capabilities, extensions, lifetime. It is for directories, which need not keep what nobody can use, and
+// for whoever chooses whom to invite. What the group decides is judged when the KeyPackage is added; what the credential
+// is worth, by whoever answers Step.Judge. It fails with a *SyntaxError, a *RuleError, ErrUnexpectedMessage, ErrNoTime or
+// ciphersuite.ErrUnsupported.
+func OpenKeyPackage(p OpenKeyPackageParams) (*framing.KeyPackage, error) {
+	params := p.Params.withDefaults()
+	body, err := decodeMessage(p.Message, params)
+	if err != nil {
+		return nil, err
+	}
+	k, ok := body.(*framing.KeyPackage)
+	switch {
+	case !ok:
+		return nil, ErrUnexpectedMessage
+	case p.Now.IsZero():
+		return nil, ErrNoTime
+	}
+	suite, err := params.Suites(k.CipherSuite)
+	if err != nil {
+		return nil, err
+	}
+	alone, err := newPublic(suite, params, framing.GroupContext{Version: framing.MLS10, CipherSuite: k.CipherSuite}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := alone.checkProposal(&framing.Add{KeyPackage: *k}, framing.Sender{}, p.Now, MomentAddSent); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
 // checkKeyPackage judges a KeyPackage by itself, all but its signatures and the group's rules for its leaf.
 func (p *public) checkKeyPackage(k *framing.KeyPackage, now time.Time) error {
 	none := framing.NoLeaf

@@ -39,8 +39,8 @@ const suite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 // now is when the tour happens. A real client asks its clock.
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// lifetime is that of all KeyPackages on the tour. In a real client it would be some weeks.
-func lifetime() framing.Lifetime { return mls.Lifetime(now, 100*365*24*time.Hour) }
+// lifetime is that of all KeyPackages on the tour.
+func lifetime() framing.Lifetime { return mls.Lifetime(now, 60*24*time.Hour) }
 
 func main() {
 	if len(os.Args) < 3 {

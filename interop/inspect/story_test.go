@@ -41,7 +41,7 @@ func (t *teller) client(name string) mls.Client {
 
 func (t *teller) keyPackage(name string) *mls.OwnKeyPackage {
 	k, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: t.suite.CipherSuite(), Client: t.client(name),
-		Lifetime: mls.Lifetime(storyTime, 100*365*24*time.Hour)})
+		Lifetime: mls.Lifetime(storyTime, 60*24*time.Hour)})
 	require.NoError(t, err)
 	return k
 }
@@ -83,7 +83,7 @@ func tell(tb testing.TB, cs ciphersuite.CipherSuite) story {
 	alice := t.client("alice")
 	t.by = alice.Signer
 	s, err := mls.Create(mls.CreateParams{CipherSuite: cs, GroupID: []byte("grove"), Client: alice,
-		Lifetime: mls.Lifetime(storyTime, 100*365*24*time.Hour)})
+		Lifetime: mls.Lifetime(storyTime, 60*24*time.Hour)})
 	require.NoError(t, err)
 	t.alice = s.Next
 	t.commit(t.add("bob", "carol", "dave"))

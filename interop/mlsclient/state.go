@@ -66,9 +66,9 @@ func (c client) private() ([]byte, error) {
 }
 
 // groupParams are the settings of every group. Commits of newcomers and external proposals are PublicMessages anyway,
-// so both kinds are accepted.
+// so both kinds are accepted. Other engines' test clients make KeyPackages that last for ever.
 func groupParams(encryptHandshake bool) mls.Params {
-	p := mls.Params{PastEpochs: pastEpochs, ResumptionEpochs: resumptionEpochs}
+	p := mls.Params{PastEpochs: pastEpochs, ResumptionEpochs: resumptionEpochs, MaxLifetime: -1}
 	if encryptHandshake {
 		p.Handshake = mls.HandshakePrivate
 	}

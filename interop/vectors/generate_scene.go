@@ -65,7 +65,8 @@ func (s *scene) begin(members int) {
 func (s *scene) newActor() *actor {
 	name := fmt.Sprintf("client %d", s.actors)
 	s.actors++
-	a := &actor{name: name, signer: s.maker.signer(), params: mls.Params{Entropy: mlstest.Entropy(s.name + ", " + name)}}
+	a := &actor{name: name, signer: s.maker.signer(), params: groupParams()}
+	a.params.Entropy = mlstest.Entropy(s.name + ", " + name)
 	if s.mixed && s.oneIn(2) {
 		a.params.Handshake, a.params.Padding = mls.HandshakePrivate, framing.PadToMultiple(s.number(100))
 	}

@@ -98,9 +98,13 @@ func (t *trial) keyPair(check string, private ciphersuite.Secret, want ciphersui
 	}
 }
 
+// groupParams are the settings of members in test vectors, whose KeyPackages last for ever.
+func groupParams() mls.Params { return mls.Params{MaxLifetime: -1} }
+
 func (f *follower) join(c *passiveClient, own *mls.OwnKeyPackage) bool {
 	s, err := mls.Join(mls.JoinParams{
-		Welcome: c.Welcome, RatchetTree: c.RatchetTree.Value, KeyPackages: []*mls.OwnKeyPackage{own}, PSKs: f.psks})
+		Welcome: c.Welcome, RatchetTree: c.RatchetTree.Value, KeyPackages: []*mls.OwnKeyPackage{own}, PSKs: f.psks,
+		Params: groupParams()})
 	if !f.succeeds("join", err) {
 		return false
 	}

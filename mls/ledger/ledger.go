@@ -116,6 +116,7 @@ func DoorMeaning(name string) string {
 		"value":      "a proposal within a member's commit",
 		"reference":  "a proposal that a member's commit names",
 		"keypackage": "a KeyPackage in an Add, by any way",
+		"published":  "a KeyPackage for OpenKeyPackage",
 		"update":     "the leaf of an Update",
 		"path":       "the path of a member's commit",
 		"commit":     "a member's commit as a whole",

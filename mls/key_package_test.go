@@ -1,0 +1,78 @@
+package mls_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// TestOpenKeyPackage: what is not a rule of KeyPackages; TestRule tries those.
+func TestOpenKeyPackage(t *testing.T) {
+	alice := stage(t, "alice")[0]
+	keys := newPlayer(t, "bob").KeyPackage(t)
+	message, err := keys.Message()
+	require.NoError(t, err)
+	open := func(message []byte, p mls.Params) error {
+		k, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: mlstest.Now(), Params: p})
+		if err == nil {
+			require.Equal(t, keys.KeyPackage, *k)
+		} else {
+			require.Nil(t, k)
+		}
+		return err
+	}
+	require.NoError(t, open(message, mls.Params{}))
+	require.ErrorIs(t, open(alice.info(), mls.Params{}), mls.ErrUnexpectedMessage)
+	breaks(t, "V-WIRE-13", open(message, mls.Params{MaxMessage: len(message) - 1}))
+	var syntax *mls.SyntaxError
+	require.ErrorAs(t, open(message[:len(message)-1], mls.Params{}), &syntax)
+	_, err = mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message})
+	require.ErrorIs(t, err, mls.ErrNoTime)
+
+	unknown := keys.KeyPackage
+	unknown.CipherSuite = 0xf0f0
+	message, err = framing.Marshal(&framing.Message{Body: &unknown})
+	require.NoError(t, err)
+	require.ErrorIs(t, open(message, mls.Params{}), ciphersuite.ErrUnsupported)
+}
+
+// TestOwnLifetime: nobody makes a leaf that others would refuse for its lifetime; without Params, that is one of over 366
+// days.
+func TestOwnLifetime(t *testing.T) {
+	c := newPlayer(t, "alice")
+	const day = 24 * time.Hour
+	span := func(d time.Duration) framing.Lifetime {
+		return framing.Lifetime{NotBefore: 1, NotAfter: 1 + uint64(d/time.Second)}
+	}
+	for _, test := range []struct {
+		lifetime framing.Lifetime
+		longest  time.Duration
+		refused  bool
+	}{
+		{lifetime: span(366 * day)},
+		{lifetime: span(366*day + time.Second), refused: true},
+		{lifetime: framing.Lifetime{NotAfter: math.MaxUint64}, refused: true},
+		{lifetime: framing.Lifetime{NotAfter: math.MaxUint64}, longest: -1},
+		{lifetime: framing.Lifetime{NotBefore: 2, NotAfter: 1}, longest: -1, refused: true},
+		{lifetime: span(day), longest: day},
+		{lifetime: span(day + time.Second), longest: day, refused: true},
+	} {
+		params := mls.Params{MaxLifetime: test.longest}
+		_, byPackage := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: c.Client.Client, Lifetime: test.lifetime, Params: params})
+		_, byGroup := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: c.Client.Client, Lifetime: test.lifetime, Params: params})
+		for _, err := range []error{byPackage, byGroup} {
+			if test.refused {
+				breaks(t, "V-LN-16", err)
+			} else {
+				require.NoError(t, err)
+			}
+		}
+	}
+}
