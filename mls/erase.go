@@ -7,6 +7,7 @@ import (
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/keyschedule"
+	"github.com/copse-mls/copse/treekem"
 )
 
 // Erase overwrites the secrets that the old Group has and Next has not. From then on the old Group answers ErrErased.
@@ -64,11 +65,11 @@ func (e *epochState) closed() epochState {
 		Suite: e.suite, ResumptionPSK: e.secrets.ResumptionPSK.Clone(), EpochAuthenticator: e.secrets.EpochAuthenticator.Clone()}}
 }
 
-// eraseUnused overwrites an epoch that never began. The private keys that it shares with before stay.
-func (e *epochState) eraseUnused(before *epochState) {
+// eraseUnused overwrites an epoch that never began. The private keys that it shares with before, which may be nil, stay.
+func (e *epochState) eraseUnused(before *treekem.PrivatePath) {
 	e.secrets.Erase()
 	e.messages.EraseExcept(nil)
-	e.private.EraseReplaced(before.private)
+	e.private.EraseReplaced(before)
 }
 
 // eraseExcept overwrites what an epoch holds beyond what next keeps of it.

@@ -331,10 +331,11 @@ func (j *joiner) enter() error {
 	if err != nil {
 		return err
 	}
-	if subtle.ConstantTimeCompare(next.tag, j.info.ConfirmationTag) != 1 {
+	j.state, err = next.enter(j.private)
+	if err == nil && subtle.ConstantTimeCompare(next.tag, j.info.ConfirmationTag) != 1 {
+		j.state.eraseUnused(nil)
 		return fail("V-WEL-10", j.info.Signer, "confirmation tag does not match")
 	}
-	j.state, err = next.enter(j.private)
 	return err
 }
 

@@ -36,7 +36,7 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 	s.Judge = t.judge
 	s.Events = []Event{&EpochChanged{t.change}}
 	if next.end(s, t.change); next.status != StatusActive {
-		state.eraseUnused(&g.epochState)
+		state.eraseUnused(r.base)
 	}
 	return s, nil
 }
@@ -78,7 +78,6 @@ func (p ExternalCommitPolicy) check(l *proposalList) error {
 
 // resolve finds the proposals that a commit covers (RFC 9420, Section 12.4). It fails with a *MissingProposalError.
 func resolve(c *framing.Commit, committer framing.Sender, known *proposalStore) (*proposalList, error) {
-	var byRef map[string]*storedProposal
 	var missing []framing.ProposalRef
 	all := make([]covered, 0, len(c.Proposals))
 	for _, p := range c.Proposals {
@@ -86,10 +85,7 @@ func resolve(c *framing.Commit, committer framing.Sender, known *proposalStore) 
 			all = append(all, covered{proposal: p.Proposal, sender: committer})
 			continue
 		}
-		if byRef == nil {
-			byRef = known.byRef()
-		}
-		if stored := byRef[string(p.Reference)]; stored != nil {
+		if stored := known.find(p.Reference); stored != nil {
 			all = append(all, coveredRef(stored))
 		} else {
 			missing = append(missing, p.Reference)
@@ -131,6 +127,7 @@ type receiver struct {
 	group   *Group
 	content *framing.AuthenticatedContent
 	psks    PSKs
+	base    *treekem.PrivatePath // what the path is applied to; the Group holds its keys
 }
 
 // nextState runs the secret part of a commit and compares the confirmation tag.
@@ -158,11 +155,15 @@ func (r *receiver) nextState() (*epochState, error) {
 	if err != nil {
 		return nil, err
 	}
+	state, err := next.enter(private)
+	if err != nil {
+		return nil, err
+	}
 	if subtle.ConstantTimeCompare(next.tag, r.content.Auth().ConfirmationTag) != 1 {
+		state.eraseUnused(r.base)
 		return nil, fail("V-CM-14", r.leaf, "confirmation tag does not match: the committer sees another group")
 	}
-	state, err := next.enter(private)
-	return &state, err
+	return &state, nil
 }
 
 // initSecret is what the next epoch starts from: the present epoch's, or what a newcomer sent (RFC 9420, Section 8.3).
@@ -179,15 +180,15 @@ func (r *receiver) initSecret() (keyschedule.InitSecret, error) {
 
 // privatePath is the member's private state after the commit, and the commit secret.
 func (r *receiver) privatePath() (*treekem.PrivatePath, ciphersuite.Secret, error) {
-	base, err := r.committedUpdate()
-	if err != nil {
+	var err error
+	if r.base, err = r.committedUpdate(); err != nil {
 		return nil, ciphersuite.Secret{}, err
 	}
 	path := r.content.Content().Commit.Path
 	if path == nil {
-		return base.Prune(r.tree), keyschedule.NoCommitSecret(r.before.suite), nil
+		return r.base.Prune(r.tree), keyschedule.NoCommitSecret(r.before.suite), nil
 	}
-	return base.Decapsulate(treekem.DecapsulateParams{
+	return r.base.Decapsulate(treekem.DecapsulateParams{
 		Tree: r.tree, Sender: r.leaf, Path: path, Added: r.added, GroupContext: r.encoded})
 }
 
@@ -206,13 +207,4 @@ func (r *receiver) committedUpdate() (*treekem.PrivatePath, error) {
 		return g.private.WithLeafKey(stored.leafKey), nil
 	}
 	return g.private, nil
-}
-
-// byRef indexes the stored proposals.
-func (s *proposalStore) byRef() map[string]*storedProposal {
-	m := make(map[string]*storedProposal, s.len())
-	for ; s != nil; s = s.before {
-		m[string(s.ref)] = s.storedProposal
-	}
-	return m
 }
