@@ -181,21 +181,15 @@ func (r *recorder) resumption(now, then []resumptionPSK) {
 
 // proposals records the proposals of the epoch in the order of their arrival.
 func (r *recorder) proposals(now, then *proposalStore) {
-	if now == then {
-		return
-	}
 	key := func(i int) string { return fmt.Sprintf("%s/%d", recordProposal, i) }
-	list, old := now.all(), then.all()
-	for i, p := range list {
-		if i < len(old) && old[i] == p {
-			continue
-		}
-		r.put(key(i), 1024, func(w *recordWriter) {
+	kept := now.shared(then).len()
+	for i, p := range now.after(kept) {
+		r.put(key(kept+i), 1024, func(w *recordWriter) {
 			w.value(p.content.Unverified())
 			w.optionalSecret(p.leafKey.Private)
 		})
 	}
-	for i := len(list); i < len(old); i++ {
+	for i := now.len(); i < then.len(); i++ {
 		r.drop(key(i))
 	}
 }

@@ -43,10 +43,13 @@ func (s *proposalStore) len() int {
 }
 
 // all lists the proposals in the order of their arrival.
-func (s *proposalStore) all() []*storedProposal {
-	list := make([]*storedProposal, s.len())
-	for ; s != nil; s = s.before {
-		list[s.count-1] = s.storedProposal
+func (s *proposalStore) all() []*storedProposal { return s.after(0) }
+
+// after lists the proposals but for the first n, in the order of their arrival.
+func (s *proposalStore) after(n int) []*storedProposal {
+	list := make([]*storedProposal, s.len()-n)
+	for ; s.len() > n; s = s.before {
+		list[s.count-1-n] = s.storedProposal
 	}
 	return list
 }
@@ -60,11 +63,18 @@ func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 }
 
 // extends reports whether s is o with perhaps more proposals.
-func (s *proposalStore) extends(o *proposalStore) bool {
-	for s.len() > o.len() {
-		s = s.before
+func (s *proposalStore) extends(o *proposalStore) bool { return s.shared(o) == o }
+
+// shared is the largest store that both s and o came from.
+func (s *proposalStore) shared(o *proposalStore) *proposalStore {
+	for s != o {
+		if s.len() >= o.len() {
+			s = s.before
+		} else {
+			o = o.before
+		}
 	}
-	return s == o
+	return s
 }
 
 // Proposals lists the proposals of the present epoch that wait for a commit, in the order of their arrival.

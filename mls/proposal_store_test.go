@@ -26,6 +26,11 @@ func TestProposalStore(t *testing.T) {
 		}
 		for n, s := range stores {
 			require.Equal(t, n, s.len())
+			require.Len(t, stores[len(refs)].after(n), len(refs)-n)
+			other := s.with(&storedProposal{ref: refs[0]})
+			require.Same(t, s, other.shared(stores[len(refs)]))
+			require.True(t, stores[len(refs)].extends(s))
+			require.False(t, stores[len(refs)].extends(other))
 			for i, p := range s.all() {
 				require.Equal(t, refs[i], p.ref)
 			}
