@@ -116,7 +116,7 @@ func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
 	s, err := g.commitTo(list, &c, by)
 	if c.References == nil && breaksRule(err) {
 		var unfit []LeftProposal
-		if list, unfit = g.fitting(list, c.Now); len(unfit) > 0 {
+		if list, unfit = g.fitting(list, &c, by); len(unfit) > 0 {
 			left = append(left, unfit...)
 			s, err = g.commitTo(list, &c, by)
 		}

@@ -3,9 +3,12 @@ package mls
 // RFC 9420, Section 12.2: which waiting proposals a committer leaves out because the others do not go with them.
 
 import (
+	"crypto"
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/copse-mls/copse/framing"
 )
 
 // breaksRule reports whether proposals are to blame for an error.
@@ -18,14 +21,22 @@ func breaksRule(err error) bool {
 // fitting leaves out waiting proposals with which there is no valid commit, and says why. A proposal may be in order by
 // itself and not fit what the group has become, or others: without this, somebody outside of the group who may propose
 // could keep everybody from committing.
-func (g *Group) fitting(list *proposalList, now time.Time) (*proposalList, []LeftProposal) {
-	f := &fitter{group: g, now: now}
+func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (*proposalList, []LeftProposal) {
+	f := &fitter{group: g, now: c.Now}
+	if !c.Leaf.isZero() {
+		old, _ := g.tree.Leaf(g.OwnLeaf())
+		leaf, _, err := c.Leaf.leaf(g.suite, old, by)
+		if err != nil {
+			return list, nil
+		}
+		f.leaf = &leaf
+	}
 	var waiting []covered
-	for _, c := range list.all {
-		if c.ref == nil {
-			f.byValue = append(f.byValue, c)
+	for _, p := range list.all {
+		if p.ref == nil {
+			f.byValue = append(f.byValue, p)
 		} else {
-			waiting = append(waiting, c)
+			waiting = append(waiting, p)
 		}
 	}
 	if f.try(nil) != nil {
@@ -45,6 +56,7 @@ const maxConflicts = 64
 type fitter struct {
 	group     *Group
 	now       time.Time
+	leaf      *framing.LeafNode // the committer's, when the commit changes more of it than its key
 	byValue   []covered
 	fit       []covered
 	left      []LeftProposal
@@ -85,6 +97,14 @@ func (f *fitter) try(list []covered) error {
 	t, err := f.group.beginOwn(newProposalList(slices.Concat(f.fit, list, f.byValue)), f.now)
 	if err != nil {
 		return err
+	}
+	if f.leaf != nil {
+		if err := t.edit.CheckKeys(); err != nil { // as before a path
+			return err
+		}
+		if err := t.edit.Update(t.leaf, f.leaf); err != nil {
+			return err
+		}
 	}
 	return t.finish()
 }

@@ -52,6 +52,9 @@ func (e *Edit) NewPath(params PathParams) (*Path, error) {
 	if uint32(params.Sender) >= e.width {
 		return nil, &framing.RuleError{Rule: "V-CM-02", Leaf: params.Sender, Detail: "sender is outside the tree"}
 	}
+	if err := e.CheckKeys(); err != nil {
+		return nil, err
+	}
 	p := &Path{suite: e.suite, sender: params.Sender, leaf: params.Leaf, steps: e.filteredDirectPath(params.Sender)}
 	err := p.generate(params.Rand)
 	if err == nil {

@@ -82,7 +82,7 @@ func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey
 	fail := func(rule, detail string, err error) error {
 		return &framing.RuleError{Rule: rule, Leaf: p.Sender, Detail: detail, Err: err}
 	}
-	if err := e.indexTouched(); err != nil {
+	if err := e.CheckKeys(); err != nil {
 		return err
 	}
 	leafKey := p.Path.LeafNode.EncryptionKey
@@ -107,8 +107,10 @@ func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey
 	return nil
 }
 
-// indexTouched enters the keys of this edit so far into the index, which then answers for them too.
-func (e *Edit) indexTouched() error {
+// CheckKeys refuses a key that this edit has set and that stands at another node too, as the tree now is (V-LN-17, V-LN-18,
+// V-TREE-13). Tree does so at the end; before a path, receivers do it while the nodes that it replaces still stand, and
+// so must its sender.
+func (e *Edit) CheckKeys() error {
 	keys, err := e.keys.add(&e.view, e.touched)
 	if err != nil {
 		return err
