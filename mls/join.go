@@ -132,7 +132,7 @@ func (j *joiner) openSecrets() error {
 func (j *joiner) checkPSKs() error {
 	list := newProposalList(nil)
 	list.psks = j.secrets.PSKs
-	if err := list.checkPSKsDiffer(); err != nil {
+	if err := list.checkPSKsDiffer(framing.NoLeaf); err != nil {
 		return failWith(err, "V-WEL-14", framing.NoLeaf, "PSKs of the group secrets")
 	}
 	for _, id := range j.secrets.PSKs {

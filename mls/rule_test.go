@@ -46,7 +46,8 @@ func ruleTests() []ruleTest {
 type attempt struct {
 	*testing.T
 	rule *ledger.Rule
-	done bool // whether something was checked
+	done bool  // whether something was checked
+	err  error // the latest that was as promised
 }
 
 // TestRule tries every rule at every door: TestRule/V-LN-05/update.
@@ -158,10 +159,18 @@ func markDoors(t *testing.T, tested map[string]bool) {
 // gives checks that an error is what the ledger promises for the rule.
 func (a *attempt) gives(err error) {
 	a.Helper()
-	a.done = true
+	a.done, a.err = true, err
 	require.Error(a, err, "%s: it was accepted", a.rule.ID)
 	require.True(a, slices.ContainsFunc(a.rule.Gives, func(name string) bool { return isError(err, name) }),
 		"%s gives %v: %v", a.rule.ID, a.rule.Gives, err)
+}
+
+// names checks which leaf the latest error names.
+func (a *attempt) names(leaf framing.LeafIndex) {
+	a.Helper()
+	var broken *mls.RuleError
+	require.ErrorAs(a, a.err, &broken)
+	require.Equal(a, leaf, broken.Leaf, "%v", a.err)
 }
 
 // isError reports whether err is what a name in the ledger stands for.

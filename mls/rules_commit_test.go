@@ -28,7 +28,9 @@ func (b badCommit) rules() []ruleTest {
 		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) {
 			all := a.grove()
 			var bad, genuine []byte
+			committer := framing.LeafIndex(1)
 			if door == "external" {
+				committer = 8
 				i := a.intrude("joiner", all[0].info())
 				bad, genuine = i.commit(a, func(d *mlstest.Draft) { b.change(a, i.Insider, d) }), i.commit(a, nil)
 			} else {
@@ -36,6 +38,10 @@ func (b badCommit) rules() []ruleTest {
 				bad, genuine = in.Commit(a, func(d *mlstest.Draft) { b.change(a, in, d) }).Commit, in.Commit(a, nil).Commit
 			}
 			a.refusesMessage(all[0].group, bad, genuine)
+			if b.id == "V-PR-13" || b.id == "V-KS-13" { // what a proposal holds is nobody's leaf
+				committer = framing.NoLeaf
+			}
+			a.names(committer)
 			if !slices.Contains(takeSecrets, b.id) {
 				_, err := all[0].observe().Handle(input(bad))
 				a.gives(err)
@@ -96,6 +102,12 @@ func badCommits() []badCommit {
 		}, both},
 		{"V-CM-14", "a bit", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
 			d.OnTag = func(tag []byte) []byte { return append([]byte{tag[0] ^ 1}, tag[1:]...) }
+		}, []string{"commit", "external"}},
+		{"V-CM-14", "empty", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
+			d.OnTag = func([]byte) []byte { return nil }
+		}, []string{"commit", "external"}},
+		{"V-CM-14", "cut short", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
+			d.OnTag = func(tag []byte) []byte { return tag[:16:16] }
 		}, []string{"commit", "external"}},
 		{"V-CM-14", "another epoch", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
 			d.OnNext = func(c *framing.GroupContext) { c.TreeHash = make([]byte, 32) }
@@ -163,6 +175,7 @@ func commitRules() []ruleTest {
 				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath, d.Welcome = list, true, false
 				}).Commit, genuine)
+				a.names(1)
 			}
 			for _, noPath := range []bool{true, false} {
 				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) {
@@ -180,6 +193,11 @@ func commitRules() []ruleTest {
 				}).Commit
 			}
 			a.refusesMessage(alice.group, draft(true), draft(false))
+		}},
+		{"V-CM-01", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			a.refusesSeen(alice, i.commit(a, func(d *mlstest.Draft) { d.NoPath = true }), i.commit(a, nil))
 		}},
 		{"V-CM-01", "commit", "PSK and ReInit", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -247,6 +265,14 @@ func commitRules() []ruleTest {
 			a.refuses(alice.group, mls.Input{Message: message}, genuine)
 			a.refuses(alice.group, mls.Input{Message: message, PSKs: mls.PSKs{one}}, genuine)
 		}},
+		{"V-CM-15", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			i := a.intrude("dave", alice.info())
+			message := i.commit(a, func(d *mlstest.Draft) {
+				d.Proposals, d.PSKs = append(d.Proposals, i.ByValue(pskOf("psk", "1"))...), pskSecrets("psk")
+			})
+			a.refuses(alice.group, input(message), mls.Input{Message: message, Now: mlstest.Now(), PSKs: pskSecrets("psk")})
+		}},
 		{"V-CM-15", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			a.refusesCommit(alice, &framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("one"))})
@@ -279,6 +305,27 @@ func commitRules() []ruleTest {
 			require.Equal(a, mls.StatusRemoved, alice.group.Status())
 			carol.hear(made.Commit)
 			a.gives(handle(alice.group, made.Next.Commit(a, nil).Commit))
+		}},
+		{"V-CM-18", "external", "", func(a *attempt) { // by the member's own other device
+			alice, bob, _ := a.trio()
+			i := a.intrude("bob", alice.info())
+			draft := func(change func(*mlstest.Draft)) func(*mlstest.Draft) {
+				return func(d *mlstest.Draft) {
+					d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: 1})...)
+					if change != nil {
+						change(d)
+					}
+				}
+			}
+			breaks(a.T, "V-CM-10", handle(bob.group, i.commit(a, draft(func(d *mlstest.Draft) {
+				d.OnLeaf = func(l *framing.LeafNode) { l.ParentHash[0] ^= 1 }
+			}))))
+			made := i.Commit(a, draft(func(d *mlstest.Draft) { d.Template = i.leaf }))
+			require.IsType(a, &mls.Removed{}, bob.hear(made.Commit).Events[0])
+			a.gives(handle(bob.group, made.Next.Commit(a, nil).Commit))
+			for _, call := range sendingCalls(bob) {
+				a.refusesCall(bob.group, call)
+			}
 		}},
 		{"V-CM-18", "send", "", func(a *attempt) {
 			alice, bob, _ := a.trio()

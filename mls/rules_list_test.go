@@ -42,6 +42,16 @@ func (b badList) rules() []ruleTest {
 	return out
 }
 
+// names checks which leaf the latest error names: the one that the list is about, or else the committer's.
+func (b badList) names(a *attempt, committer *player) {
+	a.Helper()
+	leaf := map[string]framing.LeafIndex{"V-PL-03": 2, "V-PL-05": 3}
+	if _, ok := leaf[b.id]; !ok {
+		leaf[b.id] = committer.group.OwnLeaf()
+	}
+	a.names(leaf[b.id])
+}
+
 // at tries the list at a door.
 func (b badList) at(a *attempt, door string) {
 	c := a.cast()
@@ -49,11 +59,13 @@ func (b badList) at(a *attempt, door string) {
 	case "value":
 		in := c.bob.insider()
 		a.refusesSeen(c.alice, a.over(in, proposals(b.list(a, c, c.bob))...), a.over(in))
+		b.names(a, c.bob)
 	case "reference":
 		list := b.list(a, c, c.bob)
 		all := a.spread(list, c.alice)
 		in := c.bob.insider()
 		a.refusesMessage(c.alice.group, a.covering(in, all...), a.over(in))
+		b.names(a, c.bob)
 		slices.Reverse(all)
 		a.refusesMessage(c.alice.group, a.covering(in, all...), a.over(in))
 		if last := list[len(list)-1]; last.proposal.ProposalType() != framing.ProposalTypeUpdate && len(all) > 1 {
@@ -71,6 +83,7 @@ func (b badList) at(a *attempt, door string) {
 			refs = append(refs, covered.Ref)
 		}
 		a.refusesCommitting(c.alice, mls.CommitParams{References: refs, PSKs: pskSecrets("psk")})
+		b.names(a, c.alice)
 		s, err := c.alice.group.Commit(mls.CommitParams{Now: mlstest.Now(), PSKs: pskSecrets("psk")}, c.alice.Signer)
 		require.NoError(a, err, "what fits of the waiting proposals")
 		require.NotEmpty(a, s.Left)
@@ -363,6 +376,29 @@ func resultRules() []ruleTest {
 			first := c.dave.addOf()
 			k := newPlayer(a.T, "erin").ForgeKeyPackage(a, holding(first.KeyPackage.LeafNode.EncryptionKey), nil)
 			a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: *k}}})
+		}},
+		{"V-PL-12", "send", "what the path is to replace", func(a *attempt) {
+			c := a.cast()
+			c.alice.commit(mls.CommitParams{}, c.bob, c.carol) // fills parent nodes
+			in := c.carol.insider()
+			for _, key := range [][]byte{in.Tree.Leaf(0).EncryptionKey, in.Tree.Parent(1).EncryptionKey} {
+				add := &framing.Add{KeyPackage: *c.dave.ForgeKeyPackage(a, holding(key), nil)}
+				a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{add}, ForcePath: true})
+				message, covered := in.Propose(a, add, nil) // nobody may so keep alice from committing
+				tell(message, c.alice, c.bob)
+				a.refusesCommitting(c.alice, mls.CommitParams{References: []framing.ProposalRef{covered.Ref}, ForcePath: true})
+			}
+			twin := newPlayer(a.T, "dave")
+			twin.Signer = c.alice.Signer
+			later := mls.LeafUpdate{Signer: newPlayer(a.T, "later").Signer}
+			a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{twin.addOf()}, Leaf: later})
+			for _, leaf := range []mls.LeafUpdate{{}, later} {
+				s, err := c.alice.group.Commit(mls.CommitParams{ForcePath: true, Leaf: leaf, Now: mlstest.Now()}, c.alice.Signer)
+				require.NoError(a, err)
+				require.Len(a, s.Left, 2)
+				_, err = c.bob.group.Handle(input(s.Send[0].Message))
+				require.NoError(a, err, "others follow")
+			}
 		}},
 		{"V-PL-12", "reference", "one key for two", func(a *attempt) {
 			c := a.cast()

@@ -56,11 +56,13 @@ func (b badPath) rules() []ruleTest {
 			if door == "external" {
 				i := a.intrude("joiner", all[0].info())
 				a.refusesMessage(receiver, i.commit(a, draft(i.Insider)), i.commit(a, nil))
+				a.names(2)
 				return
 			}
 			in := all[1].insider()
 			genuine := in.Commit(a, func(d *mlstest.Draft) { d.Welcome = false }).Commit
 			a.refusesMessage(receiver, in.Commit(a, draft(in)).Commit, genuine)
+			a.names(1)
 		}})
 	}
 	return out

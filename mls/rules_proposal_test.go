@@ -64,12 +64,13 @@ func (a *attempt) open() (alice, bob, carol, service *player) {
 
 // uneven is a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave, who has
 // not joined, unlike erin.
-func (a *attempt) uneven() (alice, bob, dave, erin *player) {
+func (a *attempt) uneven(extensions ...framing.Extension) (alice, bob, dave, erin *player) {
 	all := stageOf(a.T, func(c *mlstest.Client) {
 		if c.Name != "carol" {
 			capable(c)
 		}
-	}, nil, "alice", "bob", "carol")
+		c.Params.ExternalProposals = []framing.ProposalType{wantedProposal}
+	}, extensions, "alice", "bob", "carol")
 	erin = newPlayer(a.T, "erin")
 	capable(erin.Client)
 	return all[0], all[1], newPlayer(a.T, "dave"), erin
@@ -90,7 +91,16 @@ type offence struct {
 func (o offence) rules() []ruleTest {
 	var out []ruleTest
 	for _, door := range o.doors {
-		out = append(out, ruleTest{o.id, door, o.name, func(a *attempt) { a.offends(door, o.bad(a)) }})
+		out = append(out, ruleTest{o.id, door, o.name, func(a *attempt) {
+			bad := o.bad(a)
+			a.offends(door, bad)
+			from := map[string]framing.LeafIndex{"value": 1, "proposal": 1}
+			if remove, ok := bad.(*framing.Remove); ok && o.id == "V-PR-07" {
+				a.names(remove.Removed)
+			} else if i, ok := from[door]; ok && (o.id == "V-PR-10" || o.id == "V-PR-12") {
+				a.names(i)
+			}
+		}})
 	}
 	return out
 }
@@ -259,6 +269,28 @@ func proposalRules() []ruleTest {
 			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
 			a.holds(announced.CipherSuite == 0x7fff, "announced is %v", announced)
 		}},
+		{"V-PR-10", "value", "a version that this build lacks", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.Version = 2 })))
+			a.holds(s.Events[1].(*mls.ReInitialized).ReInit.Version == 2, "announced is %v", s.Events[1])
+			_, err := mls.Create(mls.CreateParams{Client: alice.Client.Client, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
+			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
+		}},
+		{"V-PR-10", "outside", "a good one", func(a *attempt) {
+			alice, bob, _, service := a.open()
+			tell(service.outside(alice.group, proposing(reInit(nil))), alice, bob)
+			alice.commit(mls.CommitParams{}, bob)
+			a.holds(bob.group.Status() == mls.StatusReInitialized, "status is %v", bob.group.Status())
+		}},
+		{"V-PR-11", "send", "the group's own id", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			own := reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })
+			a.offends("send", own)
+			a.spread([]said{{bob, own}}, alice)
+			s, err := alice.group.Commit(mls.CommitParams{}, alice.Signer)
+			require.NoError(a, err)
+			a.holds(len(s.Left) == 1, "left out: %v", s.Left)
+		}},
 		{"V-PR-11", "value", "the group's own id may be", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })))
@@ -347,6 +379,10 @@ func referenceRules() []ruleTest {
 				},
 				func(c *mlstest.Content) { c.MembershipKey = ciphersuite.NewSecret(make([]byte, 32)) },
 				func(c *mlstest.Content) { c.Sender.LeafIndex = 1 },
+				func(c *mlstest.Content) {
+					privately(c)
+					c.OnSigned = func(auth *framing.FramedContentAuthData) { auth.Signature[7] ^= 1 }
+				},
 			} {
 				bad, covered := in.Propose(a, &framing.Remove{Removed: 2}, change)
 				a.refusesMessage(alice.group, bad, genuine)
@@ -375,6 +411,46 @@ func referenceRules() []ruleTest {
 				a.refusesMessage(alice.group, bad, genuine)
 				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by))
 			}
+		}},
+		{"V-PR-01", "newcomer", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			dave, by := newPlayer(a.T, "dave"), bob.insider()
+			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
+			in := dave.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeNewMemberProposal})
+			for _, change := range []func(*mlstest.Content){
+				func(c *mlstest.Content) {
+					c.OnSigned = func(auth *framing.FramedContentAuthData) { auth.Signature[7] ^= 1 }
+				},
+				func(c *mlstest.Content) { c.Signer = bob.Signer },
+			} {
+				bad, covered := in.Propose(a, dave.addOf(), func(c *mlstest.Content) {
+					c.Context = nil
+					change(c)
+				})
+				a.refusesSeen(alice, bad, genuine)
+				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by))
+			}
+		}},
+		{"V-PR-02", "reference", "an observer", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			message, old := carol.insider().Propose(a, &framing.Remove{Removed: 2}, nil)
+			tell(message, alice, bob)
+			in, seen := bob.insider(), alice.observe()
+			watch := func(message []byte) {
+				s, err := seen.Handle(input(message))
+				require.NoError(a, err)
+				seen = s.Next
+			}
+			_, err := seen.Handle(input(a.covering(in, old))) // not heard yet
+			a.gives(err)
+			watch(message)
+			_, err = seen.Handle(input(a.covering(in, old)))
+			require.NoError(a, err)
+			commit, _ := bob.commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
+			watch(commit)
+			_, err = seen.Handle(input(a.covering(bob.insider(), old))) // of the epoch before
+			a.gives(err)
+			watch(a.over(bob.insider()))
 		}},
 		{"V-PR-02", "reference", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
@@ -409,6 +485,15 @@ func referenceRules() []ruleTest {
 			require.Len(a, change.Updated, 2) // carol's, and bob's by his path
 			leaf, _ := s.Next.Tree().Leaf(2)
 			a.holds(change.Updated[0].Leaf == 2 && bytes.Equal(leaf.EncryptionKey, update.LeafNode.EncryptionKey), "updated: %v", change.Updated)
+		}},
+		{"V-PR-03", "send", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			tell(carol.take(carol.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.Signer)).Send[0].Message, alice, bob)
+			before, _ := alice.group.Tree().Leaf(2)
+			alice.commit(mls.CommitParams{}, bob, carol)
+			leaf, _ := alice.group.Tree().Leaf(2)
+			a.holds(!bytes.Equal(leaf.EncryptionKey, before.EncryptionKey), "carol's leaf is as before")
+			together(alice, bob, carol)
 		}},
 	}
 }
@@ -463,17 +548,49 @@ func supportRules() []ruleTest {
 				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{p, remove, last.addOf()}, Now: mlstest.Now()}, alice.Signer)
 				require.NoError(a, err)
 			}
+		}}, ruleTest{r.id, "reference", "", func(a *attempt) {
+			for _, p := range r.list(a) {
+				alice, bob, _, _ := a.uneven()
+				in := bob.insider()
+				message, covered := in.Propose(a, p, nil)
+				alice.hear(message)
+				a.refusesMessage(alice.group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
+				a.refusesCommitting(alice, mls.CommitParams{References: []framing.ProposalRef{covered.Ref}})
+				a.names(2)
+			}
+		}}, ruleTest{r.id, "outside", "", func(a *attempt) {
+			for _, p := range r.list(a) {
+				service := newPlayer(a.T, "service")
+				alice, bob, _, _ := a.uneven(extension(a.T, sendersOf(a, service)))
+				in := bob.insider()
+				message, covered := service.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeExternal}).Propose(a, p,
+					func(c *mlstest.Content) { c.Context = nil })
+				alice.hear(message)
+				a.refusesMessage(alice.group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
+			}
 		}})
 	}
 	return append(out, ruleTest{"V-PR-15", "value", "GREASE", func(a *attempt) {
 		alice, bob, _ := a.trio()
 		in := bob.insider()
 		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
-	}}, ruleTest{"V-PR-16", "reference", "", func(a *attempt) {
-		alice, bob, _, _ := a.uneven()
-		in := bob.insider()
-		message, covered := in.Propose(a, custom(a)[0], nil)
-		alice.hear(message)
-		a.refusesMessage(alice.group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
+	}}, ruleTest{"V-PR-14", "send", "what only the committer's new leaf supports", func(a *attempt) {
+		all := stageOf(a.T, func(c *mlstest.Client) {
+			if c.Name != "alice" {
+				capable(c)
+			}
+		}, nil, "alice", "bob", "carol")
+		alice, bob, carol := all[0], all[1], all[2]
+		able := bob.insider().OwnLeaf().Capabilities
+		c := mls.CommitParams{Proposals: []framing.Proposal{requires(a, required[0])}}
+		a.refusesCommitting(alice, c)
+		a.names(0)
+		c.Leaf.Capabilities = &able
+		bob.propose(newPlayer(a.T, "dave").addOf(), alice, carol) // he lacks it
+		s, err := alice.group.Commit(mls.CommitParams{Proposals: c.Proposals, Leaf: c.Leaf, Now: mlstest.Now()}, alice.Signer)
+		require.NoError(a, err)
+		a.holds(len(s.Left) == 1, "left out: %v", s.Left)
+		alice.commit(c, bob, carol)
+		together(all...)
 	}})
 }

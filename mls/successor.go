@@ -62,6 +62,8 @@ func checkReInitParams(want *framing.ReInit, context *framing.GroupContext) erro
 	switch {
 	case !bytes.Equal(context.GroupID, want.GroupID):
 		return fail("V-RE-02", framing.NoLeaf, "group id is not the one announced")
+	case want.Version != framing.MLS10:
+		return failWith(ciphersuite.ErrUnsupported, "V-RE-03", framing.NoLeaf, fmt.Sprintf("announced version %v", want.Version))
 	case context.Version != want.Version || context.CipherSuite != want.CipherSuite:
 		return fail("V-RE-03", framing.NoLeaf, "version or cipher suite is not the one announced")
 	case !change.extensionsKept():

@@ -66,7 +66,7 @@ func (p *public) begin(b beginParams) (*transition, error) {
 		return nil, err
 	}
 	t.describe()
-	check := &proposalCheck{public: p, rules: t.rules, now: b.now, successor: b.successor}
+	check := &proposalCheck{public: p, rules: t.rules, now: b.now, sending: b.sending, successor: b.successor}
 	for _, c := range t.list.all {
 		if err := check.check(c.proposal, c.sender); err != nil {
 			return nil, err
@@ -144,10 +144,24 @@ func (t *transition) checkCustomSupport() error {
 			}
 		}
 		if have != want {
-			return fail("V-PR-16", framing.NoLeaf, "%d of %d members support proposal type %v", have, want, p.Type)
+			return fail("V-PR-16", t.lacking(p.Type), "%d of %d members support proposal type %v", have, want, p.Type)
 		}
 	}
 	return nil
+}
+
+// lacking is a member that does not support a proposal type and is not removed.
+func (t *transition) lacking(p framing.ProposalType) framing.LeafIndex {
+	removed := map[framing.LeafIndex]bool{}
+	for _, r := range t.list.removes {
+		removed[r.Removed] = true
+	}
+	for i, leaf := range t.before.tree.Leaves() {
+		if !supports(leaf, p) && !removed[i] {
+			return i
+		}
+	}
+	return framing.NoLeaf
 }
 
 func supports(leaf *framing.LeafNode, t framing.ProposalType) bool {

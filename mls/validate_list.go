@@ -58,20 +58,26 @@ func newProposalList(all []covered) *proposalList {
 
 // check judges the list as a whole, for a commit by committer.
 func (l *proposalList) check(committer framing.Sender) error {
-	if err := l.checkPSKsDiffer(); err != nil {
-		return err
+	checks := []func(framing.LeafIndex) error{
+		l.checkPSKsDiffer, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
 	}
 	if committer.SenderType == framing.SenderTypeNewMemberCommit {
-		return l.checkExternal()
+		checks = []func(framing.LeafIndex) error{l.checkPSKsDiffer, l.checkExternal}
 	}
-	for _, check := range []func(framing.LeafIndex) error{
-		l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
-	} {
-		if err := check(committer.LeafIndex); err != nil {
+	for _, check := range checks {
+		if err := check(leafOf(committer)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// leafOf is the leaf to name in an error about what a sender says.
+func leafOf(from framing.Sender) framing.LeafIndex {
+	if from.SenderType == framing.SenderTypeMember {
+		return from.LeafIndex
+	}
+	return framing.NoLeaf
 }
 
 // checkOwn: the committer neither updates nor removes itself (V-PL-01, V-PL-02).
@@ -114,16 +120,16 @@ func (l *proposalList) checkLeavesDiffer(framing.LeafIndex) error {
 
 // checkAddsDiffer: no two Adds for one client, as its signature key tells, and no init key twice (V-PL-04, V-KP-08).
 // That the client is not a member already is the uniqueness of keys in the tree that results (V-PL-05).
-func (l *proposalList) checkAddsDiffer(framing.LeafIndex) error {
+func (l *proposalList) checkAddsDiffer(committer framing.LeafIndex) error {
 	clients, inits := map[string]bool{}, map[string]bool{}
 	for _, a := range l.adds {
 		k := &a.KeyPackage
 		if clients[string(k.LeafNode.SignatureKey)] {
-			return fail("V-PL-04", framing.NoLeaf, "two Adds hold one signature key")
+			return fail("V-PL-04", committer, "two Adds hold one signature key")
 		}
 		clients[string(k.LeafNode.SignatureKey)] = true
 		if inits[string(k.InitKey)] {
-			return fail("V-KP-08", framing.NoLeaf, "two Adds hold one init key")
+			return fail("V-KP-08", committer, "two Adds hold one init key")
 		}
 		inits[string(k.InitKey)] = true
 	}
@@ -131,22 +137,22 @@ func (l *proposalList) checkAddsDiffer(framing.LeafIndex) error {
 }
 
 // checkSingles: one GroupContextExtensions at most, ReInit alone (V-PL-07, V-PL-08).
-func (l *proposalList) checkSingles(framing.LeafIndex) error {
+func (l *proposalList) checkSingles(committer framing.LeafIndex) error {
 	switch {
 	case len(l.extensions) > 1:
-		return fail("V-PL-07", framing.NoLeaf, "%d GroupContextExtensions", len(l.extensions))
+		return fail("V-PL-07", committer, "%d GroupContextExtensions", len(l.extensions))
 	case len(l.reInits) > 0 && len(l.all) > 1:
-		return fail("V-PL-08", framing.NoLeaf, "ReInit beside other proposals")
+		return fail("V-PL-08", committer, "ReInit beside other proposals")
 	}
 	return nil
 }
 
 // checkPSKsDiffer: no PSK identifier twice (V-PL-06).
-func (l *proposalList) checkPSKsDiffer() error {
+func (l *proposalList) checkPSKsDiffer(committer framing.LeafIndex) error {
 	seen := make(map[pskIdentifier]bool, len(l.psks))
 	for _, id := range l.psks {
 		if seen[identifierOf(id)] {
-			return fail("V-PL-06", framing.NoLeaf, "one PSK identifier twice")
+			return fail("V-PL-06", committer, "one PSK identifier twice")
 		}
 		seen[identifierOf(id)] = true
 	}
@@ -154,7 +160,7 @@ func (l *proposalList) checkPSKsDiffer() error {
 }
 
 // checkExternal judges the list of an external commit (V-PL-13, V-PL-14).
-func (l *proposalList) checkExternal() error {
+func (l *proposalList) checkExternal(framing.LeafIndex) error {
 	for _, c := range l.all {
 		if c.ref != nil {
 			return fail("V-PL-14", framing.NoLeaf, "external commit covers a proposal by reference")

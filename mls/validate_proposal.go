@@ -3,6 +3,7 @@ package mls
 // RFC 9420, Section 12.1: Proposals, each judged by itself.
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ type proposalCheck struct {
 	*public
 	rules     *treekem.LeafRules
 	now       time.Time
+	sending   bool
 	successor *successorLink // what the first commit of a successor group may hold
 }
 
@@ -33,7 +35,7 @@ func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
 	case *framing.PreSharedKey:
 		return c.checkPSK(p.PSK)
 	case *framing.ReInit:
-		return c.checkReInit(p)
+		return c.checkReInit(p, from)
 	case *framing.ExternalInit:
 		return c.checkExternalInit(from)
 	case *framing.GroupContextExtensions:
@@ -100,10 +102,13 @@ func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID) error {
 	return nil
 }
 
-// checkReInit: RFC 9420, Section 12.1.5. The successor may keep the group id, for the old group is over by then.
-func (c *proposalCheck) checkReInit(p *framing.ReInit) error {
+// checkReInit: RFC 9420, Section 12.1.5. Others may keep the group id, for the old group is over by then.
+func (c *proposalCheck) checkReInit(p *framing.ReInit, from framing.Sender) error {
 	if p.Version < c.context.Version {
-		return fail("V-PR-10", framing.NoLeaf, "ReInit to version %v", p.Version)
+		return fail("V-PR-10", leafOf(from), "ReInit to version %v", p.Version)
+	}
+	if c.sending && bytes.Equal(p.GroupID, c.context.GroupID) {
+		return fail("V-PR-11", leafOf(from), "group id of a ReInit is the running group's")
 	}
 	if err := p.Extensions.Check(); err != nil {
 		return err
@@ -114,7 +119,7 @@ func (c *proposalCheck) checkReInit(p *framing.ReInit) error {
 // checkExternalInit: RFC 9420, Section 12.1.6.
 func (c *proposalCheck) checkExternalInit(from framing.Sender) error {
 	if from.SenderType != framing.SenderTypeNewMemberCommit {
-		return fail("V-PR-12", framing.NoLeaf, "ExternalInit outside of an external commit")
+		return fail("V-PR-12", leafOf(from), "ExternalInit outside of an external commit")
 	}
 	return nil
 }
