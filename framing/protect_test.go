@@ -161,7 +161,12 @@ func TestLeafNodeSignature(t *testing.T) {
 				}
 			}
 			leaf.EncryptionKey = []byte{2}
-			requireRule(t, "V-LN-04", leaf.VerifySignature(p.suite, []byte("group"), 5))
+			err := leaf.VerifySignature(p.suite, []byte("group"), 5)
+			requireRule(t, "V-LN-04", err)
+			var broken *RuleError
+			require.ErrorAs(t, err, &broken)
+			require.Equal(t, source != LeafNodeSourceKeyPackage, broken.Leaf == 5, "a KeyPackage has no place: %v", err)
+			require.Equal(t, source == LeafNodeSourceKeyPackage, broken.Leaf == NoLeaf, "%v", err)
 			require.ErrorIs(t, leaf.Sign(p.stranger(t), []byte("group"), 5), ErrSigner)
 			leaf.SignatureKey = nil
 			require.ErrorIs(t, leaf.Sign(p.signing(), []byte("group"), 5), ErrSigner)
@@ -307,8 +312,12 @@ func TestMembershipTag(t *testing.T) {
 	_, err = p.openPublic(&m)
 	requireRule(t, "V-FR-08", err)
 
-	_, err = OpenPublic(good, OpenPublicParams{VerifyParams: p.verifying()})
-	require.Error(t, err, "without a membership key anybody could make the tag")
+	tbm, err := signed.tbm()
+	require.NoError(t, err)
+	m = *good
+	m.MembershipTag = p.suite.MAC(ciphersuite.Secret{}, tbm)
+	_, err = OpenPublic(&m, OpenPublicParams{VerifyParams: p.verifying()})
+	require.ErrorIs(t, err, errMembershipKey, "without a membership key anybody could make the tag")
 	_, err = signed.ProtectPublic(p.suite, ciphersuite.Secret{})
 	require.Error(t, err)
 

@@ -148,11 +148,7 @@ func (p *public) begun(
 
 // checkPreference refuses a cipher suite when all invited clients and the creator support a better one (V-KP-09).
 func checkPreference(c *CreateParams) error {
-	preference := c.Preference
-	if len(preference) == 0 {
-		preference = []ciphersuite.CipherSuite{c.CipherSuite}
-	}
-	for _, suite := range preference {
+	for _, suite := range c.Preference {
 		if suite == c.CipherSuite {
 			break
 		}

@@ -144,6 +144,9 @@ func badCommits() []badCommit {
 		}, []string{"external"}},
 		{"V-KP-06", "low order in the path", onKey(1, func(*mlstest.Insider, []ciphersuite.KeyPair) ciphersuite.HPKEPublicKey { return lowOrder()[0] }), both},
 		{"V-KP-06", "low order in the leaf", onKey(0, func(*mlstest.Insider, []ciphersuite.KeyPair) ciphersuite.HPKEPublicKey { return lowOrder()[0] }), both},
+		{"V-KP-06", "signature key", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
+			d.OnSigned = func(l *framing.LeafNode) { l.SignatureKey = lowOrder()[1] }
+		}, path},
 	}
 }
 

@@ -64,6 +64,7 @@ func packageBreaches() []breach {
 		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
 			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Hour).Unix())
 		}, doors: addDoors},
+		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, doors: addDoors},
 		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: addDoors},
 		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
 		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
@@ -73,6 +74,15 @@ func packageBreaches() []breach {
 			k.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}}
 		}, doors: []string{"keypackage"}},
 	}
+}
+
+// published has a KeyPackage judged that lives for so long.
+func (a *attempt) published(l framing.Lifetime, longest time.Duration) error {
+	a.Helper()
+	k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(leaf *framing.LeafNode) { leaf.Lifetime = l }, nil)
+	_, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now(),
+		Params: mls.Params{MaxLifetime: longest}})
+	return err
 }
 
 // keyPackageRules are the tests of area (b), and all that a KeyPackage can break.
@@ -154,18 +164,39 @@ func keyPackageRules() []ruleTest {
 				return err
 			})
 		}},
+		{"V-LN-15", "published", "the first and the last second", func(a *attempt) {
+			now := uint64(mlstest.Now().Unix())
+			for _, good := range []framing.Lifetime{{NotBefore: now, NotAfter: now + 1}, {NotBefore: now - 1, NotAfter: now}} {
+				a.holds(a.published(good, 0) == nil, "%v", good)
+			}
+		}},
+		{"V-LN-16", "published", "the longest", func(a *attempt) {
+			now := uint64(mlstest.Now().Unix())
+			a.gives(a.published(framing.Lifetime{NotBefore: now, NotAfter: now + 61}, time.Minute))
+			require.NoError(a, a.published(framing.Lifetime{NotBefore: now, NotAfter: now + 60}, time.Minute))
+		}},
+		{"V-LN-16", "published", "without a limit", func(a *attempt) {
+			require.NoError(a, a.published(framing.Lifetime{NotAfter: math.MaxUint64}, -1))
+			a.gives(a.published(framing.Lifetime{NotBefore: 2, NotAfter: 1}, -1))
+		}},
 		{"V-KP-09", "create", "", func(a *attempt) {
 			alice, bob := newPlayer(a.T, "alice"), newPlayer(a.T, "bob")
 			invited := bob.KeyPackage(a).KeyPackage
 			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
-			create := func(chosen ciphersuite.CipherSuite) error {
+			carol := newPlayer(a.T, "carol").KeyPackage(a).KeyPackage
+			create := func(chosen ciphersuite.CipherSuite, preference []ciphersuite.CipherSuite, invited ...*framing.KeyPackage) error {
 				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.with(chosen).Client.Client, Lifetime: mlstest.Lifetime(),
-					Invited: []*framing.KeyPackage{&invited}, Preference: []ciphersuite.CipherSuite{nextSuite, testSuite}, Params: alice.Params})
+					Invited: invited, Preference: preference, Params: alice.Params})
 				return err
 			}
-			a.gives(create(testSuite))                                      // both can do better
-			a.gives(create(ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384)) // bob cannot
-			require.NoError(a, create(nextSuite))
+			better := []ciphersuite.CipherSuite{nextSuite, testSuite}
+			a.gives(create(testSuite, better, &invited)) // both can do better
+			require.NoError(a, create(nextSuite, better, &invited))
+			require.NoError(a, create(testSuite, better, &invited, &carol), "carol cannot do better")
+			require.NoError(a, create(testSuite, better))
+			a.gives(create(nextSuite, nil, &invited, &carol)) // carol cannot
+			carol.LeafNode.Capabilities.Versions = []framing.ProtocolVersion{2}
+			a.gives(create(testSuite, nil, &invited, &carol))
 		}},
 	}...)
 }

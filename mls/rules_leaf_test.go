@@ -54,6 +54,8 @@ type breach struct {
 	// late says that the group context decides, which the commit that covers the proposal may change: the proposal is
 	// kept, and the commit refused.
 	late bool
+	// others says that the error names somebody else's leaf where this one is at one already.
+	others bool
 }
 
 // package_ is c's KeyPackage with the breach.
@@ -145,6 +147,9 @@ func (b *breach) at(a *attempt, door string) {
 	default:
 		a.Fatalf("no such door: %s", door)
 	}
+	if at, ok := map[string]framing.LeafIndex{"update": 1, "path": 1, "external": 3, "tree": 2}[door]; ok && !b.others {
+		a.names(at)
+	}
 }
 
 // refused tries a proposal by reference: it is refused when it comes, or when committer covers it.
@@ -193,7 +198,7 @@ func leafBreaches() []breach {
 		{id: "V-LN-05", leaf: func(l *leaf) {
 			l.Capabilities.Credentials = without(l.Capabilities.Credentials, framing.CredentialTypeBasic)
 		}, doors: leafDoors},
-		{id: "V-LN-06", name: "a type that others lack", leaf: func(l *leaf) {
+		{id: "V-LN-06", name: "a type that others lack", others: true, leaf: func(l *leaf) {
 			l.Credential = framing.Credential{Type: strange, Data: []byte("somebody")}
 			l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), strange)
 		}, doors: []string{"value", "path", "external", "tree"}},

@@ -65,6 +65,7 @@ func treeBreaches() []treeBreach {
 		{"V-TREE-10", "swapped", unmerged(7, 7, 6)},
 		{"V-TREE-10", "repeated", unmerged(7, 7, 7)},
 		{"V-TREE-11", "of another subtree", unmerged(3, 7)},
+		{"V-TREE-11", "of a subtree before it", unmerged(11, 3, 6)},
 		{"V-TREE-11", "outside the tree", unmerged(7, 7, 8)},
 		{"V-TREE-11", "the largest index", unmerged(7, 7, 1<<32-1)},
 		{"V-TREE-11", "a blank leaf", func(_ *attempt, tree *mlstest.Tree, _ []*player) {

@@ -77,7 +77,7 @@ func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) erro
 		return err
 	}
 	if err := c.checkKeys(&p.LeafNode); err != nil {
-		return err
+		return atLeaf(err, i)
 	}
 	return checkLeafAgainst(c.rules, i, &p.LeafNode)
 }
