@@ -328,6 +328,7 @@ func TestBadUnmergedLeaves(t *testing.T) {
 		{"repeated", "V-TREE-10", list(3, 1, 1, 2)},
 		{"a blank leaf", "V-TREE-11", list(7, 1, 2, 5)},
 		{"a leaf of another subtree", "V-TREE-11", list(3, 1, 2, 4)},
+		{"a leaf of a subtree before it", "V-TREE-11", list(13, 2)},
 		{"a leaf outside the tree", "V-TREE-11", list(7, 1, 2, 8)},
 		{"the largest index", "V-TREE-11", list(7, 1, 2, 1<<32-1)},
 		{"an index that wraps round", "V-TREE-11", list(7, 1, 2, 1<<31)},
@@ -352,6 +353,45 @@ func TestRepeatedKeys(t *testing.T) {
 			f.relink()
 		}},
 	})
+}
+
+// TestLeafToBlame is about the leaf that an error names where a leaf is one of the nodes that are at fault.
+func TestLeafToBlame(t *testing.T) {
+	low := make([]byte, 32)
+	spoil := func(f *forgery, leaves ...framing.LeafIndex) {
+		for _, i := range leaves {
+			f.leaf(i).EncryptionKey = slices.Clone(low)
+			low[0] ^= 1 // 1 is of low order too
+			f.sign(i, i)
+		}
+	}
+	for name, bad := range map[string]struct {
+		rule  string
+		leaf  framing.LeafIndex
+		forge func(f *forgery)
+	}{
+		"a key of low order in a leaf":      {"V-KP-06", 2, func(f *forgery) { spoil(f, 2) }},
+		"keys of low order in two leaves":   {"V-KP-06", 2, func(f *forgery) { spoil(f, 2, 4) }},
+		"a key of low order in a parent":    {"V-KP-06", framing.NoLeaf, func(f *forgery) { f.parent(3).EncryptionKey = low }},
+		"a leaf's key in a parent after it": {"V-TREE-13", 4, func(f *forgery) { f.parent(9).EncryptionKey = f.leaf(4).EncryptionKey }},
+		"a leaf's key in a parent before":   {"V-TREE-13", 7, func(f *forgery) { f.parent(3).EncryptionKey = f.leaf(7).EncryptionKey }},
+		"one key in two parents": {"V-TREE-13", framing.NoLeaf, func(f *forgery) {
+			f.parent(9).EncryptionKey = f.parent(3).EncryptionKey
+		}},
+	} {
+		f := eight(t).forge()
+		bad.forge(f)
+		f.relink()
+		require.Equal(t, bad.leaf, requireRule(t, bad.rule, f.imports()).Leaf, name)
+	}
+}
+
+// TestParentAboveNobody is about V-TREE-04 where there is no leaf that a parent hash could be in.
+func TestParentAboveNobody(t *testing.T) {
+	f := eight(t).forge()
+	f.ref.nodes[8], f.ref.nodes[10] = nil, nil // below node 9
+	_, err := treekem.Decode(f.suite, f.ref.export())
+	requireRule(t, "V-TREE-04", err)
 }
 
 // TestBadSignatures is about V-TREE-15.

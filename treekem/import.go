@@ -167,7 +167,7 @@ func (l layout) checkParent(x NodeIndex, p *framing.ParentNode) error {
 
 // finish fits the tree to the number of nodes received and makes its counters and hashes.
 func (d *treeDecoder) finish(count int) error {
-	if count == 0 || d.lastType == framing.NodeTypeBlank {
+	if d.lastType == framing.NodeTypeBlank { // as it is when there is no node
 		return &framing.RuleError{Rule: "V-TREE-01", Leaf: framing.NoLeaf, Detail: "tree is empty or ends in a blank node"}
 	}
 	if count%2 == 0 {
