@@ -26,7 +26,7 @@ func recipients(t testing.TB, s *Suite, n int) ([]Recipient, []KeyPair) {
 	require.NoError(t, err)
 	to := make([]Recipient, n)
 	for i := range to {
-		to[i] = Recipient{pairs[i].Public, binary.BigEndian.AppendUint32(make([]byte, 28), uint32(i))}
+		to[i] = Recipient{pairs[i].Public, NewSecret(binary.BigEndian.AppendUint32(make([]byte, 28), uint32(i)))}
 	}
 	return to, pairs
 }

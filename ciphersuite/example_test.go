@@ -18,7 +18,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	to := ciphersuite.Recipient{PublicKey: bob.Public, Plaintext: []byte("path secret")}
+	to := ciphersuite.Recipient{PublicKey: bob.Public, Plaintext: ciphersuite.NewSecret([]byte("path secret"))}
 	ct, err := suite.EncryptWithLabel(rand.Reader, "UpdatePathNode", []byte("group context"), to)
 	if err != nil {
 		fmt.Println(err)

@@ -213,7 +213,7 @@ func (p *provider) seal(ikm, context []byte, to Recipient) (HPKECiphertext, erro
 	if err != nil {
 		return HPKECiphertext{}, err
 	}
-	sealed := aead.Seal(make([]byte, 0, len(to.Plaintext)+p.params.TagSize), nonce, to.Plaintext, nil)
+	sealed := aead.Seal(make([]byte, 0, to.Plaintext.Len()+p.params.TagSize), nonce, to.Plaintext.Bytes(), nil)
 	return HPKECiphertext{KEMOutput: enc, Ciphertext: sealed}, nil
 }
 

@@ -31,7 +31,7 @@ func TestHPKEAgainstCircl(t *testing.T) {
 			require.NoError(t, err)
 			enc, sealer, err := sender.Setup(entropy)
 			require.NoError(t, err)
-			sealed, err := sealer.Seal(to[i].Plaintext, nil)
+			sealed, err := sealer.Seal(to[i].Plaintext.Bytes(), nil)
 			require.NoError(t, err)
 			require.Equal(t, HPKECiphertext{enc, sealed}, ct)
 
@@ -41,7 +41,7 @@ func TestHPKEAgainstCircl(t *testing.T) {
 			require.NoError(t, err)
 			text, err := opener.Open(ct.Ciphertext, nil)
 			require.NoError(t, err)
-			require.Equal(t, to[i].Plaintext, text)
+			require.Equal(t, to[i].Plaintext.Bytes(), text)
 		}
 		compareExport(t, s, suite, to[0].PublicKey)
 	})

@@ -58,13 +58,13 @@ func TestHPKEAgainstStandardLibrary(t *testing.T) {
 			require.NoError(t, err)
 			text, err := hpke.Open(private, kdf, aead, info, append(ct.KEMOutput, ct.Ciphertext...))
 			require.NoError(t, err)
-			require.Equal(t, to[i].Plaintext, text)
+			require.Equal(t, to[i].Plaintext.Bytes(), text)
 
-			sealed, err := hpke.Seal(private.PublicKey(), kdf, aead, info, to[i].Plaintext)
+			sealed, err := hpke.Seal(private.PublicKey(), kdf, aead, info, to[i].Plaintext.Bytes())
 			require.NoError(t, err)
 			opened, err := s.Open(pairs[i], info, HPKECiphertext{sealed[:s.KEMOutputSize], sealed[s.KEMOutputSize:]})
 			require.NoError(t, err)
-			require.Equal(t, to[i].Plaintext, opened.Bytes())
+			require.Equal(t, to[i].Plaintext.Bytes(), opened.Bytes())
 		}
 	})
 }

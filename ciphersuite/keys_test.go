@@ -49,7 +49,7 @@ func lowOrder(t *testing.T, kem uint16) [][]byte {
 func refuseEverywhere(t *testing.T, s *Suite, key []byte) {
 	to, pairs := recipients(t, s, 1)
 	require.ErrorIs(t, s.CheckHPKEPublicKey(key), ErrPublicKey)
-	_, err := s.SealMany(nil, nil, []Recipient{to[0], {key, nil}})
+	_, err := s.SealMany(nil, nil, []Recipient{to[0], {key, Secret{}}})
 	require.Equal(t, &IndexError{1, ErrPublicKey}, err)
 	_, err = s.EncryptWithLabel(nil, "", nil, Recipient{PublicKey: key})
 	require.Equal(t, ErrPublicKey, err)

@@ -28,7 +28,7 @@ type HPKECiphertext struct {
 // Recipient is one addressee of SealMany, with the plaintext meant for it.
 type Recipient struct {
 	PublicKey HPKEPublicKey
-	Plaintext []byte
+	Plaintext Secret // stays the caller's
 }
 
 // SignedMessage is one signature for VerifyBatch to check.

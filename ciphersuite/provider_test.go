@@ -69,7 +69,7 @@ func TestSizes(t *testing.T) {
 		key, err := s.PublicKeyOf(signer)
 		require.NoError(t, err)
 		require.Len(t, key, s.SignaturePublicKeySize)
-		ct, err := s.EncryptWithLabel(nil, "label", nil, Recipient{pair.Public, []byte("text")})
+		ct, err := s.EncryptWithLabel(nil, "label", nil, Recipient{pair.Public, NewSecret([]byte("text"))})
 		require.NoError(t, err)
 		require.Len(t, ct.KEMOutput, s.KEMOutputSize)
 		require.Len(t, ct.Ciphertext, 4+s.TagSize)
@@ -146,7 +146,7 @@ func TestSealOpen(t *testing.T) {
 		info := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "info")
 		var to []Recipient
 		for _, p := range pairs {
-			to = append(to, Recipient{p.Public, rapid.SliceOfN(rapid.Byte(), 0, 80).Draw(t, "plaintext")})
+			to = append(to, Recipient{p.Public, NewSecret(rapid.SliceOfN(rapid.Byte(), 0, 80).Draw(t, "plaintext"))})
 		}
 		out, err := s.SealMany(rand.Reader, info, to)
 		require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestSealOpen(t *testing.T) {
 		for i, ct := range out {
 			text, err := s.Open(pairs[i], info, ct)
 			require.NoError(t, err)
-			require.True(t, bytes.Equal(to[i].Plaintext, text.Bytes()))
+			require.True(t, to[i].Plaintext.Equal(text))
 		}
 
 		i := rapid.IntRange(0, 2).Draw(t, "recipient")

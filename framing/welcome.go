@@ -116,7 +116,7 @@ func NewWelcome(p NewWelcomeParams) (*Welcome, error) {
 	to := make([]ciphersuite.Recipient, len(p.Joiners))
 	defer func() {
 		for _, r := range to {
-			clear(r.Plaintext)
+			r.Plaintext.Erase()
 		}
 	}()
 	for i, j := range p.Joiners {
@@ -125,9 +125,11 @@ func NewWelcome(p NewWelcomeParams) (*Welcome, error) {
 		}
 		secrets := GroupSecrets{JoinerSecret: p.JoinerSecret, PathSecret: j.PathSecret, PSKs: p.PSKs}
 		to[i].PublicKey = j.KeyPackage.InitKey
-		if to[i].Plaintext, err = secrets.plaintext(); err != nil {
+		plaintext, err := secrets.plaintext()
+		if err != nil {
 			return nil, err
 		}
+		to[i].Plaintext = ciphersuite.NewSecret(plaintext)
 	}
 	sealed, err := p.Suite.EncryptManyWithLabel(p.Rand, welcomeLabel, m.EncryptedGroupInfo, to)
 	if err != nil {

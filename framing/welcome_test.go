@@ -125,7 +125,7 @@ func TestWelcomeRefuses(t *testing.T) {
 
 	// Bytes left over in what was encrypted.
 	extra := append(marshal(t, &GroupSecrets{JoinerSecret: secretOf(w.suite.HashSize, 1)}), 0)
-	to := ciphersuite.Recipient{PublicKey: w.initKeys[0].Public, Plaintext: extra}
+	to := ciphersuite.Recipient{PublicKey: w.initKeys[0].Public, Plaintext: ciphersuite.NewSecret(extra)}
 	changed = *good
 	changed.Secrets = []EncryptedGroupSecrets{{NewMember: w.refs[0]}}
 	changed.Secrets[0].EncryptedGroupSecrets, err = w.suite.EncryptWithLabel(rand.Reader, welcomeLabel, good.EncryptedGroupInfo, to)

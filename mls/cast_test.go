@@ -1,7 +1,9 @@
 package mls_test
 
 import (
+	"crypto/ed25519"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,12 +20,60 @@ const testSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 // test when anything goes wrong.
 type player struct {
 	*mlstest.Client
-	t     *testing.T
-	group *mls.Group
+	t        *testing.T
+	group    *mls.Group
+	packages []*mls.OwnKeyPackage // all that it made
 }
 
 func newPlayer(t *testing.T, name string) *player {
-	return &player{Client: mlstest.NewClient(t, testSuite, name), t: t}
+	p := &player{Client: mlstest.NewClient(t, testSuite, name), t: t}
+	onStage.enter(p)
+	return p
+}
+
+// onStage are the players of every running test, whose secrets no error of the test may show.
+var onStage = &ensemble{players: map[*testing.T][]*player{}}
+
+type ensemble struct {
+	sync.Mutex
+	players map[*testing.T][]*player
+}
+
+func (e *ensemble) enter(p *player) {
+	e.Lock()
+	defer e.Unlock()
+	if e.players[p.t] == nil {
+		p.t.Cleanup(func() {
+			e.Lock()
+			defer e.Unlock()
+			delete(e.players, p.t)
+		})
+	}
+	e.players[p.t] = append(e.players[p.t], p)
+}
+
+// secrets are all that the players of a test have: of their groups, of their KeyPackages, and to sign with.
+func (e *ensemble) secrets(t *testing.T) (out []ciphersuite.Secret) {
+	e.Lock()
+	defer e.Unlock()
+	for _, p := range e.players[t] {
+		out = append(out, mls.SecretsOf(p.group)...)
+		for _, k := range p.packages {
+			out = append(out, k.InitKey, k.LeafKey)
+		}
+		if key, ok := p.Signer.(ed25519.PrivateKey); ok {
+			out = append(out, ciphersuite.NewSecret(key.Seed()))
+		}
+	}
+	return out
+}
+
+// KeyPackage makes a fresh KeyPackage with its private keys.
+func (a *player) KeyPackage(t mlstest.TB) *mls.OwnKeyPackage {
+	t.Helper()
+	k := a.Client.KeyPackage(t)
+	a.packages = append(a.packages, k)
+	return k
 }
 
 // stage is a group of players, made by the first.

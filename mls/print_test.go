@@ -2,15 +2,22 @@ package mls_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"log/slog"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -43,22 +50,30 @@ func newLeakFinder(secrets ...ciphersuite.Secret) *leakFinder {
 			continue
 		}
 		l.known[string(s.Bytes())] = true
-		b := s.Bytes()[:leakBytes]
-		for _, verb := range []string{"%x", "%X", "% x", "% X", "%#x", "%d", "%o", "%b", "%q", "%+q", "%#v", "%U", "%08b"} {
-			l.form(strings.Trim(fmt.Sprintf(verb, b), `[]"`))
+		for _, form := range formsOf(s.Bytes()[:leakBytes]) {
+			key := [6]byte([]byte(form)[:6])
+			l.starts[key] = append(l.starts[key], form)
 		}
-		l.form(strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b), "[]byte{"), "}"))
-		l.form(strings.ReplaceAll(strings.Trim(fmt.Sprint(b), "[]"), " ", ",")) // JSON of a list of numbers
-		l.form(string(b))
-		l.form(base64.StdEncoding.EncodeToString(b))
-		l.form(base64.URLEncoding.EncodeToString(b))
 	}
 	return l
 }
 
-func (l *leakFinder) form(s string) {
-	key := [6]byte([]byte(s)[:6])
-	l.starts[key] = append(l.starts[key], s)
+// knownForms remembers formsOf, for the same few secrets are looked for again and again.
+var knownForms sync.Map
+
+// formsOf is how bytes may be printed.
+func formsOf(b []byte) (out []string) {
+	if known, ok := knownForms.Load(string(b)); ok {
+		return known.([]string)
+	}
+	for _, verb := range []string{"%x", "%X", "% x", "% X", "%#x", "%d", "%o", "%b", "%q", "%+q", "%#v", "%U", "%08b"} {
+		out = append(out, strings.Trim(fmt.Sprintf(verb, b), `[]"`))
+	}
+	out = append(out, strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", b), "[]byte{"), "}"),
+		strings.ReplaceAll(strings.Trim(fmt.Sprint(b), "[]"), " ", ","), // JSON of a list of numbers
+		string(b), base64.StdEncoding.EncodeToString(b), base64.URLEncoding.EncodeToString(b))
+	knownForms.Store(string(b), out)
+	return out
 }
 
 // find is what text shows of a secret; empty when nothing.
@@ -98,12 +113,8 @@ func prints(v any, verbs string) []string {
 	return out
 }
 
-// silent checks that an error says nothing of the secrets of groups, however it is printed.
-func silent(t require.TestingT, err error, groups ...*mls.Group) {
-	var secrets []ciphersuite.Secret
-	for _, g := range groups {
-		secrets = append(secrets, mls.SecretsOf(g)...)
-	}
+// silent checks that an error says nothing of secrets, however it is printed.
+func silent(t require.TestingT, err error, secrets ...ciphersuite.Secret) {
 	l := newLeakFinder(secrets...)
 	for ; err != nil; err = errors.Unwrap(err) {
 		for _, text := range prints(err, allVerbs) {
@@ -198,11 +209,8 @@ func TestNothingPrintsSecrets(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"mls.Group", "mls.Step", "mls.OwnKeyPackage", "mls.PSK", "mls.JoinParams", "mls.CommitParams",
-		"mls.Client", "mls.LeafUpdate", "mls.CreateParams", "mls.Input", "mls.Record", "treekem.PrivatePath", "treekem.Path", "treekem.Tree", "keyschedule.EpochSecrets",
-		"keyschedule.SecretTree", "keyschedule.MessageKey", "keyschedule.InitSecret", "keyschedule.RatchetState",
-		"ciphersuite.KeyPair", "ciphersuite.Secret", "framing.GroupSecrets", "framing.Joiner", "framing.KeyPackage"} {
-		require.True(t, names[name], "%s was not reached", name)
+	for _, name := range exportedTypes(t) {
+		require.True(t, names[name], "%s was not reached: put one, with secrets, where everything or below makes values", name)
 	}
 	t.Logf("%d types, %d secrets", len(names), len(l.known))
 }
@@ -230,6 +238,11 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	keep := func(s *mls.Step, err error) *mls.Step {
 		require.NoError(t, err)
 		roots = append(roots, s)
+		for _, out := range s.Send {
+			m := new(framing.Message)
+			require.NoError(t, framing.Unmarshal(out.Message, m))
+			roots = append(roots, m)
+		}
 		secrets = append(secrets, mls.SecretsOf(s.Next)...)
 		return s
 	}
@@ -264,6 +277,9 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	succession := mls.CreateParams{Client: alice.Client, Lifetime: mlstest.Lifetime(), Successor: over.Next, Params: alice.Params}
 	keep(mls.Create(succession))
 
+	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
+	require.NoError(t, err)
+	roots = append(roots, observed, said.Next.Tree().Edit(), said.Next.Tree().Support())
 	records, err := committed.Next.Changes(nil)
 	require.NoError(t, err)
 	in := mlstest.NewInsider(t, advanced.Next, alice.Signer)
@@ -275,7 +291,74 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 		roots = append(roots, &c.Client, &mls.KeyPackageParams{Client: c.Client}, &mls.CommitParams{Leaf: mls.LeafUpdate{Signer: c.Signer}},
 			&treekem.PathParams{Signer: c.Signer}, &framing.SignContentParams{SignParams: framing.SignParams{Signer: c.Signer}})
 	}
-	return append(roots, more...), secrets, signers
+	return slices.Concat(roots, more, madeUp(psk.Secret, alice.Signer)), secrets, signers
+}
+
+// madeUp are values of types that no Group leads to, with a secret and a signer wherever they can hold one.
+func madeUp(secret ciphersuite.Secret, signer crypto.Signer) []any {
+	list := []any{
+		&ciphersuite.HPKECiphertext{}, &ciphersuite.Recipient{}, &ciphersuite.SignedMessage{}, &ciphersuite.IndexError{},
+		&framing.ApplicationID{}, &framing.VerifyParams{}, &framing.Extensions{}, new(framing.ProposalType), &framing.ProposalOrRef{},
+		&framing.ExternalPub{}, &framing.ExternalSenders{}, &framing.GroupInfo{}, &framing.ParentNode{}, &framing.PSKLabel{},
+		&framing.SenderData{}, &framing.SealPrivateParams{}, &framing.OpenPrivateParams{}, &framing.Remove{},
+		&framing.GroupContextExtensions{}, &framing.CustomProposal{}, &framing.TaggedProposal{}, &framing.OpenPublicParams{},
+		new(framing.NodeType), &framing.RatchetTree{}, &framing.Node{}, &framing.RawNode{}, &framing.RuleError{}, &framing.NewWelcomeParams{},
+		&treekem.BlockState{}, &treekem.DrawOptions{}, &treekem.ImportParams{}, &treekem.DecapsulateParams{}, &treekem.ApplyPathParams{},
+		&keyschedule.RatchetError{}, &keyschedule.TreeState{},
+		&mls.MissingPSKError{}, &mls.MissingProposalError{}, &mls.InactiveError{}, &mls.Echo{}, &mls.Removed{}, &mls.LeftProposal{},
+		&mls.LoadParams{}, &mls.OpenKeyPackageParams{}, &mls.ObserveParams{}, &mls.ProposeParams{}, &mls.ProtectOptions{}, &mls.RecordError{}, &mls.GroupInfoParams{},
+	}
+	for _, v := range list {
+		fill(reflect.ValueOf(v).Elem(), secret, signer)
+	}
+	return list
+}
+
+// fill puts a secret and a signer into a value, and one element into each list that is in it.
+func fill(v reflect.Value, secret ciphersuite.Secret, signer crypto.Signer) {
+	v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem() // opens unexported fields
+	switch x := v.Addr().Interface().(type) {
+	case *ciphersuite.Secret:
+		*x = secret
+	case *crypto.Signer:
+		*x = signer
+	default:
+		switch {
+		case v.Kind() == reflect.Struct:
+			for i := range v.NumField() {
+				fill(v.Field(i), secret, signer)
+			}
+		case v.Kind() == reflect.Slice && v.Len() == 0 && v.Type().Elem().Kind() != reflect.Uint8:
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			fill(v.Index(0), secret, signer)
+		}
+	}
+}
+
+// exportedTypes are the types that the engine's packages export, interfaces and second names left out.
+func exportedTypes(t *testing.T) (names []string) {
+	for _, dir := range []string{"../ciphersuite", "../framing", "../keyschedule", "../treekem", "."} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		require.NoError(t, err)
+		for _, name := range files {
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			for _, d := range file.Decls {
+				types, _ := d.(*ast.GenDecl)
+				if types == nil || types.Tok != token.TYPE || strings.HasSuffix(name, "_test.go") {
+					continue
+				}
+				for _, d := range types.Specs {
+					spec := d.(*ast.TypeSpec)
+					if _, ok := spec.Type.(*ast.InterfaceType); !ok && spec.Name.IsExported() && !spec.Assign.IsValid() {
+						names = append(names, file.Name.Name+"."+spec.Name.Name)
+					}
+				}
+			}
+		}
+	}
+	require.Greater(t, len(names), 100)
+	return names
 }
 
 // below are values of the packages below mls that it does not hand out.

@@ -163,6 +163,7 @@ func (a *attempt) gives(err error) {
 	require.Error(a, err, "%s: it was accepted", a.rule.ID)
 	require.True(a, slices.ContainsFunc(a.rule.Gives, func(name string) bool { return isError(err, name) }),
 		"%s gives %v: %v", a.rule.ID, a.rule.Gives, err)
+	silent(a, err, onStage.secrets(a.T)...)
 }
 
 // names checks which leaf the latest error names.
@@ -214,17 +215,19 @@ func (a *attempt) holds(is bool, format string, args ...any) {
 // input is a message that arrives while lifetimes are valid.
 func input(message []byte) mls.Input { return mls.Input{Message: message, Now: mlstest.Now()} }
 
-// refuses hands bad input to g, which stays as it is, and then the genuine one, which takes effect.
+// refuses hands bad input to g, twice, which stays as it is, and then the genuine one, which takes effect.
 func (a *attempt) refuses(g *mls.Group, bad, genuine mls.Input) *mls.Step {
 	a.Helper()
 	before := dump(a, g)
 	s, err := g.Handle(bad)
 	require.Nil(a, s)
 	a.gives(err)
-	silent(a, err, g)
+	_, again := g.Handle(bad)
+	require.EqualError(a, again, err.Error(), "%s: it is final", a.rule.ID)
 	require.Equal(a, before, dump(a, g), "%s: the group is changed", a.rule.ID)
-	s, err = g.Handle(genuine)
-	require.NoError(a, err, "%s: the genuine message", a.rule.ID)
+	s, good := g.Handle(genuine)
+	require.NoError(a, good, "%s: the genuine message", a.rule.ID)
+	silent(a, err, append(mls.SecretsOf(g), mls.SecretsOf(s.Next)...)...)
 	return s
 }
 
@@ -240,9 +243,33 @@ func (a *attempt) refusesJoin(bad, genuine mls.JoinParams) *mls.Step {
 	s, err := mls.Join(bad)
 	require.Nil(a, s)
 	a.gives(err)
-	s, err = mls.Join(genuine)
-	require.NoError(a, err, "%s: the genuine Welcome", a.rule.ID)
+	s, good := mls.Join(genuine)
+	require.NoError(a, good, "%s: the genuine Welcome", a.rule.ID)
+	silent(a, err, slices.Concat(mls.SecretsOf(s.Next), secretsIn(a, bad), secretsIn(a, genuine))...)
 	return s
+}
+
+// secretsIn are what a Welcome brings in confidence, and the PSKs for it.
+func secretsIn(a *attempt, j mls.JoinParams) (out []ciphersuite.Secret) {
+	for _, psk := range j.PSKs {
+		out = append(out, psk.Secret)
+	}
+	var m framing.Message
+	_ = framing.Unmarshal(j.Welcome, &m) // without a body there is nothing to find
+	welcome, ok := m.Body.(*framing.Welcome)
+	if !ok {
+		return out
+	}
+	for _, k := range j.KeyPackages {
+		suite := mlstest.Suite(a, k.KeyPackage.CipherSuite)
+		ref, err := k.KeyPackage.Ref(suite)
+		require.NoError(a, err)
+		key := ciphersuite.KeyPair{Public: k.KeyPackage.InitKey, Private: k.InitKey}
+		if secrets, err := welcome.DecryptGroupSecrets(suite, ref, key); err == nil {
+			out = append(out, secrets.JoinerSecret, secrets.PathSecret)
+		}
+	}
+	return out
 }
 
 // refusesObserving hands a bad GroupInfo to an external joiner and to an observer, and then the genuine one. tree goes
@@ -271,7 +298,7 @@ func (a *attempt) refusesCall(g *mls.Group, call func() error) {
 	before := dump(a, g)
 	err := call()
 	a.gives(err)
-	silent(a, err, g)
+	silent(a, err, mls.SecretsOf(g)...)
 	require.Equal(a, before, dump(a, g), "%s: the group is changed", a.rule.ID)
 }
 

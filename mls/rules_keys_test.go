@@ -280,7 +280,7 @@ func deletionRules() []ruleTest {
 			for _, call := range sendingCalls(carol) {
 				a.gives(call())
 			}
-			for _, call := range sendingCalls(&player{carol.Client, a.T, before}) {
+			for _, call := range sendingCalls(&player{Client: carol.Client, t: a.T, group: before}) {
 				a.gives(call()) // neither does the Group before it serve any more
 			}
 			require.Equal(a, "late", carol.read(late), "what came before the removal is still read")

@@ -99,7 +99,7 @@ func (p *pathDraft) seal(a *attempt, to *framing.Node, secret []byte) ciphersuit
 		key = to.ParentNode.EncryptionKey
 	}
 	ct, err := p.in.Suite.EncryptWithLabel(mlstest.Rand("sealed"), "UpdatePathNode", mlstest.Marshal(a, p.context),
-		ciphersuite.Recipient{PublicKey: key, Plaintext: secret})
+		ciphersuite.Recipient{PublicKey: key, Plaintext: ciphersuite.NewSecret(secret)})
 	require.NoError(a, err)
 	return ct
 }

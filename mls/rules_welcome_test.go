@@ -78,7 +78,7 @@ func reencrypted(change func(*framing.Welcome)) func(*attempt, *mlstest.Insider,
 		d.OnWelcome = func(w *framing.Welcome) {
 			change(w)
 			ct, err := in.Suite.EncryptWithLabel(mlstest.Rand("again"), "Welcome", w.EncryptedGroupInfo,
-				ciphersuite.Recipient{PublicKey: to, Plaintext: plain})
+				ciphersuite.Recipient{PublicKey: to, Plaintext: ciphersuite.NewSecret(plain)})
 			require.NoError(a, err)
 			w.Secrets[0].EncryptedGroupSecrets = ct
 		}

@@ -139,7 +139,7 @@ func (p *Path) Seal(rand io.Reader, tree *Tree, groupContext []byte, added []fra
 	ends := make([]int, len(p.steps))
 	for k, s := range p.steps {
 		for _, x := range exclude(tree.Resolution(s.copath), added) {
-			to = append(to, ciphersuite.Recipient{PublicKey: tree.encryptionKey(x), Plaintext: p.secrets[k].Bytes()})
+			to = append(to, ciphersuite.Recipient{PublicKey: tree.encryptionKey(x), Plaintext: p.secrets[k]})
 		}
 		ends[k] = len(to)
 	}

@@ -165,13 +165,13 @@ func TestBadPathSecrets(t *testing.T) {
 		}, none},
 		{"the secret of a lower node", "V-CM-06", 6, func(g *group, s *sent) {
 			forged, err := g.suite.EncryptWithLabel(nil, "UpdatePathNode", mustMarshal(g.context(s.after)),
-				ciphersuite.Recipient{PublicKey: g.tree.EncryptionKey(11), Plaintext: pathSecret(g, s, 0).Bytes()})
+				ciphersuite.Recipient{PublicKey: g.tree.EncryptionKey(11), Plaintext: pathSecret(g, s, 0)})
 			require.NoError(g, err)
 			s.update.Nodes[2].EncryptedPathSecret[0] = forged
 		}, none},
 		{"a secret of wrong size", "V-CM-20", 6, func(g *group, s *sent) {
 			forged, err := g.suite.EncryptWithLabel(nil, "UpdatePathNode", mustMarshal(g.context(s.after)),
-				ciphersuite.Recipient{PublicKey: g.tree.EncryptionKey(11), Plaintext: []byte("short")})
+				ciphersuite.Recipient{PublicKey: g.tree.EncryptionKey(11), Plaintext: ciphersuite.NewSecret([]byte("short"))})
 			require.NoError(g, err)
 			s.update.Nodes[2].EncryptedPathSecret[0] = forged
 		}, none},

@@ -69,7 +69,7 @@ func addressees(suite *ciphersuite.Suite) ([]ciphersuite.Recipient, error) {
 	}
 	to := make([]ciphersuite.Recipient, recipients)
 	for i := range to {
-		to[i] = ciphersuite.Recipient{PublicKey: pairs[i].Public, Plaintext: secrets[i].Bytes()}
+		to[i] = ciphersuite.Recipient{PublicKey: pairs[i].Public, Plaintext: secrets[i]}
 	}
 	return to, nil
 }
@@ -87,7 +87,7 @@ func seal(suite *ciphersuite.Suite, info, times int, to []ciphersuite.Recipient)
 func exchange(to []ciphersuite.Recipient) error {
 	var private, public, shared x25519.Key
 	for i := range to {
-		copy(private[:], to[i].Plaintext)
+		copy(private[:], to[i].Plaintext.Bytes())
 		voi25519.ScalarBaseMult((*[32]byte)(&public), (*[32]byte)(&private))
 		if !x25519.Shared(&shared, &private, (*x25519.Key)(to[i].PublicKey)) {
 			return ciphersuite.ErrPublicKey

@@ -104,7 +104,7 @@ func (x *encryptWithLabel) replay(t *trial) {
 	given := ciphersuite.HPKECiphertext{KEMOutput: x.KEMOutput, Ciphertext: x.Ciphertext}
 	t.opens("encrypt_with_label", x, pair, given)
 
-	to := ciphersuite.Recipient{PublicKey: pair.Public, Plaintext: bytes.Clone(x.Plaintext)}
+	to := ciphersuite.Recipient{PublicKey: pair.Public, Plaintext: ciphersuite.NewSecret(bytes.Clone(x.Plaintext))}
 	made, err := t.suite.EncryptWithLabel(rand.Reader, x.Label, x.Context, to)
 	if t.succeeds("EncryptWithLabel", err) {
 		t.opens("what Copse encrypted", x, pair, made)

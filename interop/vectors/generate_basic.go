@@ -90,7 +90,7 @@ func makeCryptoBasics(m *maker) *cryptoBasics {
 
 	e, pair := &c.EncryptWithLabel, m.keyPair()
 	e.Priv, e.Pub, e.Label, e.Context, e.Plaintext = reveal(pair.Private), hexBytes(pair.Public), m.label(), m.hash(), m.hash()
-	to := ciphersuite.Recipient{PublicKey: pair.Public, Plaintext: slices.Clone(e.Plaintext)}
+	to := ciphersuite.Recipient{PublicKey: pair.Public, Plaintext: ciphersuite.NewSecret(slices.Clone(e.Plaintext))}
 	ct := must(m.suite.EncryptWithLabel(m.rand, e.Label, e.Context, to))
 	e.KEMOutput, e.Ciphertext = ct.KEMOutput, ct.Ciphertext
 	return c

@@ -206,7 +206,7 @@ func (d *Draft) encryptPath(t TB) {
 				continue
 			}
 			ct, err := d.in.Suite.EncryptWithLabel(rand, "UpdatePathNode", context,
-				ciphersuite.Recipient{PublicKey: d.tree.Key(x), Plaintext: d.secrets[k].Bytes()})
+				ciphersuite.Recipient{PublicKey: d.tree.Key(x), Plaintext: d.secrets[k]})
 			must(t, err, fmt.Sprintf("encrypting to node %d", x))
 			node.EncryptedPathSecret = append(node.EncryptedPathSecret, ct)
 		}

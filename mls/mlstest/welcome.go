@@ -65,7 +65,7 @@ func (d *Draft) encryptSecrets(t TB, w *framing.Welcome) {
 		}
 		ref := d.in.Suite.RefHash("MLS 1.0 KeyPackage Reference", Marshal(t, j.KeyPackage))
 		ct, err := d.in.Suite.EncryptWithLabel(Rand(string(plain)), "Welcome", w.EncryptedGroupInfo,
-			ciphersuite.Recipient{PublicKey: j.KeyPackage.InitKey, Plaintext: plain})
+			ciphersuite.Recipient{PublicKey: j.KeyPackage.InitKey, Plaintext: ciphersuite.NewSecret(plain)})
 		must(t, err, "encrypting group secrets")
 		w.Secrets = append(w.Secrets, framing.EncryptedGroupSecrets{NewMember: ref, EncryptedGroupSecrets: ct})
 	}
