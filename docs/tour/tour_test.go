@@ -66,7 +66,7 @@ func blocks(t *testing.T, lines []string) (out []block) {
 // lines are left out, as many are kept before and after as there were.
 func TestTour(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the commands")
+		t.Skip("-short: builds the commands")
 	}
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("THERE IS NO SHELL: the tour was not taken")

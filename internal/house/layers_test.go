@@ -123,7 +123,7 @@ func within(p string, modules []string) bool {
 // TestDependencies checks what importing each engine package makes an application compile, all the way down.
 func TestDependencies(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs the go command")
+		t.Skip("-short: runs the go command")
 	}
 	for _, build := range []struct {
 		tags    string

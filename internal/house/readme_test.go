@@ -15,7 +15,7 @@ var program = regexp.MustCompile("(?s)```go\n(package main\n.*?)```\n\n```text\n
 // TestReadme runs the program in the README and compares its output with what stands below it.
 func TestReadme(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs the go command")
+		t.Skip("-short: runs the go command")
 	}
 	text, err := os.ReadFile(filepath.Join(root(), "README.md"))
 	require.NoError(t, err)
