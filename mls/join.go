@@ -299,12 +299,16 @@ func (j *joiner) findLeaf() error {
 		return fail("V-WEL-08", i, "the leaf with the client's signature key is not the KeyPackage's")
 	}
 	j.private = treekem.NewPrivatePath(j.suite, i, j.leafKey)
-	if j.secrets.PathSecret.IsZero() {
-		return nil
+	if !j.secrets.PathSecret.IsZero() {
+		var err error
+		if j.private, err = j.private.WithPathSecret(j.public.tree, j.info.Signer, j.secrets.PathSecret); err != nil {
+			return err
+		}
 	}
-	var err error
-	j.private, err = j.private.WithPathSecret(j.public.tree, j.info.Signer, j.secrets.PathSecret)
-	return err
+	if x, missing := j.private.Missing(j.public.tree); missing { // without it, some later path could not be read
+		return fail("V-WEL-09", j.info.Signer, "Welcome lacks a path secret that leads to the key of node %d", x)
+	}
+	return nil
 }
 
 // checkSuccession judges a group that is the successor of another.

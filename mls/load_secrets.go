@@ -120,6 +120,9 @@ func (l *loader) private(d *drawer, tree *treekem.Tree, base *treekem.PrivatePat
 	if !tree.HasLeaf(l.header.leaf) {
 		return nil, d.fail("own leaf is blank")
 	}
+	if x, missing := p.Missing(tree); missing {
+		return nil, d.fail("private key of node %d is missing", x)
+	}
 	return p, d.failWith(p.Check(tree))
 }
 

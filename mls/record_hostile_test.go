@@ -101,6 +101,35 @@ func TestLoadLimitsTheTree(t *testing.T) {
 	}
 }
 
+// A private key that the member should know has to be there: without it some later commit could not be read.
+func TestLoadMissesNoKey(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	cast[0].commit(mls.CommitParams{ForcePath: true}, cast[1:]...)
+	records := whole(t, cast[2].group)
+	var keys []byte // the leaf's alone
+	r := wire.NewReader("private", records["private"][1:])
+	r.Vector(func(r *wire.Reader) {
+		w := wire.NewWriter(nil)
+		w.Uint32(r.Uint32())
+		w.Opaque(r.Opaque())
+		if keys == nil {
+			var err error
+			keys, err = w.Bytes()
+			require.NoError(t, err)
+		}
+	})
+	require.NoError(t, r.Finish())
+	w := wire.NewWriter(slices.Clone(records["private"][:1]))
+	w.Opaque(keys)
+	short, err := w.Bytes()
+	require.NoError(t, err)
+	require.Less(t, len(short), len(records["private"]))
+	records["private"] = short
+	_, err = mls.Load(mls.LoadParams{Records: records.records()})
+	require.ErrorIs(t, err, mls.ErrRecords)
+	require.ErrorContains(t, err, "is missing")
+}
+
 // What failed says which record, and nothing of its value.
 func TestRecordErrorNamesTheRecord(t *testing.T) {
 	s := maps.Clone(readGolden(t, "member").records)

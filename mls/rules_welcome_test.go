@@ -118,6 +118,7 @@ func badWelcomes() []badWelcome {
 			require.NoError(a, err)
 			d.OnKeys = func(pairs []ciphersuite.KeyPair) { pairs[2] = other } // carol's path is nodes 5 and 3
 		}},
+		{"V-WEL-09", "left out", onSecrets(func(s *framing.GroupSecrets) { s.PathSecret = ciphersuite.Secret{} })},
 		{"V-WEL-09", "without a path", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
 			d.NoPath = true
 			d.OnSecrets = func(_ int, s *framing.GroupSecrets) { s.PathSecret = secretOf(9) }

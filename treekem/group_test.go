@@ -198,6 +198,8 @@ func (g *group) commit(c change) *sent {
 	for i, p := range g.private {
 		g.private[i] = p.Prune(g.tree)
 		require.NoError(g, g.private[i].Check(g.tree), "private keys of leaf %d", i)
+		_, missing := g.private[i].Missing(g.tree)
+		require.False(g, missing, "leaf %d lacks a private key", i)
 	}
 	return s
 }

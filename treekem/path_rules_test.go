@@ -388,6 +388,9 @@ func TestPrivatePath(t *testing.T) {
 	}
 	require.Equal(t, []treekem.NodeIndex{12, 13, 11, 7}, nodes)
 	require.NoError(t, loaded.Check(g.tree))
+	x, missing := treekem.NewPrivatePath(g.suite, 6, ciphersuite.KeyPair{}).Missing(g.tree)
+	require.True(t, missing)
+	require.EqualValues(t, 13, x, "the lowest")
 	require.Equal(t, len(nodes), len(slices.Collect(keysOf(loaded))))
 	for _, x := range []treekem.NodeIndex{12, 5, 3, 19} {
 		_, err := loaded.WithKey(x, ciphersuite.KeyPair{})
