@@ -1,32 +1,33 @@
 package mls
 
-// RFC 9420, Section 5.3: X.509 credentials, as far as they bind a certificate to a leaf.
+// RFC 9420, Section 5.3: X.509 credentials, as far as they bind a certificate to a key.
 
 import (
 	"bytes"
 	"encoding/asn1"
 	"errors"
+	"fmt"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
-// checkCertificate judges whether the end-entity certificate of an X.509 credential is for the leaf's signature key
-// (V-LN-20). Whether to trust the certificate is the caller's to say, through Step.Judge; so is the rest of the chain, of
-// which members may leave out what others are known to have.
-func checkCertificate(i framing.LeafIndex, leaf *framing.LeafNode) error {
-	if leaf.Credential.Type != framing.CredentialTypeX509 {
+// checkCertificate judges whether the end-entity certificate of an X.509 credential is for the signature key that it comes
+// with. Whether to trust the certificate is the caller's to say, through Step.Judge; so is the rest of the chain, of which
+// members may leave out what others are known to have.
+func checkCertificate(who Identity) error {
+	if who.Credential.Type != framing.CredentialTypeX509 {
 		return nil
 	}
-	if len(leaf.Credential.Certificates) == 0 {
-		return fail("V-LN-20", i, "there is no certificate in the X.509 credential")
+	if len(who.Credential.Certificates) == 0 {
+		return errors.New("there is no certificate")
 	}
-	key, err := certifiedKey(leaf.Credential.Certificates[0])
+	key, err := certifiedKey(who.Credential.Certificates[0])
 	if err != nil {
-		return failWith(err, "V-LN-20", i, "end-entity certificate")
+		return fmt.Errorf("end-entity certificate: %w", err)
 	}
-	if !bytes.Equal(key, leaf.SignatureKey) {
-		return fail("V-LN-20", i, "the end-entity certificate is for another key than the leaf's")
+	if !bytes.Equal(key, who.SignatureKey) {
+		return errors.New("the end-entity certificate is for another key")
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func (p *public) checkNew(leaf *framing.LeafNode) error {
 		return err
 	}
 	if err := checkLifetime(leaf.Lifetime, time.Time{}, p.params.MaxLifetime); err != nil {
-		return err
+		return atLeaf(err, 0)
 	}
 	check := proposalCheck{public: p, rules: p.rules}
 	if err := check.checkExtensions(p.context.Extensions); err != nil {

@@ -248,8 +248,8 @@ func importGroup(p importParams) (*public, error) {
 	return public, nil
 }
 
-// checkImported judges the signer of a GroupInfo, the context's extensions, and what treekem leaves open of the leaves
-// (V-WEL-05, V-EXT-02, V-LN-15).
+// checkImported judges the signer of a GroupInfo, the context's transcript hash and extensions, and what treekem leaves
+// open of the leaves (V-WEL-05, V-WIRE-16, V-EXT-02, V-LN-15).
 func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
 	key := p.tree.SignatureKey(info.Signer)
 	if key == nil {
@@ -257,6 +257,9 @@ func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
 	}
 	if err := info.VerifySignature(p.suite, key); err != nil {
 		return err
+	}
+	if n := len(p.context.ConfirmedTranscriptHash); n != p.suite.HashSize && (n > 0 || p.context.Epoch > 0) {
+		return fail("V-WIRE-16", info.Signer, "confirmed transcript hash of %d bytes in epoch %d", n, p.context.Epoch)
 	}
 	check := &proposalCheck{public: p, rules: p.rules}
 	if err := check.checkExtensions(p.context.Extensions); err != nil {

@@ -73,6 +73,9 @@ func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphers
 		return nil, nil, fail("V-WEL-03", framing.NoLeaf, "version of the group is %v", info.GroupContext.Version)
 	}
 	suite, err := params.Suites(info.GroupContext.CipherSuite)
+	if err == nil && len(info.ConfirmationTag) != suite.HashSize { // which nobody outside can compare
+		err = fail("V-WIRE-16", info.Signer, "confirmation tag of %d bytes", len(info.ConfirmationTag))
+	}
 	return info, suite, err
 }
 

@@ -91,7 +91,24 @@ func contextBreaches() []contextBreach {
 	neutral := make([]byte, 32)
 	neutral[0] = 1
 	required := framing.Extension{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}
+	certified := func(chain func(key []byte) [][]byte) func(*attempt) framing.Extensions {
+		return func(a *attempt) framing.Extensions {
+			return framing.Extensions{someSenders(a, 1, func(s *framing.ExternalSender) {
+				s.Credential = framing.X509Credential(chain(s.SignatureKey)...)
+			})}
+		}
+	}
 	out := []contextBreach{
+		{"V-EXT-05", "no certificate", certified(func([]byte) [][]byte { return nil }), contextDoors},
+		{"V-EXT-05", "not a certificate", certified(func([]byte) [][]byte { return [][]byte{{1}} }), contextDoors},
+		{"V-EXT-05", "a certificate for another key", certified(func(key []byte) [][]byte {
+			return [][]byte{certificateFor(make([]byte, 32)), certificateFor(key)}
+		}), contextDoors},
+		{"V-EXT-05", "the last one's key", func(a *attempt) framing.Extensions {
+			senders := sendersOf(a, newPlayer(a.T, "service"), newPlayer(a.T, "gate"))
+			(*senders)[1].SignatureKey = neutral
+			return framing.Extensions{extension(a.T, senders)}
+		}, contextDoors},
 		{"V-EXT-01", "context, equal data", of(required, required), contextDoors},
 		{"V-EXT-01", "context, different data", of(framing.Extension{Type: strange}, framing.Extension{Type: strange, Data: []byte{1}}), contextDoors},
 		{"V-EXT-05", "a key of the wrong size", keyed(make([]byte, 31)), contextDoors},
@@ -111,13 +128,22 @@ func contextBreaches() []contextBreach {
 			return framing.Extensions{extension(a.T, &framing.RequiredCapabilities{ProposalTypes: []framing.ProposalType{0x1a1a}})}
 		}, []string{"create", "groupinfo", "welcome"}},
 	}
-	for _, x := range []framing.Extension{
-		{Type: framing.ExtensionTypeApplicationID, Data: []byte{0}}, {Type: framing.ExtensionTypeRatchetTree, Data: []byte{0}},
-		{Type: framing.ExtensionTypeExternalPub, Data: []byte{0}},
-	} {
-		out = append(out, contextBreach{"V-EXT-02", x.Type.String(), of(x), contextDoors})
+	for _, x := range knownExtensions() {
+		if x.Type != framing.ExtensionTypeRequiredCapabilities && x.Type != framing.ExtensionTypeExternalSenders {
+			out = append(out, contextBreach{"V-EXT-02", x.Type.String(), of(x), contextDoors})
+		}
 	}
 	return out
+}
+
+// knownExtensions are the extensions of RFC 9420, each with the least that is well-formed.
+func knownExtensions() (list framing.Extensions) {
+	for code, data := range [][]byte{1: {0}, 2: {0}, 3: {0, 0, 0}, 4: {0}, 5: {0}} {
+		if data != nil {
+			list = append(list, framing.Extension{Type: framing.ExtensionType(code), Data: data})
+		}
+	}
+	return list
 }
 
 // extensionRules are the tests of area (o). Those of leaves and KeyPackages are in areas (b) and (c).
@@ -127,16 +153,22 @@ func extensionRules() []ruleTest {
 		out = append(out, b.rules()...)
 	}
 	twice := []framing.Extension{{Type: strange}, {Type: strange}}
-	out = append(out, infoBreach("V-EXT-01", "GroupInfo", twice...)...)
-	out = append(out, infoBreach("V-EXT-02", "GroupInfo", framing.Extension{
-		Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}})...)
-	for _, o := range []offence{
-		{"V-EXT-01", "ReInit", func(*attempt) framing.Proposal { return reInitWith(twice...) }, []string{"value", "outside"}},
-		{"V-EXT-02", "ReInit", func(*attempt) framing.Proposal {
-			return reInitWith(framing.Extension{Type: framing.ExtensionTypeExternalPub, Data: []byte{0}})
-		}, []string{"value", "outside"}},
-	} {
-		out = append(out, o.rules()...)
+	different := []framing.Extension{{Type: strange}, {Type: contextExtension}, {Type: strange, Data: []byte{1}}}
+	proposed := []string{"value", "outside", "send"}
+	for name, list := range map[string][]framing.Extension{"equal data": twice, "different data": different} {
+		out = append(out, infoBreach("V-EXT-01", "GroupInfo, "+name, list...)...)
+		out = append(out, offence{"V-EXT-01", "ReInit, " + name, func(*attempt) framing.Proposal { return reInitWith(list...) }, proposed}.rules()...)
+	}
+	for _, x := range knownExtensions() {
+		switch x.Type {
+		case framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders:
+			out = append(out, infoBreach("V-EXT-02", "GroupInfo: "+x.Type.String(), x)...)
+		case framing.ExtensionTypeApplicationID:
+			out = append(out, infoBreach("V-EXT-02", "GroupInfo: "+x.Type.String(), x)...)
+			fallthrough
+		default:
+			out = append(out, offence{"V-EXT-02", "ReInit: " + x.Type.String(), func(*attempt) framing.Proposal { return reInitWith(x) }, proposed}.rules()...)
+		}
 	}
 	return slices.Concat(out, greaseRules(), keptRules(), ownExtensionRules(), []ruleTest{
 		{"V-EXT-05", "value", "a credential of any type", func(a *attempt) {
@@ -145,6 +177,20 @@ func extensionRules() []ruleTest {
 			s, err := alice.group.Handle(input(a.over(bob.insider(), extensionsOf(x))))
 			require.NoError(a, err)
 			a.asks(s.Judge, mls.MomentExternalSender, "", "")
+		}},
+		{"V-EXT-05", "value", "a good certificate", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			x := someSenders(a, 1024, func(s *framing.ExternalSender) { s.Credential = framing.X509Credential(certificateFor(s.SignatureKey)) })
+			_, err := alice.group.Handle(input(a.over(bob.insider(), extensionsOf(x))))
+			a.holds(err == nil, "%v", err)
+		}},
+		{"V-EXT-06", "value", "", func(a *attempt) {
+			alice, bob, _, _, _ := a.demanding()
+			dave := newPlayer(a.T, "dave") // can nothing of what was demanded
+			made := bob.insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.insider().ByValue(extensionsOf()) })
+			alice.hear(made.Commit)
+			_, err := alice.group.Handle(input(a.over(made.Next, dave.addOf())))
+			a.holds(err == nil, "%v", err)
 		}},
 		{"V-EXT-06", "outside", "", func(a *attempt) {
 			alice, bob, _, service := a.open()
@@ -228,7 +274,34 @@ func greaseRules() []ruleTest {
 			&framing.CustomProposal{Type: 0x4a4a, Data: []byte("grease")},
 		}
 	}
+	listed := func(c *mlstest.Client) {
+		c.Capabilities = framing.Capabilities{Extensions: []framing.ExtensionType{0xdada, 0x2a2a},
+			Proposals: []framing.ProposalType{0x4a4a}, Credentials: []framing.CredentialType{framing.CredentialTypeBasic, 0x3a3a, 0x5a5a}}
+	}
 	return []ruleTest{
+		{"V-EXT-04", "value", "listed by all", func(a *attempt) {
+			cast := stageOf(a.T, listed, nil, "alice", "bob", "carol")
+			in := cast[1].insider()
+			for _, p := range bad(a) {
+				a.refusesMessage(cast[0].group, a.over(in, p), a.over(in))
+				a.refusesMessage(cast[0].group, a.over(in, p, &framing.Remove{Removed: 2}), a.over(in))
+			}
+			use := func(l *framing.LeafNode) { l.Credential = framing.Credential{Type: 0x5a5a} }
+			a.refusesMessage(cast[0].group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = use }).Commit, a.over(in))
+		}},
+		{"V-EXT-04", "send", "listed by all", func(a *attempt) {
+			alice := stageOf(a.T, listed, nil, "alice", "bob", "carol")[0]
+			for _, p := range bad(a) {
+				a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p}})
+			}
+			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &framing.Credential{Type: 0x5a5a}}})
+		}},
+		{"V-EXT-04", "create", "listed", func(a *attempt) {
+			alice := newPlayer(a.T, "alice")
+			listed(alice.Client)
+			a.refusesCreation(alice, framing.Extension{Type: 0xdada})
+			a.refusesCreation(alice, extension(a.T, &framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{0x3a3a}}))
+		}},
 		{"V-EXT-04", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()

@@ -17,6 +17,7 @@ import (
 // packageBreaches break rules by a KeyPackage.
 func packageBreaches() []breach {
 	type whole = framing.KeyPackage
+	withTree := append([]string{"tree"}, addDoors...)
 	eve := func(a *attempt) *player { return newPlayer(a.T, "eve") }
 	return []breach{
 		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, doors: addDoors},
@@ -32,13 +33,9 @@ func packageBreaches() []breach {
 		{id: "V-PR-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
 		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
 		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
-		{id: "V-KP-06", name: "signature key", forge: func(a *attempt, c *player, k *whole) {
-			k.LeafNode.SignatureKey = make([]byte, 32)
-			k.LeafNode.SignatureKey[0] = 1 // the neutral element
-		}, doors: []string{"value", "proposal", "outside", "send"}},
-		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
-		{id: "V-KP-07", name: "GREASE", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: 0x0a0a}} }, doors: []string{"value", "proposal", "send"}},
-		{id: "V-KP-07", name: "leaf", leaf: func(l *framing.LeafNode) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: []string{"value", "proposal", "send"}},
+		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: addDoors},
+		{id: "V-KP-07", name: "GREASE", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: 0x0a0a}} }, doors: addDoors},
+		{id: "V-KP-07", name: "leaf", leaf: func(l *framing.LeafNode) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: addDoors},
 		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
 			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
 		}, doors: addDoors},
@@ -54,24 +51,24 @@ func packageBreaches() []breach {
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
 		}, doors: addDoors},
 		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *player, k *whole) {
-			bound := k.LeafNode
-			bound.LeafNodeSource, bound.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
-			mlstest.SignLeaf(a, c.Suite, c.Signer, &bound, []byte("group"), 3)
-			k.LeafNode.Signature = bound.Signature
+			signBound(a, c.Suite, c.Signer, &k.LeafNode, []byte("group"), 3)
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
 		}, doors: addDoors},
-		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, doors: addDoors},
+		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, doors: withTree},
 		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
-			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Hour).Unix())
+			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Second).Unix())
+		}, doors: withTree},
+		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: withTree},
+		{id: "V-LN-16", name: "a second too long", leaf: func(l *framing.LeafNode) {
+			l.Lifetime.NotAfter = l.Lifetime.NotBefore + 2*365*24*60*60 + 1 // see capable
 		}, doors: addDoors},
-		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, doors: addDoors},
-		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: addDoors},
+		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, doors: withTree},
 		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
 		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
 			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
 		}, doors: []string{"keypackage"}},
-		{id: "V-EXT-02", name: "KeyPackage", whole: func(k *whole) {
-			k.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}}
+		{id: "V-EXT-01", name: "KeyPackage, different data", whole: func(k *whole) {
+			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: contextExtension}, {Type: wantedExtension, Data: []byte{1}}}
 		}, doors: []string{"keypackage"}},
 	}
 }
@@ -123,6 +120,18 @@ func keyPackageRules() []ruleTest {
 				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: *k}), true, false
 				}).Commit, genuine)
+			}
+		}},
+		{"V-KP-08", "value", "the leaf key of another Add", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in, dave, eve := bob.insider(), newPlayer(a.T, "dave").addOf(), newPlayer(a.T, "eve")
+			genuine := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave, eve.addOf()) }).Commit
+			for _, noPath := range []bool{false, true} {
+				k := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = dave.KeyPackage.LeafNode.EncryptionKey })
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: *k}, dave), noPath, false
+				}).Commit, genuine)
+				a.names(3) // eve's, who comes first
 			}
 		}},
 		{"V-KP-08", "reference", "one init key", func(a *attempt) {

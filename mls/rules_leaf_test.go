@@ -1,6 +1,9 @@
 package mls_test
 
 import (
+	"crypto"
+	"encoding/binary"
+	"reflect"
 	"slices"
 	"time"
 
@@ -54,8 +57,6 @@ type breach struct {
 	// late says that the group context decides, which the commit that covers the proposal may change: the proposal is
 	// kept, and the commit refused.
 	late bool
-	// others says that the error names somebody else's leaf where this one is at one already.
-	others bool
 }
 
 // package_ is c's KeyPackage with the breach.
@@ -118,6 +119,7 @@ func (b *breach) at(a *attempt, door string) {
 			_, err := alice.group.Propose(bad(), mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
 			return err
 		})
+		b.ownLeaf(a, alice)
 	case "published":
 		open := func(add *framing.Add) error {
 			message, err := framing.Marshal(&framing.Message{Body: &add.KeyPackage})
@@ -139,17 +141,44 @@ func (b *breach) at(a *attempt, door string) {
 		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }), i.commit(a, nil))
 	case "tree":
 		genuine := in.GroupInfo(a, nil)
-		leaf := in.Tree.Leaf(2)
-		b.leaf(leaf)
-		mlstest.SignLeaf(a, in.Suite, carol.Signer, leaf, in.Context.GroupID, 2)
+		spoil := func(tree *mlstest.Tree) {
+			b.leaf(tree.Leaf(2))
+			mlstest.SignLeaf(a, in.Suite, carol.Signer, tree.Leaf(2), in.Context.GroupID, 2)
+		}
+		w := &welcomed{dave, dave.KeyPackage(a)}
+		a.refusesJoin(w.by(in, func(d *mlstest.Draft) { d.NoPath, d.OnTree = true, spoil }), w.by(in, nil))
+		spoil(in.Tree)
 		in.Context.TreeHash = in.Tree.Hash()
 		a.refusesObserving(dave.Client, in.GroupInfo(a, nil), nil, genuine)
 	default:
 		a.Fatalf("no such door: %s", door)
 	}
-	if at, ok := map[string]framing.LeafIndex{"update": 1, "path": 1, "external": 3, "tree": 2}[door]; ok && !b.others {
+	if at, ok := map[string]framing.LeafIndex{"update": 1, "path": 1, "external": 3, "tree": 2}[door]; ok {
 		a.names(at)
 	}
+}
+
+// ownLeaf has a member give its own leaf the breach, if that is a thing that a member may change.
+func (b *breach) ownLeaf(a *attempt, p *player) {
+	if b.leaf == nil {
+		return
+	}
+	old, _ := p.group.Tree().Leaf(0)
+	leaf := *old
+	b.leaf(&leaf)
+	update := mls.LeafUpdate{Credential: &leaf.Credential, Capabilities: &leaf.Capabilities, Extensions: &leaf.Extensions}
+	if reflect.DeepEqual(update, mls.LeafUpdate{Credential: &old.Credential, Capabilities: &old.Capabilities, Extensions: &old.Extensions}) {
+		return
+	}
+	a.refusesCall(p.group, func() error {
+		_, err := p.group.Commit(mls.CommitParams{Leaf: update}, p.Signer)
+		return err
+	})
+	a.refusesCall(p.group, func() error {
+		_, err := p.group.ProposeUpdate(update, mls.ProposeParams{}, p.Signer)
+		return err
+	})
+	a.names(0)
 }
 
 // refused tries a proposal by reference: it is refused when it comes, or when committer covers it.
@@ -198,7 +227,7 @@ func leafBreaches() []breach {
 		{id: "V-LN-05", leaf: func(l *leaf) {
 			l.Capabilities.Credentials = without(l.Capabilities.Credentials, framing.CredentialTypeBasic)
 		}, doors: leafDoors},
-		{id: "V-LN-06", name: "a type that others lack", others: true, leaf: func(l *leaf) {
+		{id: "V-LN-06", name: "a type that others lack", leaf: func(l *leaf) {
 			l.Credential = framing.Credential{Type: strange, Data: []byte("somebody")}
 			l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), strange)
 		}, doors: []string{"value", "path", "external", "tree"}},
@@ -214,16 +243,33 @@ func leafBreaches() []breach {
 		{id: "V-LN-14", name: "version", leaf: func(l *leaf) { l.Capabilities.Versions = []framing.ProtocolVersion{2} }, doors: leafDoors},
 		{id: "V-LN-14", name: "suite", leaf: func(l *leaf) { l.Capabilities.CipherSuites = []ciphersuite.CipherSuite{2, 3} }, doors: leafDoors},
 		{id: "V-KP-06", name: "encryption key", leaf: func(l *leaf) { l.EncryptionKey = make([]byte, 32) }, doors: unless(leafDoors, "path", "external")},
+		{id: "V-KP-06", name: "signature key", leaf: func(l *leaf) {
+			l.SignatureKey = make([]byte, 32)
+			l.SignatureKey[0] = 1 // the neutral element
+		}, doors: unless(leafDoors, "external", "newcomer")}, // whose messages are signed with it
 		{id: "V-EXT-01", name: "leaf", leaf: func(l *leaf) {
 			l.Extensions = framing.Extensions{{Type: wantedExtension, Data: []byte{1}}, {Type: wantedExtension, Data: []byte{2}}}
 		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
 		{id: "V-EXT-01", name: "leaf, equal data", leaf: func(l *leaf) {
 			l.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
 		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
-		{id: "V-EXT-02", name: "leaf", leaf: func(l *leaf) {
-			l.Extensions = framing.Extensions{{Type: framing.ExtensionTypeRatchetTree, Data: []byte{0}}}
-		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
 	}
+}
+
+// placementBreaches put extensions of RFC 9420 where they do not belong: into a leaf, and into a KeyPackage.
+func placementBreaches() []breach {
+	var out []breach
+	for _, x := range knownExtensions() {
+		list := framing.Extensions{x}
+		if x.Type != framing.ExtensionTypeApplicationID {
+			out = append(out, breach{id: "V-EXT-02", name: "leaf: " + x.Type.String(),
+				leaf:  func(l *framing.LeafNode) { l.Extensions = list },
+				doors: []string{"keypackage", "update", "path", "external", "tree"}})
+		}
+		out = append(out, breach{id: "V-EXT-02", name: "KeyPackage: " + x.Type.String(),
+			whole: func(k *framing.KeyPackage) { k.Extensions = list }, doors: []string{"keypackage"}})
+	}
+	return out
 }
 
 // certificateBreaches break the binding of a leaf to a certificate.
@@ -251,7 +297,7 @@ func certificateBreaches() []breach {
 // leafRules are the tests of area (c).
 func leafRules() []ruleTest {
 	var out []ruleTest
-	for _, b := range append(leafBreaches(), certificateBreaches()...) {
+	for _, b := range slices.Concat(leafBreaches(), placementBreaches(), certificateBreaches()) {
 		out = append(out, b.rules()...)
 	}
 	return append(out, []ruleTest{
@@ -286,13 +332,10 @@ func leafRules() []ruleTest {
 		{"V-LN-04", "update", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			in := bob.insider()
-			for _, place := range []struct {
-				group string
-				leaf  framing.LeafIndex
-				by    *player
-			}{{"another", 1, bob}, {"group", 2, bob}, {"group", 1, carol}} {
+			for _, sign := range append(misplaced(a, in, bob, 1),
+				func(l *framing.LeafNode) { signBound(a, in.Suite, carol.Signer, l, []byte("group"), 1) }) {
 				update := in.UpdateLeaf(a, "key", nil)
-				mlstest.SignLeaf(a, in.Suite, place.by.Signer, &update.LeafNode, []byte(place.group), place.leaf)
+				sign(&update.LeafNode)
 				bad, _ := in.Propose(a, update, nil)
 				genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
 				a.refusesMessage(alice.group, bad, genuine)
@@ -301,18 +344,52 @@ func leafRules() []ruleTest {
 		{"V-LN-04", "path", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
-			for _, i := range []framing.LeafIndex{0, 2} {
-				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-					d.OnSigned = func(l *framing.LeafNode) { mlstest.SignLeaf(a, in.Suite, bob.Signer, l, []byte("group"), i) }
-				}).Commit, in.Commit(a, nil).Commit)
+			for _, sign := range append(misplaced(a, in, bob, 1),
+				func(l *framing.LeafNode) { signBound(a, in.Suite, newPlayer(a.T, "eve").Signer, l, []byte("group"), 1) }) {
+				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnSigned = sign }).Commit, in.Commit(a, nil).Commit)
 			}
 		}},
 		{"V-LN-04", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			i := a.intrude("dave", alice.info())
-			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
-				d.OnSigned = func(l *framing.LeafNode) { mlstest.SignLeaf(a, i.Suite, i.Signer, l, []byte("another"), 3) }
-			}), i.commit(a, nil))
+			for _, sign := range misplaced(a, i.Insider, newPlayer(a.T, "dave"), 3) {
+				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnSigned = sign }), i.commit(a, nil))
+			}
+		}},
+		{"V-LN-06", "update", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			a.refusesUpdate(alice, carol, in.UpdateLeaf(a, "key", usesStrange), in)
+			a.names(1)
+		}},
+		{"V-LN-06", "send", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, usesStrange, nil)
+			a.refusesCommit(alice, &framing.Add{KeyPackage: *k})
+			var leaf framing.LeafNode
+			usesStrange(&leaf)
+			leaf.Capabilities.Versions, leaf.Capabilities.CipherSuites = []framing.ProtocolVersion{framing.MLS10}, []ciphersuite.CipherSuite{testSuite}
+			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &leaf.Credential, Capabilities: &leaf.Capabilities}})
+		}},
+		{"V-LN-07", "create", "", func(a *attempt) {
+			for _, r := range []framing.RequiredCapabilities{
+				{ExtensionTypes: []framing.ExtensionType{wantedExtension}}, {ProposalTypes: []framing.ProposalType{wantedProposal}},
+			} {
+				a.refusesCreation(newPlayer(a.T, "alice"), extension(a.T, &r))
+			}
+		}},
+		{"V-LN-11", "create", "", func(a *attempt) {
+			a.refusesCreation(newPlayer(a.T, "alice"), framing.Extension{Type: contextExtension})
+		}},
+		{"V-LN-07", "send", "by external commit", func(a *attempt) {
+			a.refusesEntering(func(c *framing.Capabilities) { c.Extensions = without(c.Extensions, wantedExtension) })
+			a.refusesEntering(func(c *framing.Capabilities) { c.Proposals = nil })
+		}},
+		{"V-LN-08", "send", "by external commit", func(a *attempt) {
+			a.refusesEntering(func(c *framing.Capabilities) { c.Credentials = without(c.Credentials, wantedCredential) })
+		}},
+		{"V-LN-11", "send", "by external commit", func(a *attempt) {
+			a.refusesEntering(func(c *framing.Capabilities) { c.Extensions = without(c.Extensions, contextExtension) })
 		}},
 		{"V-LN-08", "create", "", func(a *attempt) {
 			alice := newPlayer(a.T, "alice")
@@ -438,6 +515,27 @@ func leafRules() []ruleTest {
 				d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = i.Tree.Leaf(2).EncryptionKey }
 			}), i.commit(a, nil))
 		}},
+		{"V-LN-17", "value", "two Adds", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in, dave, eve := bob.insider(), newPlayer(a.T, "dave").addOf(), newPlayer(a.T, "eve")
+			k := eve.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = dave.KeyPackage.LeafNode.EncryptionKey }, nil)
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				d.Proposals, d.Welcome = in.ByValue(dave, &framing.Add{KeyPackage: *k}), false
+			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave, eve.addOf()) }).Commit)
+		}},
+		{"V-LN-17", "send", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			leaf, _ := alice.group.Tree().Leaf(2)
+			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = leaf.EncryptionKey }, nil)
+			a.refusesCommit(alice, &framing.Add{KeyPackage: *k})
+		}},
+		{"V-LN-18", "send", "", func(a *attempt) {
+			alice, _, carol := a.trio()
+			again := newPlayer(a.T, "carol")
+			again.Params.Entropy = mlstest.Entropy("other keys")
+			a.refusesCommit(alice, again.addOf())
+			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Signer: carol.Signer}})
+		}},
 		{"V-LN-18", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in, carol := bob.insider(), newPlayer(a.T, "carol")
@@ -474,6 +572,30 @@ func leafRules() []ruleTest {
 	}...)
 }
 
+// misplaced sign a leaf of the group "group" for other places than leaf i: in another group, at another leaf, nowhere.
+func misplaced(a *attempt, in *mlstest.Insider, by *player, i framing.LeafIndex) []func(*framing.LeafNode) {
+	return []func(*framing.LeafNode){
+		func(l *framing.LeafNode) { signBound(a, in.Suite, by.Signer, l, []byte("another"), i) },
+		func(l *framing.LeafNode) { signBound(a, in.Suite, by.Signer, l, []byte("group"), i^1) },
+		func(l *framing.LeafNode) { signBound(a, in.Suite, by.Signer, l, nil, i) },
+		func(l *framing.LeafNode) { signBound(a, in.Suite, by.Signer, l, nil, framing.NoLeaf) },
+	}
+}
+
+// signBound signs a leaf as if it belonged to a place in a group, or to none when i is NoLeaf, whatever its source.
+func signBound(a *attempt, suite *ciphersuite.Suite, by crypto.Signer, l *framing.LeafNode, group []byte, i framing.LeafIndex) {
+	a.Helper()
+	l.Signature = nil
+	tbs := mlstest.Marshal(a, l)
+	tbs = tbs[:len(tbs)-1] // without the empty signature
+	if i != framing.NoLeaf {
+		tbs = binary.BigEndian.AppendUint32(append(tbs, shortest(group)...), uint32(i))
+	}
+	var err error
+	l.Signature, err = suite.SignWithLabel(mlstest.Rand("bound"), by, framing.LabelLeafNodeTBS, tbs)
+	require.NoError(a, err)
+}
+
 // wrongSources make the leaf of a path another's.
 func wrongSources() []func(*framing.LeafNode) {
 	return []func(*framing.LeafNode){
@@ -482,6 +604,27 @@ func wrongSources() []func(*framing.LeafNode) {
 			l.LeafNodeSource, l.ParentHash, l.Lifetime = framing.LeafNodeSourceKeyPackage, nil, mlstest.Lifetime()
 		},
 	}
+}
+
+// usesStrange gives a leaf a credential that nobody else knows.
+func usesStrange(l *framing.LeafNode) {
+	l.Credential = framing.Credential{Type: strange, Data: []byte("somebody")}
+	l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), framing.CredentialTypeBasic, strange)
+}
+
+// refusesEntering has dave join the demanding group by external commit with capabilities that do not suffice.
+func (a *attempt) refusesEntering(change func(*framing.Capabilities)) {
+	a.Helper()
+	alice, _, _, dave, _ := a.demanding()
+	enter := func(c mls.Client) error {
+		_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: c, Now: mlstest.Now(), Params: dave.Params})
+		return err
+	}
+	bad := dave.Client.Client
+	change(&bad.Capabilities)
+	a.gives(enter(bad))
+	a.names(3)
+	require.NoError(a, enter(dave.Client.Client))
 }
 
 // listsDefaults are capabilities that list default types.

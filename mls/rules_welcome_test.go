@@ -265,16 +265,6 @@ func lacking() map[string]func(*framing.Capabilities) {
 	}
 }
 
-// greased is a group of alice and bob with GREASE in its context, and two who want to join: one who knows that number
-// and one who does not.
-func (a *attempt) greased() (bob, knows, lacks *player) {
-	know := func(c *mlstest.Client) { c.Capabilities.Extensions = []framing.ExtensionType{0x0a0a} }
-	all := stageOf(a.T, know, framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}}, "alice", "bob")
-	knows, lacks = newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
-	know(knows.Client)
-	return all[1], knows, lacks
-}
-
 // joinsBoth lets somebody who knows too little join by Welcome or by a GroupInfo, and then somebody who knows enough.
 func (a *attempt) joinsBoth(door string, by, lacks, knows *player) {
 	a.Helper()
@@ -311,10 +301,8 @@ func welcomeRules() []ruleTest {
 				a.joinsBoth(door, bob, eve, dave)
 			}})
 		}
-		out = append(out, ruleTest{"V-WEL-11", door, "GREASE", func(a *attempt) {
-			bob, knows, lacks := a.greased()
-			a.joinsBoth(door, bob, lacks, knows)
-		}})
+		grease := contextBreach{list: func(*attempt) framing.Extensions { return framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}} }}
+		out = append(out, ruleTest{"V-WEL-11", door, "GREASE", func(a *attempt) { grease.at(a, door) }})
 	}
 	return append(out, []ruleTest{
 		{"V-WEL-05", "groupinfo", "a bit", func(a *attempt) {

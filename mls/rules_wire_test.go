@@ -135,6 +135,8 @@ func wireRules() []ruleTest {
 			require.NoError(a, err)
 			for _, bad := range [][]byte{keyPackage, alice.say("hello")} {
 				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), bad, nil, genuine)
+				_, err := alice.observe().Handle(input(bad))
+				a.gives(err)
 			}
 		}},
 		{"V-WIRE-10", "public", "", func(a *attempt) {
@@ -202,6 +204,33 @@ func wireRules() []ruleTest {
 			a.refusesJoin(w.by(alice.insider(), func(d *mlstest.Draft) {
 				d.OnInfoPlain = func(plain []byte) []byte { return append(plain, 0) }
 			}), w.by(alice.insider(), nil))
+		}},
+		{"V-WIRE-11", "private", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) {
+				c.OnSenderPlain = func(plain []byte) []byte { return append(plain, 0) }
+			}), in.Say(a, "hello", nil))
+		}},
+		{"V-WIRE-11", "tree", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in, dave := alice.insider(), mlstest.NewClient(a, testSuite, "dave")
+			tree := append(in.Tree.Export(a), 0)
+			a.refusesObserving(dave, in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions[0].Data = tree }), nil, alice.info())
+			bare := in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = i.Extensions[1:] })
+			a.refusesObserving(dave, bare, tree, alice.info())
+			w := a.newWelcomed()
+			bad, genuine := w.by(in, func(d *mlstest.Draft) {
+				d.OnGroupInfo = func(i *framing.GroupInfo) { i.Extensions[0].Data = append(bytes.Clone(i.Extensions[0].Data), 0) }
+			}), w.by(in, nil)
+			a.refusesJoin(bad, genuine)
+		}},
+		{"V-WIRE-11", "groupinfo", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := alice.insider()
+			a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, func(i *framing.GroupInfo) {
+				i.Extensions[1].Data = append(bytes.Clone(i.Extensions[1].Data), 0) // external_pub
+			}), nil, alice.info())
 		}},
 		{"V-WIRE-12", "decoder", "", anyBytes},
 		{"V-WIRE-13", "public", "", func(a *attempt) {
@@ -309,7 +338,12 @@ func wireRules() []ruleTest {
 			dave := newPlayer(a.T, "dave")
 			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
 			for _, key := range sizes(32) {
-				bad := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = key })
+				bad := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.SignatureKey = key }, nil)
+				a.refusesCall(alice.group, func() error {
+					_, err := alice.group.Propose(&framing.Add{KeyPackage: *bad}, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
+					return err
+				})
+				bad = dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = key })
 				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})), genuine)
 				bad = dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
 				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})), genuine)
@@ -356,14 +390,92 @@ func wireRules() []ruleTest {
 				a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
 			}
 		}},
-		{"V-WIRE-16", "tree", "", func(a *attempt) {
+		{"V-WIRE-16", "path", "keys", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			for _, key := range sizes(32) {
+				for _, change := range []func(*mlstest.Draft){
+					func(d *mlstest.Draft) { d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = key } },
+					func(d *mlstest.Draft) { d.OnLeaf = func(l *framing.LeafNode) { l.SignatureKey = key } },
+					func(d *mlstest.Draft) { d.OnPath = func(p *framing.UpdatePath) { p.Nodes[0].EncryptionKey = key } },
+				} {
+					a.refusesMessage(alice.group, in.Commit(a, change).Commit, in.Commit(a, nil).Commit)
+					a.names(1)
+				}
+			}
+		}},
+		{"V-WIRE-16", "update", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
+			for _, key := range sizes(32) {
+				for _, change := range []func(*framing.LeafNode){
+					func(l *framing.LeafNode) { l.EncryptionKey = key }, func(l *framing.LeafNode) { l.SignatureKey = key },
+				} {
+					bad, _ := in.Propose(a, in.UpdateLeaf(a, "key", change), nil)
+					a.refusesMessage(alice.group, bad, genuine)
+					a.names(1)
+				}
+			}
+		}},
+		{"V-WIRE-16", "welcome", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in, w := alice.insider(), a.newWelcomed()
+			genuine := w.by(in, nil)
+			for _, b := range sizes(32) {
+				for _, change := range []func(*framing.Welcome){
+					func(m *framing.Welcome) { m.Secrets[0].EncryptedGroupSecrets.KEMOutput = b },
+					func(m *framing.Welcome) { m.Secrets[0].EncryptedGroupSecrets.Ciphertext = b },
+					func(m *framing.Welcome) { m.EncryptedGroupInfo = b },
+				} {
+					a.refusesJoin(w.by(in, func(d *mlstest.Draft) { d.OnWelcome = change }), genuine)
+				}
+			}
+			for _, b := range sizes(32) {
+				a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
+					d.OnNext = func(c *framing.GroupContext) { c.ConfirmedTranscriptHash = b }
+				}), genuine)
+			}
+		}},
+		{"V-WIRE-16", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			genuine := alice.info()
-			for _, key := range sizes(32) {
-				in := alice.insider()
-				in.Tree.Leaf(2).EncryptionKey = key
-				in.Context.TreeHash = in.Tree.Hash()
-				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
+			for _, b := range sizes(32) {
+				for _, change := range []func(*framing.GroupInfo){
+					func(i *framing.GroupInfo) { i.ConfirmationTag = b },
+					func(i *framing.GroupInfo) { i.GroupContext.ConfirmedTranscriptHash = b },
+				} {
+					a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), alice.insider().GroupInfo(a, change), nil, genuine)
+				}
+			}
+			first := newPlayer(a.T, "alice")
+			first.group = first.Create(a, "of one")
+			_, err := mls.Observe(mls.ObserveParams{GroupInfo: first.info()}) // there is no transcript yet
+			require.NoError(a, err)
+			_, err = mls.Observe(mls.ObserveParams{GroupInfo: first.insider().GroupInfo(a, func(i *framing.GroupInfo) {
+				i.GroupContext.ConfirmedTranscriptHash = []byte{1}
+			})})
+			a.gives(err)
+		}},
+		{"V-WIRE-16", "tree", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			carol.commit(mls.CommitParams{ForcePath: true}, alice, bob)
+			genuine := alice.info()
+			for _, b := range sizes(32) {
+				for k, change := range []func(*mlstest.Tree){
+					func(t *mlstest.Tree) { t.Leaf(2).EncryptionKey = b },
+					func(t *mlstest.Tree) { t.Leaf(2).SignatureKey = b },
+					func(t *mlstest.Tree) { t.Parent(3).EncryptionKey = b },
+					func(t *mlstest.Tree) { t.Parent(3).ParentHash = b },
+				} {
+					if k == 3 && b == nil {
+						continue // the root has none
+					}
+					in := alice.insider()
+					change(in.Tree)
+					in.Context.TreeHash = in.Tree.Hash()
+					a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
+				}
 			}
 		}},
 	}
@@ -439,6 +551,13 @@ func openRegistries(a *attempt) {
 			Proposals: []framing.ProposalType{framing.ProposalType(code)}, Credentials: []framing.CredentialType{framing.CredentialType(code)}}
 		for _, v := range []struct{ in, out framing.Value }{
 			{&list, new(framing.Capabilities)},
+			{&framing.RequiredCapabilities{ExtensionTypes: list.Extensions, ProposalTypes: list.Proposals, CredentialTypes: list.Credentials},
+				new(framing.RequiredCapabilities)},
+			{&framing.KeyPackage{CipherSuite: ciphersuite.CipherSuite(code), LeafNode: framing.LeafNode{LeafNodeSource: framing.LeafNodeSourceKeyPackage,
+				Credential: framing.Credential{Type: framing.CredentialType(code)}, Capabilities: list}}, new(framing.KeyPackage)},
+			{&framing.GroupContext{CipherSuite: ciphersuite.CipherSuite(code), Extensions: framing.Extensions{{Type: framing.ExtensionType(code)}}},
+				new(framing.GroupContext)},
+			{&framing.Welcome{CipherSuite: ciphersuite.CipherSuite(code)}, new(framing.Welcome)},
 			{&framing.Extension{Type: framing.ExtensionType(code), Data: []byte{1, 2}}, new(framing.Extension)},
 			{&framing.Credential{Type: framing.CredentialType(code), Data: []byte{1, 2}}, new(framing.Credential)},
 			{&framing.ReInit{CipherSuite: ciphersuite.CipherSuite(code), Version: framing.ProtocolVersion(code)}, new(framing.ReInit)},

@@ -324,9 +324,9 @@ func (t *transition) finish() error {
 
 // checkInitKeys: no node of the tree holds the init key of an Add (V-KP-08).
 func (t *transition) checkInitKeys() error {
-	for _, a := range t.list.adds {
+	for k, a := range t.list.adds {
 		if x, found := t.tree.FindEncryptionKey(a.KeyPackage.InitKey); found {
-			return fail("V-KP-08", framing.NoLeaf, "init key of an Add is the encryption key of node %d", x)
+			return fail("V-KP-08", t.added[k], "init key of an Add is the encryption key of node %d", x)
 		}
 	}
 	return nil

@@ -73,7 +73,10 @@ func checkLeafContent(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	if err := checkPlacement(i, leaf.Extensions, framing.ExtensionTypeApplicationID); err != nil {
 		return err
 	}
-	return checkCertificate(i, leaf)
+	if err := checkCertificate(identityOf(leaf)); err != nil {
+		return failWith(err, "V-LN-20", i, "X.509 credential")
+	}
+	return nil
 }
 
 // checkPlacement refuses default extension types other than those allowed at a place (V-EXT-02).

@@ -141,7 +141,7 @@ func checkContextExtensions(list framing.Extensions) error {
 		framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders)
 }
 
-// checkExternalSenders judges the keys and the number of external senders (V-EXT-05).
+// checkExternalSenders judges the number of external senders, their keys, and that certificates are for these (V-EXT-05).
 func (p *public) checkExternalSenders(list framing.Extensions) error {
 	var senders framing.ExternalSenders
 	if _, err := list.Get(&senders); err != nil {
@@ -156,6 +156,9 @@ func (p *public) checkExternalSenders(list framing.Extensions) error {
 		}
 		if err := p.suite.CheckSignaturePublicKey(senders[i].SignatureKey); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "signature key of an external sender")
+		}
+		if err := checkCertificate(Identity{senders[i].Credential, senders[i].SignatureKey}); err != nil {
+			return failWith(err, "V-EXT-05", framing.NoLeaf, "X.509 credential of an external sender")
 		}
 	}
 	return nil

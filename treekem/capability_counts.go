@@ -145,7 +145,8 @@ func (w *countsWriter) add(k kind, code uint16, by uint32) {
 }
 
 // Support counts how many members have each code point in their capabilities. Default types, which nobody lists, are
-// counted as listed only.
+// counted as listed only, and GREASE values, which are listed without being supported, for nobody (RFC 9420, Section
+// 13.5).
 type Support struct {
 	counts
 	members int
@@ -157,14 +158,23 @@ func (t *Tree) Support() Support { return Support{t.caps, t.Members()} }
 // Members is the number of members counted.
 func (s Support) Members() int { return s.members }
 
+func (s Support) supporting(k kind, code uint16) int {
+	if framing.IsGREASE(code) {
+		return 0
+	}
+	return s.of(k, code)
+}
+
 // Extension is the number of members that list the extension type.
-func (s Support) Extension(x framing.ExtensionType) int { return s.of(extensions, uint16(x)) }
+func (s Support) Extension(x framing.ExtensionType) int { return s.supporting(extensions, uint16(x)) }
 
 // Proposal is the number of members that list the proposal type.
-func (s Support) Proposal(x framing.ProposalType) int { return s.of(proposals, uint16(x)) }
+func (s Support) Proposal(x framing.ProposalType) int { return s.supporting(proposals, uint16(x)) }
 
 // Credential is the number of members that list the credential type.
-func (s Support) Credential(x framing.CredentialType) int { return s.of(credentials, uint16(x)) }
+func (s Support) Credential(x framing.CredentialType) int {
+	return s.supporting(credentials, uint16(x))
+}
 
 // Version is the number of members that list the protocol version.
 func (s Support) Version(x framing.ProtocolVersion) int { return s.of(versions, uint16(x)) }

@@ -353,7 +353,11 @@ func (v *leafVerifier) flush() error {
 	err := v.suite.VerifyBatch(v.items)
 	var at *ciphersuite.IndexError
 	if errors.As(err, &at) {
-		err = &framing.RuleError{Rule: "V-TREE-15", Leaf: v.leaves[at.Index], Detail: "signature of the leaf", Err: at.Err}
+		rule := "V-TREE-15"
+		if errors.Is(err, ciphersuite.ErrPublicKey) {
+			rule = "V-KP-06"
+		}
+		err = &framing.RuleError{Rule: rule, Leaf: v.leaves[at.Index], Detail: "signature of the leaf", Err: at.Err}
 	}
 	v.leaves, v.items, v.arena = v.leaves[:0], v.items[:0], v.arena[:0]
 	return err

@@ -3,6 +3,7 @@ package treekem
 // RFC 9420, Section 7.3: Leaf Node Validation, as far as one leaf and the group context decide it.
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -47,16 +48,16 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	case !slices.Contains(c.Credentials, leaf.Credential.Type):
 		return fail("V-LN-05", "capabilities lack the leaf's own credential type %v", leaf.Credential.Type)
 	}
-	if t, lacks := firstMissing(r.required.ExtensionTypes, c.Extensions); lacks {
+	if t, lacks := firstUnsupported(r.required.ExtensionTypes, c.Extensions); lacks {
 		return fail("V-LN-07", "required extension type %v is not supported", t)
 	}
-	if t, lacks := firstMissing(r.required.ProposalTypes, c.Proposals); lacks {
+	if t, lacks := firstUnsupported(r.required.ProposalTypes, c.Proposals); lacks {
 		return fail("V-LN-07", "required proposal type %v is not supported", t)
 	}
-	if t, lacks := firstMissing(r.required.CredentialTypes, c.Credentials); lacks {
+	if t, lacks := firstUnsupported(r.required.CredentialTypes, c.Credentials); lacks {
 		return fail("V-LN-08", "required credential type %v is not supported", t)
 	}
-	if t, lacks := firstMissing(r.custom, c.Extensions); lacks {
+	if t, lacks := firstUnsupported(r.custom, c.Extensions); lacks {
 		return fail("V-LN-11", "extension type %v of the group context is not supported", t)
 	}
 	return r.checkOwnExtensions(i, leaf)
@@ -65,7 +66,11 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 // checkOwnExtensions judges the leaf's own extensions (RFC 9420, Sections 7.2 and 13.4).
 func (r *LeafRules) checkOwnExtensions(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	if err := leaf.Extensions.Check(); err != nil {
-		return &framing.RuleError{Rule: "V-EXT-01", Leaf: i, Detail: "extensions of the leaf", Err: err}
+		rule := "V-EXT-01"
+		if syntax := (*framing.SyntaxError)(nil); errors.As(err, &syntax) {
+			rule = "V-WIRE-11"
+		}
+		return &framing.RuleError{Rule: rule, Leaf: i, Detail: "extensions of the leaf", Err: err}
 	}
 	if t, lacks := firstMissing(customTypes(leaf.Extensions), leaf.Capabilities.Extensions); lacks {
 		return &framing.RuleError{Rule: "V-LN-12", Leaf: i,
@@ -83,6 +88,17 @@ func customTypes(list framing.Extensions) []framing.ExtensionType {
 		}
 	}
 	return out
+}
+
+// firstUnsupported is firstMissing for what the group needs, and no member may list without supporting it: GREASE says
+// nothing of support (RFC 9420, Section 13.5).
+func firstUnsupported[T ~uint16](need, have []T) (T, bool) {
+	for _, code := range need {
+		if framing.IsGREASE(uint16(code)) {
+			return code, true
+		}
+	}
+	return firstMissing(need, have)
 }
 
 // firstMissing finds a code point of need that have lacks. Its work is linear, for both lists come from outside.
@@ -108,19 +124,28 @@ func firstMissing[T ~uint16](need, have []T) (T, bool) {
 }
 
 // CheckCredentials checks that every member supports the credential type of every other (RFC 9420, Section 7.3). It
-// fails with a *RuleError that names a member without support.
+// fails with a *RuleError that names a member of those who are fewer: who lack support, or who use the type.
 func (t *Tree) CheckCredentials() error {
 	s := t.Support()
 	for _, c := range s.CredentialsInUse() {
-		if s.Credential(c) == s.Members() {
+		lacking := s.Members() - s.Credential(c)
+		if lacking == 0 {
 			continue
 		}
+		broken := &framing.RuleError{Rule: "V-LN-06", Leaf: framing.NoLeaf,
+			Detail: fmt.Sprintf("capabilities lack credential type %v, which another member uses", c)}
+		odd := func(leaf *framing.LeafNode) bool { return !slices.Contains(leaf.Capabilities.Credentials, c) }
+		if s.of(credentialsInUse, uint16(c)) < lacking {
+			broken.Detail = fmt.Sprintf("%d members do not support its credential type %v", lacking, c)
+			odd = func(leaf *framing.LeafNode) bool { return leaf.Credential.Type == c }
+		}
 		for i, leaf := range t.Leaves() {
-			if !slices.Contains(leaf.Capabilities.Credentials, c) {
-				return &framing.RuleError{Rule: "V-LN-06", Leaf: i,
-					Detail: fmt.Sprintf("capabilities lack credential type %v, which another member uses", c)}
+			if odd(leaf) {
+				broken.Leaf = i
+				break
 			}
 		}
+		return broken
 	}
 	return nil
 }

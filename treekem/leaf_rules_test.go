@@ -61,7 +61,7 @@ func TestGoodLeaves(t *testing.T) {
 	for i := range framing.LeafIndex(8) {
 		c := &f.leaf(i).Capabilities
 		c.Extensions = []framing.ExtensionType{0xff00, 0x0a0a, 0x0a0a}
-		c.Proposals = []framing.ProposalType{0x2a2a}
+		c.Proposals = []framing.ProposalType{0x2a2a, 0xff02}
 		c.Credentials = append(c.Credentials, 0x3a3a, 2)
 		for code := range framing.ExtensionType(300) {
 			c.Extensions = append(c.Extensions, 0x1000+code)
@@ -73,22 +73,76 @@ func TestGoodLeaves(t *testing.T) {
 	f.relink()
 	x, err := framing.NewExtension(&framing.RequiredCapabilities{
 		ExtensionTypes:  []framing.ExtensionType{1, 0xff00, 0x1001, 0x112b},
-		ProposalTypes:   []framing.ProposalType{1, 0x2a2a},
+		ProposalTypes:   []framing.ProposalType{1, 0xff02},
 		CredentialTypes: []framing.CredentialType{2},
 	})
 	require.NoError(t, err)
-	f.context.Extensions = framing.Extensions{x, {Type: 0x0a0a, Data: []byte("of the group")}}
+	f.context.Extensions = framing.Extensions{x, {Type: 0x1000, Data: []byte("of the group")}}
 	require.NoError(t, f.imports())
 	tree, err := treekem.Decode(f.suite, f.data)
 	require.NoError(t, err)
 	leaf, _ := tree.Leaf(1)
 	require.Equal(t, framing.Extension{Type: 0x0a0a, Data: []byte("grease")}, leaf.Extensions[0])
-	require.Equal(t, 8, tree.Support().Extension(0x0a0a))
+	require.Equal(t, 8, tree.Support().Extension(0x1000))
 
 	x, err = framing.NewExtension(&framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{0xff00, 0x112c}})
 	require.NoError(t, err)
 	f.context.Extensions[0] = x
 	requireRule(t, "V-LN-07", f.imports())
+
+	// What all list for GREASE, nobody supports.
+	for rule, list := range map[string]framing.Extensions{
+		"V-LN-07": {requirement(t, framing.RequiredCapabilities{ProposalTypes: []framing.ProposalType{0x2a2a}})},
+		"V-LN-08": {requirement(t, framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{0x3a3a}})},
+		"V-LN-11": {{Type: 0x0a0a}},
+	} {
+		f.context.Extensions = list
+		requireRule(t, rule, f.imports())
+		rules, err := treekem.NewLeafRules(&f.context)
+		require.NoError(t, err)
+		requireRule(t, rule, rules.CheckTree(tree))
+	}
+	f.context.Extensions, f.data = nil, nil // the tree is another from here
+	f.leaf(1).Credential = framing.Credential{Type: 0x3a3a}
+	f.sign(1, 1)
+	f.relink()
+	f.context.TreeHash = f.ref.hash()
+	requireRule(t, "V-LN-06", f.imports())
+}
+
+func requirement(t *testing.T, r framing.RequiredCapabilities) framing.Extension {
+	x, err := framing.NewExtension(&r)
+	require.NoError(t, err)
+	return x
+}
+
+// TestCredentialToBlame names whoever is in the minority: who uses what the others do not support, or who does not
+// support what they use.
+func TestCredentialToBlame(t *testing.T) {
+	for name, change := range map[string]func(*framing.LeafNode){
+		"uses": func(l *framing.LeafNode) {
+			l.Credential, l.Capabilities.Credentials = framing.Credential{Type: 7}, []framing.CredentialType{1, 7}
+		},
+		"lacks": func(l *framing.LeafNode) {
+			l.Credential, l.Capabilities.Credentials = framing.Credential{Type: 7}, []framing.CredentialType{7}
+		},
+	} {
+		f := eight(t).forge()
+		if name == "lacks" { // which alone is to blame when the others know its type
+			for i := range framing.LeafIndex(8) {
+				f.leaf(i).Capabilities.Credentials = []framing.CredentialType{1, 7}
+				f.sign(i, i)
+			}
+		}
+		change(f.leaf(5))
+		f.sign(5, 5)
+		f.relink()
+		err := f.imports()
+		requireRule(t, "V-LN-06", err)
+		var broken *framing.RuleError
+		require.ErrorAs(t, err, &broken)
+		require.EqualValues(t, 5, broken.Leaf, name)
+	}
 }
 
 // TestCheckTree compares the verdict by counters with that on each leaf.

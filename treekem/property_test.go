@@ -216,12 +216,13 @@ func compareSupport(t require.TestingT, got treekem.Support, ref *reference) {
 	extensions := support(ref, func(l *framing.LeafNode) []framing.ExtensionType { return l.Capabilities.Extensions })
 	proposals := support(ref, func(l *framing.LeafNode) []framing.ProposalType { return l.Capabilities.Proposals })
 	versions := support(ref, func(l *framing.LeafNode) []framing.ProtocolVersion { return l.Capabilities.Versions })
-	for _, code := range []uint16{0, 1, 2, 7, 8, 9, 10, 0x0a0a, 0x0a0b, 0x0a0c, 0xff01, 0xff02, 0xff03} {
+	for _, code := range []uint16{0, 1, 2, 7, 8, 9, 10, 0x0a0b, 0x0a0c, 0xff01, 0xff02, 0xff03} {
 		require.Equal(t, credentials[framing.CredentialType(code)], got.Credential(framing.CredentialType(code)))
 		require.Equal(t, extensions[framing.ExtensionType(code)], got.Extension(framing.ExtensionType(code)))
 		require.Equal(t, proposals[framing.ProposalType(code)], got.Proposal(framing.ProposalType(code)))
 		require.Equal(t, versions[framing.ProtocolVersion(code)], got.Version(framing.ProtocolVersion(code)))
 	}
+	require.Zero(t, got.Extension(0x0a0a)+got.Proposal(0x0a0a)+got.Credential(0x0a0a), "GREASE")
 	require.Equal(t, []framing.CredentialType{framing.CredentialTypeBasic}, got.CredentialsInUse())
 }
 

@@ -37,7 +37,9 @@ type Content struct {
 	Padding    []byte
 	OnPlain    func([]byte) []byte // the plaintext, before it is encrypted
 	OnSender   func(*framing.SenderData)
-	OnPrivate  func(*framing.PrivateMessage)
+	// OnSenderPlain is the encoded sender data, before it is encrypted.
+	OnSenderPlain func([]byte) []byte
+	OnPrivate     func(*framing.PrivateMessage)
 }
 
 // content is what the insider sends when nothing is changed.
@@ -153,7 +155,11 @@ func (in *Insider) private(t TB, c *Content, auth *framing.FramedContentAuthData
 	m.Ciphertext, err = in.Suite.AEADSeal(key.Key, nonce, aad, plain)
 	must(t, err, "encrypting content")
 	senderKey, senderNonce := framing.SenderDataKeyAndNonce(in.Suite, in.Secrets.SenderDataSecret, m.Ciphertext)
-	m.EncryptedSenderData, err = in.Suite.AEADSeal(senderKey, senderNonce.Bytes(), senderAAD, Marshal(t, &sender))
+	encoded := Marshal(t, &sender)
+	if c.OnSenderPlain != nil {
+		encoded = c.OnSenderPlain(encoded)
+	}
+	m.EncryptedSenderData, err = in.Suite.AEADSeal(senderKey, senderNonce.Bytes(), senderAAD, encoded)
 	must(t, err, "encrypting sender data")
 	if c.OnPrivate != nil {
 		c.OnPrivate(m)
