@@ -1,6 +1,8 @@
 package mls_test
 
 import (
+	"slices"
+
 	"github.com/stretchr/testify/require"
 
 	"github.com/copse-mls/copse/framing"
@@ -23,6 +25,7 @@ func (a *attempt) grove() []*player {
 // treeBreach damages the tree of a grove. The tree hash is made to fit afterwards.
 type treeBreach struct {
 	id, name string
+	leaf     framing.LeafIndex // that the error has to name, or nobody
 	change   func(a *attempt, tree *mlstest.Tree, all []*player)
 }
 
@@ -41,54 +44,63 @@ func unmerged(x int, list ...framing.LeafIndex) func(*attempt, *mlstest.Tree, []
 }
 
 func treeBreaches() []treeBreach {
+	const nobody = framing.NoLeaf
 	fresh := func(a *attempt, tree *mlstest.Tree) []byte {
 		pair, err := tree.Suite.GenerateKeyPair(mlstest.Rand("fresh"))
 		require.NoError(a, err)
 		return pair.Public
 	}
 	return []treeBreach{
-		{"V-TREE-04", "a foreign key on the left", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-04", "a foreign key on the left", nobody, func(a *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.Nodes[1].ParentNode.EncryptionKey = fresh(a, tree)
 		}},
-		{"V-TREE-04", "a foreign key on the right", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-04", "a foreign key on the right", nobody, func(a *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.Nodes[9].ParentNode.EncryptionKey = fresh(a, tree)
 		}},
-		{"V-TREE-04", "a foreign key at the root", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-04", "a foreign key at the root", nobody, func(a *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.Nodes[7].ParentNode.EncryptionKey = fresh(a, tree)
 		}},
-		{"V-TREE-04", "a foreign parent", func(a *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-04", "a foreign parent", nobody, func(a *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.Nodes[5] = &framing.Node{ParentNode: &framing.ParentNode{EncryptionKey: fresh(a, tree), ParentHash: make([]byte, 32)}}
 		}},
-		{"V-TREE-06", "an unmerged leaf dropped", unmerged(7)},
-		{"V-TREE-08", "in a leaf", resign(4, func(l *framing.LeafNode, _ *mlstest.Tree) { l.ParentHash = nil })},
-		{"V-TREE-08", "in a parent", func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Nodes[11].ParentNode.ParentHash = nil }},
-		{"V-TREE-10", "swapped", unmerged(7, 7, 6)},
-		{"V-TREE-10", "repeated", unmerged(7, 7, 7)},
-		{"V-TREE-11", "of another subtree", unmerged(3, 7)},
-		{"V-TREE-11", "of a subtree before it", unmerged(11, 3, 6)},
-		{"V-TREE-11", "outside the tree", unmerged(7, 7, 8)},
-		{"V-TREE-11", "the largest index", unmerged(7, 7, 1<<32-1)},
-		{"V-TREE-11", "a blank leaf", func(_ *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-06", "an unmerged leaf dropped", nobody, unmerged(7)},
+		{"V-TREE-06", "the committer itself unmerged", 0, unmerged(1, 0)},
+		{"V-TREE-06", "two nodes of one side with the same parent hash", nobody, func(a *attempt, tree *mlstest.Tree, all []*player) {
+			tree.Nodes[7].ParentNode.UnmergedLeaves = nil
+			resign(7, func(l *framing.LeafNode, tree *mlstest.Tree) {
+				l.LeafNodeSource, l.ParentHash = framing.LeafNodeSourceCommit, tree.Nodes[11].ParentNode.ParentHash
+				l.Lifetime = framing.Lifetime{}
+			})(a, tree, all)
+		}},
+		{"V-TREE-08", "in a leaf", 4, resign(4, func(l *framing.LeafNode, _ *mlstest.Tree) { l.ParentHash = nil })},
+		{"V-TREE-08", "in a parent", nobody, func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Nodes[11].ParentNode.ParentHash = nil }},
+		{"V-TREE-10", "swapped", 6, unmerged(7, 7, 6)},
+		{"V-TREE-10", "repeated", 7, unmerged(7, 7, 7)},
+		{"V-TREE-11", "of another subtree", 7, unmerged(3, 7)},
+		{"V-TREE-11", "of a subtree before it", 3, unmerged(11, 3, 6)},
+		{"V-TREE-11", "outside the tree", 8, unmerged(7, 7, 8)},
+		{"V-TREE-11", "the largest index", 1<<32 - 1, unmerged(7, 7, 1<<32-1)},
+		{"V-TREE-11", "a blank leaf", 5, func(_ *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.SetLeaf(5, nil)
 			tree.Nodes[9].ParentNode.UnmergedLeaves = []framing.LeafIndex{5}
 		}},
-		{"V-TREE-12", "", unmerged(11)},
-		{"V-TREE-13", "two parents", func(_ *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-12", "", 7, unmerged(11)},
+		{"V-TREE-13", "two parents", nobody, func(_ *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.Nodes[1].ParentNode.EncryptionKey = tree.Nodes[9].ParentNode.EncryptionKey
 		}},
-		{"V-TREE-13", "a leaf and a parent", func(_ *attempt, tree *mlstest.Tree, _ []*player) {
+		{"V-TREE-13", "a leaf and a parent", 6, func(_ *attempt, tree *mlstest.Tree, _ []*player) {
 			tree.Nodes[1].ParentNode.EncryptionKey = tree.Leaf(6).EncryptionKey
 		}},
-		{"V-TREE-14", "encryption key", resign(2, func(l *framing.LeafNode, tree *mlstest.Tree) { l.EncryptionKey = tree.Leaf(3).EncryptionKey })},
-		{"V-TREE-14", "signature key", resign(2, func(l *framing.LeafNode, tree *mlstest.Tree) { l.SignatureKey = tree.Leaf(3).SignatureKey })},
-		{"V-TREE-15", "a bit", func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Leaf(7).Signature[3] ^= 1 }},
-		{"V-TREE-15", "for another leaf", func(a *attempt, tree *mlstest.Tree, all []*player) {
+		{"V-TREE-14", "encryption key", 3, resign(2, func(l *framing.LeafNode, tree *mlstest.Tree) { l.EncryptionKey = tree.Leaf(3).EncryptionKey })},
+		{"V-TREE-14", "signature key", 3, resign(2, func(l *framing.LeafNode, tree *mlstest.Tree) { l.SignatureKey = tree.Leaf(3).SignatureKey })},
+		{"V-TREE-15", "a bit", 7, func(_ *attempt, tree *mlstest.Tree, _ []*player) { tree.Leaf(7).Signature[3] ^= 1 }},
+		{"V-TREE-15", "for another leaf", 4, func(a *attempt, tree *mlstest.Tree, all []*player) {
 			mlstest.SignLeaf(a, tree.Suite, all[4].Signer, tree.Leaf(4), []byte("group"), 5)
 		}},
-		{"V-TREE-15", "for another group", func(a *attempt, tree *mlstest.Tree, all []*player) {
+		{"V-TREE-15", "for another group", 4, func(a *attempt, tree *mlstest.Tree, all []*player) {
 			mlstest.SignLeaf(a, tree.Suite, all[4].Signer, tree.Leaf(4), []byte("another"), 4)
 		}},
-		{"V-TREE-16", "", resign(2, func(l *framing.LeafNode, _ *mlstest.Tree) { l.Capabilities.CipherSuites = nil })},
+		{"V-TREE-16", "", 2, resign(2, func(l *framing.LeafNode, _ *mlstest.Tree) { l.Capabilities.CipherSuites = nil })},
 	}
 }
 
@@ -105,7 +117,7 @@ func treeRules() []ruleTest {
 		{"V-TREE-01", "tree", "", func(a *attempt) {
 			in := a.grove()[1].insider()
 			for _, nodes := range []framing.RatchetTree{
-				nil, {nil}, {nil, nil, nil}, append(append(framing.RatchetTree{}, in.Tree.Nodes...), nil, nil),
+				nil, {nil}, {nil, nil, nil}, append(slices.Clone(in.Tree.Nodes), nil), append(slices.Clone(in.Tree.Nodes), nil, nil),
 			} {
 				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
 			}
@@ -140,6 +152,19 @@ func treeRules() []ruleTest {
 				d.OnContext = func(c *framing.GroupContext) { c.TreeHash = make([]byte, 32) }
 			}), w.by(in, nil))
 		}},
+		{"V-TREE-15", "tree", "two leaves swapped", func(a *attempt) {
+			all := stage(a.T, "a", "b", "c") // a tree without parents, hence without parent hashes that would tell
+			in := all[0].insider()
+			for i := range framing.LeafIndex(2) {
+				*in.Tree.Leaf(i + 1) = all[i+1].insider().UpdateLeaf(a, all[i+1].Name, nil).LeafNode
+			}
+			in.Context.TreeHash = in.Tree.Hash()
+			genuine := in.GroupInfo(a, nil)
+			in.Tree.Nodes[2], in.Tree.Nodes[4] = in.Tree.Nodes[4], in.Tree.Nodes[2]
+			in.Context.TreeHash = in.Tree.Hash()
+			a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), in.GroupInfo(a, nil), nil, genuine)
+			a.names(1)
+		}},
 		{"V-TREE-09", "tree", "", func(a *attempt) {
 			all := a.grove()
 			stale := all[1].insider().Tree.Nodes[3].ParentNode.ParentHash
@@ -157,6 +182,7 @@ func (b treeBreach) served(a *attempt) {
 	b.change(a, in.Tree, all)
 	in.Context.TreeHash = in.Tree.Hash()
 	a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), in.GroupInfo(a, nil), nil, genuine)
+	a.names(b.leaf)
 }
 
 // welcomed puts the breach into the tree of a Welcome.
@@ -168,6 +194,7 @@ func (b treeBreach) welcomed(a *attempt) {
 		d.NoPath = true
 		d.OnFinal = func(tree *mlstest.Tree) { b.change(a, tree, all) }
 	}), genuine)
+	a.names(b.leaf)
 }
 
 // refusesTreeData serves the data of a ratchet_tree extension.

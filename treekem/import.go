@@ -144,22 +144,22 @@ func (d *treeDecoder) parentNode(x NodeIndex, p *framing.ParentNode) error {
 
 // checkParent judges a parent by itself.
 func (l layout) checkParent(x NodeIndex, p *framing.ParentNode) error {
-	fail := func(rule, detail string) error {
-		return &framing.RuleError{Rule: rule, Leaf: framing.NoLeaf, Detail: fmt.Sprintf("node %d: %s", x, detail)}
+	fail := func(rule string, leaf framing.LeafIndex, detail string) error {
+		return &framing.RuleError{Rule: rule, Leaf: leaf, Detail: fmt.Sprintf("node %d: %s", x, detail)}
 	}
 	if len(p.EncryptionKey) != l.key {
-		return fail("V-WIRE-16", fmt.Sprintf("encryption key of %d bytes", len(p.EncryptionKey)))
+		return fail("V-WIRE-16", framing.NoLeaf, fmt.Sprintf("encryption key of %d bytes", len(p.EncryptionKey)))
 	}
 	if n := len(p.ParentHash); n != 0 && n != l.hash {
-		return fail("V-WIRE-16", fmt.Sprintf("parent hash of %d bytes", n))
+		return fail("V-WIRE-16", framing.NoLeaf, fmt.Sprintf("parent hash of %d bytes", n))
 	}
 	from, to := x.leaves()
 	for k, i := range p.UnmergedLeaves {
 		if k > 0 && i <= p.UnmergedLeaves[k-1] {
-			return fail("V-TREE-10", "unmerged leaves are not in strictly increasing order")
+			return fail("V-TREE-10", i, "unmerged leaves are not in strictly increasing order")
 		}
 		if i < from || i >= to {
-			return fail("V-TREE-11", fmt.Sprintf("unmerged leaf %d is not below the node", i))
+			return fail("V-TREE-11", i, fmt.Sprintf("unmerged leaf %d is not below the node", i))
 		}
 	}
 	return nil
@@ -290,11 +290,7 @@ func (t *Tree) checkEncryptionKeys() error {
 	var err error
 	t.each(func(x NodeIndex, _ *block, _ int) bool {
 		if e := t.suite.CheckHPKEPublicKey(t.encryptionKey(x)); e != nil {
-			leaf, ok := x.Leaf()
-			if !ok {
-				leaf = framing.NoLeaf
-			}
-			err = &framing.RuleError{Rule: "V-KP-06", Leaf: leaf, Detail: fmt.Sprintf("encryption key of node %d", x), Err: e}
+			err = &framing.RuleError{Rule: "V-KP-06", Leaf: leafOf(x), Detail: fmt.Sprintf("encryption key of node %d", x), Err: e}
 		}
 		return err == nil
 	})

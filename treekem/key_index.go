@@ -109,12 +109,7 @@ func duplicateEncryptionKey(x, other NodeIndex) error {
 	if i, ok := x.Leaf(); ok && other.Level() == 0 {
 		return duplicateKey("V-LN-17", i, "encryption key", other)
 	}
-	leaf := framing.NoLeaf
-	if i, ok := x.Leaf(); ok {
-		leaf = i
-	} else if i, ok := other.Leaf(); ok {
-		leaf = i
-	}
+	leaf := min(leafOf(x), leafOf(other)) // one of them is no leaf, and NoLeaf is the largest index
 	return &framing.RuleError{Rule: "V-TREE-13", Leaf: leaf,
 		Detail: fmt.Sprintf("nodes %d and %d hold one encryption key", x, other)}
 }

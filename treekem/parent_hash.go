@@ -86,16 +86,24 @@ func (c *linkChecker) whyUnlinked(p NodeIndex, fields parentInput) error {
 			if !bytes.Equal(c.parentHashOf(d), want) {
 				return true
 			}
-			err.Rule = "V-TREE-06"
+			err.Rule, err.Leaf = "V-TREE-06", leafOf(d)
 			err.Detail = fmt.Sprintf("the resolution between node %d and its parent node %d is not the unmerged leaves", d, p)
 			return false
 		})
 		if d, ok := c.candidate(l.child, within(fields.unmerged, l.child)); ok && err.Rule == "V-TREE-04" && c.lacksParentHash(d) {
-			err.Rule = "V-TREE-08"
+			err.Rule, err.Leaf = "V-TREE-08", leafOf(d)
 			err.Detail = fmt.Sprintf("node %d below node %d has an empty parent hash", d, p)
 		}
 	}
 	return err
+}
+
+// leafOf is the leaf at x, NoLeaf for a parent.
+func leafOf(x NodeIndex) framing.LeafIndex {
+	if i, ok := x.Leaf(); ok {
+		return i
+	}
+	return framing.NoLeaf
 }
 
 // lacksParentHash reports whether a node has a parent_hash field and nothing in it.
