@@ -21,7 +21,7 @@ func framingRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			genuine := in.Send(a, framing.ContentTypeProposal, proposing(&framing.Remove{Removed: 2}))
-			a.refusesMessage(alice.group, in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
+			a.refusesPublic(alice, in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
 				c.Proposal, c.GroupID = &framing.Remove{Removed: 2}, []byte("another group")
 			}), genuine)
 		}},
@@ -35,11 +35,13 @@ func framingRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			genuine := in.Commit(a, nil).Commit
-			for _, epoch := range []framing.Epoch{0, 2, 1 << 63} {
+			for epoch, why := range map[framing.Epoch]error{0: mls.ErrOldEpoch, 2: mls.ErrFutureEpoch, 1 << 63: mls.ErrFutureEpoch} {
 				bad := in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
 					c.Proposal, c.Epoch = &framing.Remove{Removed: 2}, epoch
 				})
-				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesPublic(alice, bad, genuine)
+				_, err := alice.group.Handle(input(bad))
+				require.ErrorIs(a, err, why)
 			}
 			second := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: 2}) }).Commit
 			alice.hear(genuine)
@@ -63,9 +65,15 @@ func framingRules() []ruleTest {
 			bob.commit(mls.CommitParams{}, alice, carol)
 			kept := bob.say("epoch 2")
 			commit, _ := bob.commit(mls.CommitParams{}, carol)
-			a.refusesMessage(alice.group, bob.say("epoch 3"), commit)
+			early := bob.say("epoch 3")
+			a.refusesMessage(alice.group, early, commit)
+			_, err := alice.group.Handle(input(early))
+			require.ErrorIs(a, err, mls.ErrFutureEpoch)
 			alice.hear(commit)
+			require.Equal(a, "epoch 3", alice.read(early), "what came too early is read later")
 			a.refusesMessage(alice.group, oldest, kept)
+			_, err = alice.group.Handle(input(oldest))
+			require.ErrorIs(a, err, mls.ErrOldEpoch)
 		}},
 		{"V-FR-04", "private", "another member at the leaf", func(a *attempt) {
 			a.reusedLeaf("dave")
@@ -81,19 +89,32 @@ func framingRules() []ruleTest {
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) {
 				c.Sender.LeafIndex, c.Signer = 1, bob.Signer
 			})
-			alice.group = a.refusesMessage(alice.group, bad, genuine).Next
+			a.refusesPublic(alice, bad, genuine)
+			a.names(1)
+		}},
+		{"V-FR-05", "public", "outside the tree", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 0}, nil)
+			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} { // the first is blank
+				bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) { c.Sender.LeafIndex = i })
+				a.refusesPublic(alice, bad, genuine)
+				a.names(i)
+			}
 		}},
 		{"V-FR-05", "public", "another member's name", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 0}, nil)
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) { c.Sender.LeafIndex = 2 })
-			a.refusesMessage(alice.group, bad, genuine)
+			a.refusesPublic(alice, bad, genuine)
+			a.names(2)
 		}},
 		{"V-FR-05", "private", "another member's name", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.Leaf, c.Sender.LeafIndex = 2, 2 }), in.Say(a, "hello", nil))
+			a.names(2)
 		}},
 		{"V-FR-06", "private", "signed for public framing", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -111,24 +132,38 @@ func framingRules() []ruleTest {
 			})
 			// The tag has to be made over the public framing for the signature to be looked at.
 			bad = in.Retag(a, bad, func(*framing.PublicMessage) {})
-			a.refusesMessage(alice.group, bad, genuine)
+			a.refusesPublic(alice, bad, genuine)
 		}},
 		{"V-FR-07", "public", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
+			alice, bob, carol := a.trio()
+			before := alice.group.Context()
+			bob.commit(mls.CommitParams{}, alice, carol)
 			in := bob.insider()
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
-			other := in.Context
-			other.TreeHash = make([]byte, 32)
-			for _, context := range []*framing.GroupContext{nil, &other} {
+			for _, context := range []*framing.GroupContext{nil, &before, altered(in.Context)} {
 				bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) { c.Context = context })
 				bad = in.Retag(a, bad, func(*framing.PublicMessage) {})
-				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesPublic(alice, bad, genuine)
 			}
+		}},
+		{"V-FR-07", "private", "", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			before := alice.group.Context()
+			late := bob.insider()
+			bob.commit(mls.CommitParams{}, alice, carol)
+			in, after := bob.insider(), alice.group.Context()
+			for _, context := range []*framing.GroupContext{nil, &before, altered(in.Context)} {
+				bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) { privately(c); c.Context = context })
+				genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
+				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.Context = context }), in.Say(a, "hello", nil))
+			}
+			a.refusesMessage(alice.group, late.Say(a, "late", func(c *mlstest.Content) { c.Context = &after }), late.Say(a, "late", nil))
 		}},
 		{"V-FR-07", "outside", "", func(a *attempt) {
 			alice, _, service := a.served()
 			context := alice.group.Context()
-			a.refusesMessage(alice.group, service.outside(alice.group, func(c *mlstest.Content) {
+			a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
 				c.Proposal, c.Context = &framing.Remove{Removed: 1}, &context
 			}), service.outside(alice.group, proposing(&framing.Remove{Removed: 1})))
 		}},
@@ -136,16 +171,18 @@ func framingRules() []ruleTest {
 			alice, _, _ := a.trio()
 			dave := newPlayer(a.T, "dave")
 			context := alice.group.Context()
-			a.refusesMessage(alice.group, dave.newcomer(alice.group, func(c *mlstest.Content) {
+			a.refusesPublic(alice, dave.newcomer(alice.group, func(c *mlstest.Content) {
 				c.Proposal, c.Context = dave.addOf(), &context
 			}), dave.newcomer(alice.group, proposing(dave.addOf())))
 		}},
 		{"V-FR-07", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			in := a.intrude("dave", alice.info())
-			a.refusesMessage(alice.group, in.commit(a, func(d *mlstest.Draft) {
-				d.OnContent = func(c *mlstest.Content) { c.Context = nil }
-			}), in.commit(a, nil))
+			for _, context := range []*framing.GroupContext{nil, altered(in.Context)} {
+				a.refusesPublic(alice, in.commit(a, func(d *mlstest.Draft) {
+					d.OnContent = func(c *mlstest.Content) { c.Context = context }
+				}), in.commit(a, nil))
+			}
 		}},
 		{"V-FR-08", "public", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
@@ -194,34 +231,66 @@ func framingRules() []ruleTest {
 			update := bob.insider().UpdateLeaf(a, "key", nil)
 			for _, p := range []framing.Proposal{update, &framing.ExternalInit{KEMOutput: make([]byte, 32)},
 				&framing.CustomProposal{Type: 0xf002, Data: []byte{1}}} {
-				a.refusesMessage(alice.group, service.outside(alice.group, proposing(p)), genuine)
+				a.refusesPublic(alice, service.outside(alice.group, proposing(p)), genuine)
 			}
-			a.refusesMessage(alice.group, service.outside(alice.group, func(c *mlstest.Content) {
+			a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
 				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
 			}), genuine)
+		}},
+		{"V-FR-10", "outside", "open types", func(a *attempt) {
+			alice, _, service := a.served()
+			for _, p := range []framing.Proposal{newPlayer(a.T, "dave").addOf(), &framing.Remove{Removed: 1},
+				&framing.PreSharedKey{PSK: external("psk", 1)}, announcement(),
+				&framing.GroupContextExtensions{Extensions: alice.group.Context().Extensions}} {
+				_, err := alice.group.Handle(input(service.outside(alice.group, proposing(p))))
+				a.holds(err == nil, "%v from an external sender: %v", p.ProposalType(), err)
+			}
 		}},
 		{"V-FR-11", "outside", "", func(a *attempt) {
 			alice, bob, service := a.served()
 			genuine := service.outside(alice.group, proposing(&framing.Remove{Removed: 1}))
 			for _, i := range []uint32{1, 2, 1<<32 - 1} {
-				a.refusesMessage(alice.group, service.outside(alice.group, func(c *mlstest.Content) {
+				a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
 					c.Proposal, c.Sender.SenderIndex = &framing.Remove{Removed: 1}, i
 				}), genuine)
 			}
-			a.refusesMessage(alice.group, bob.outside(alice.group, proposing(&framing.Remove{Removed: 1})), genuine)
+			a.refusesPublic(alice, bob.outside(alice.group, proposing(&framing.Remove{Removed: 1})), genuine)
+		}},
+		{"V-FR-11", "outside", "of an older list", func(a *attempt) {
+			alice, bob, old := a.served()
+			fresh, second := newPlayer(a.T, "fresh"), newPlayer(a.T, "second")
+			list := func(players ...*player) {
+				alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.GroupContextExtensions{
+					Extensions: framing.Extensions{extension(a.T, sendersOf(a, players...))}}}}, bob)
+			}
+			at := func(p *player, i uint32) []byte {
+				return p.outside(alice.group, func(c *mlstest.Content) {
+					c.Proposal, c.Sender.SenderIndex = &framing.Remove{Removed: 1}, i
+				})
+			}
+			list(fresh, second)
+			a.refusesPublic(alice, at(old, 0), at(fresh, 0))
+			a.refusesPublic(alice, at(fresh, 1), at(second, 1))
+			list(fresh)
+			a.refusesPublic(alice, at(second, 1), at(fresh, 0))
 		}},
 		{"V-FR-11", "outside", "no external senders", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			a.refusesMessage(alice.group, carol.outside(alice.group, proposing(&framing.Remove{Removed: 1})), bob.propose(&framing.Remove{Removed: 2}))
+			a.refusesPublic(alice, carol.outside(alice.group, proposing(&framing.Remove{Removed: 1})), bob.propose(&framing.Remove{Removed: 2}))
 		}},
 		{"V-FR-12", "newcomer", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
 			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
-			for _, p := range []framing.Proposal{&framing.Remove{Removed: 1}, bob.insider().UpdateLeaf(a, "key", nil), &framing.ReInit{Version: 1}} {
-				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(p)), genuine)
+			for _, p := range []framing.Proposal{&framing.Remove{Removed: 1}, bob.insider().UpdateLeaf(a, "key", nil), &framing.ReInit{Version: 1},
+				&framing.PreSharedKey{PSK: external("psk", 1)}, &framing.GroupContextExtensions{},
+				&framing.ExternalInit{KEMOutput: make([]byte, 32)}, &framing.CustomProposal{Type: 0xf002}} {
+				a.refusesPublic(alice, dave.newcomer(alice.group, proposing(p)), genuine)
 			}
-			a.refusesMessage(alice.group, eve.newcomer(alice.group, proposing(dave.addOf())), genuine)
+			a.refusesPublic(alice, dave.newcomer(alice.group, func(c *mlstest.Content) {
+				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
+			}), genuine)
+			a.refusesPublic(alice, eve.newcomer(alice.group, proposing(dave.addOf())), genuine)
 		}},
 		{"V-FR-13", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
@@ -239,7 +308,7 @@ func framingRules() []ruleTest {
 					}
 				},
 			} {
-				a.refusesMessage(alice.group, in.commit(a, change), genuine)
+				a.refusesPublic(alice, in.commit(a, change), genuine)
 			}
 		}},
 		{"V-FR-14", "private", "", func(a *attempt) {
@@ -264,6 +333,11 @@ func framingRules() []ruleTest {
 			in := bob.insider()
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
 			a.refusesMessage(alice.reloaded(), bob.propose(&framing.Remove{Removed: 2}), genuine)
+			a.names(1)
+			a.refusesMessage(alice.reloaded(), in.Commit(a, nil).Commit, in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit)
+			fromOutside := a.intrude("dave", alice.info()).commit(a, nil) // who cannot do otherwise
+			_, err := alice.reloaded().Handle(input(fromOutside))
+			require.NoError(a, err)
 		}},
 		{"V-FR-15", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -271,6 +345,10 @@ func framingRules() []ruleTest {
 			in := bob.insider()
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
 			a.refusesMessage(alice.reloaded(), bad, bob.propose(&framing.Remove{Removed: 2}))
+			a.names(1)
+			a.refusesMessage(alice.reloaded(), in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit, in.Commit(a, nil).Commit)
+			_, err := alice.reloaded().Handle(input(in.Say(a, "data is private in any case", nil)))
+			require.NoError(a, err)
 		}},
 		{"V-FR-16", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -296,6 +374,20 @@ func framingRules() []ruleTest {
 				a.refusesMessage(alice.group, changed(a, genuine, change), genuine)
 			}
 		}},
+		{"V-FR-17", "private", "a key of the other ratchet", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			crossed := func(c *mlstest.Content) {
+				privately(c)
+				c.Ratchet = 1 - c.Ratchet
+			}
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, crossed)
+			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
+			a.refusesMessage(alice.group, bad, genuine)
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnContent = crossed }).Commit,
+				in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit)
+			a.refusesMessage(alice.group, in.Say(a, "hello", crossed), in.Say(a, "hello", nil))
+		}},
 		{"V-FR-18", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			genuine := bob.say("hello")
@@ -311,6 +403,7 @@ func framingRules() []ruleTest {
 				a.refusesMessage(carol.group, in.Say(a, "hello", func(c *mlstest.Content) {
 					c.OnSender = func(s *framing.SenderData) { s.LeafIndex = i }
 				}), in.Say(a, "hello", nil))
+				a.names(i)
 			}
 			require.NotNil(a, alice)
 		}},
@@ -356,6 +449,23 @@ func framingRules() []ruleTest {
 			alice.hear(at(10)) // leaves the keys of 6 to 9
 			a.refusesMessage(alice.group, at(5), at(6))
 			a.refusesMessage(alice.group, at(0), at(9))
+			alice.hear(at(12)) // adds that of 11, for which that of 6 has to go
+			a.refusesMessage(alice.group, at(6), at(7))
+		}},
+		{"V-FR-22", "private", "age", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			alice.Params.Ratchets = keyschedule.Limits{BackwardDistance: 4}
+			alice.group = alice.reloaded()
+			in := bob.insider()
+			at := func(g framing.Generation) []byte {
+				return in.Say(a, "hello", func(c *mlstest.Content) { c.Generation = &g })
+			}
+			alice.hear(at(3))
+			a.refusesMessage(alice.group, at(3), at(0)) // used; the others wait
+			alice.hear(at(4))
+			a.refusesMessage(alice.group, at(0), at(1))
+			alice.hear(at(40))
+			a.refusesMessage(alice.group, at(2), at(38))
 		}},
 		{"V-FR-23", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -408,6 +518,9 @@ func framingRules() []ruleTest {
 			require.Equal(a, before, dump(a, s.Next))
 			a.holds(len(s.Events) == 1, "%d events", len(s.Events))
 			require.IsType(a, &mls.Echo{}, s.Events[0])
+			unknown, _ := bob.insider().Propose(a, &framing.Remove{Removed: 0}, nil)
+			_, err = bob.group.Handle(input(unknown))
+			a.holds(isError(err, "ErrOwnMessage"), "a proposal that it knows nothing of gives %v", err)
 		}},
 		{"V-FR-27", "private", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
@@ -429,8 +542,25 @@ func framingRules() []ruleTest {
 			_, err := alice.group.Handle(input(again("twice")))
 			breaks(a.T, "V-FR-05", err) // carol cannot make bob say anything else
 			a.holds(id(again("once")) == first, "the repeat is not recognisable")
+			seen := map[string]bool{first: true} // and nothing else passes for one
+			for _, change := range []func(*mlstest.Content){
+				func(c *mlstest.Content) { c.ApplicationData = []byte("twice") },
+				func(c *mlstest.Content) { c.AuthenticatedData = []byte("beside") },
+				func(c *mlstest.Content) { c.Leaf, c.Sender, c.Signer = 2, in.Sender, carol.Signer },
+			} {
+				g := framing.Generation(2 + len(seen))
+				other := id(bob.insider().Say(a, "once", func(c *mlstest.Content) { c.Generation = &g; change(c) }))
+				a.holds(!seen[other], "other content has the ID of a repeat")
+				seen[other] = true
+			}
 		}},
 	}
+}
+
+// altered is a group context with another tree hash.
+func altered(c framing.GroupContext) *framing.GroupContext {
+	c.TreeHash = make([]byte, 32)
+	return &c
 }
 
 // privately makes content a PrivateMessage.
