@@ -179,18 +179,34 @@ type draft struct {
 	leafSigner crypto.Signer // of the next epoch
 	path       *treekem.Path // nil without one
 	private    *treekem.PrivatePath
+	next       *nextEpoch
 	commit     framing.Commit
 	message    []byte
 }
 
-// make goes from proposals to a pending commit.
+// make goes from proposals to a pending commit. When that fails, nothing secret is left.
 func (d *draft) make() (*Step, error) {
+	s, err := d.complete()
+	if err != nil && d.next != nil {
+		d.next.erase()
+	}
+	switch {
+	case d.path == nil:
+	case err != nil:
+		d.path.Discard()
+	default:
+		d.path.Erase()
+	}
+	return s, err
+}
+
+// complete takes the steps of make.
+func (d *draft) complete() (*Step, error) {
 	d.leafSigner = d.by
 	if d.list.needsPath() || d.params.ForcePath || !d.params.Leaf.isZero() {
 		if err := d.newPath(); err != nil {
 			return nil, err
 		}
-		defer d.path.Erase()
 	}
 	if err := d.finish(); err != nil {
 		return nil, err
@@ -206,6 +222,7 @@ func (d *draft) make() (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.next = next
 	messages, err := d.protect(content.WithConfirmationTag(next.tag))
 	if err != nil {
 		return nil, err

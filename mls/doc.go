@@ -65,7 +65,7 @@
 // a valid list, and Step.Left names those it left out, and why.
 //
 // Application messages may come in any order, as long as Params.Ratchets allows, and for as many epochs back as
-// Params.PastEpochs. A message for an epoch to come is [ErrFutureEpoch]: keep it for later.
+// Params.PastEpochs, or until [Group.Forget]. A message for an epoch to come is [ErrFutureEpoch]: keep it for later.
 //
 // # Errors, and what to do
 //

@@ -22,6 +22,15 @@ func (s *Step) Erase() {
 // EraseAll overwrites every secret of the Group, which is not to be used any more.
 func (g *Group) EraseAll() { g.eraseExcept(new(Group)) }
 
+// Forget gives up what is kept of past epochs, all but the newest keep of them: for a client that reads late messages
+// for a limited time only, whether or not the group moves on (RFC 9420, Section 15.3). What comes from those epochs is
+// ErrOldEpoch then.
+func (g *Group) Forget(keep int) *Step {
+	next := g.clone()
+	next.past = g.past[:min(max(keep, 0), len(g.past))]
+	return g.step(next)
+}
+
 // eraseExcept overwrites the secrets of g that next does not share.
 func (g *Group) eraseExcept(next *Group) {
 	if g.pending != next.pending && g.pending != nil {

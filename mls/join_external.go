@@ -51,6 +51,7 @@ func JoinExternal(p ExternalParams) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer d.oldSecrets.Erase() // made for this commit alone
 	s, err := d.make()
 	if err != nil {
 		return nil, err

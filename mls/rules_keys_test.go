@@ -138,7 +138,7 @@ func (a *attempt) passes(check func(alice, dave *mls.Step, before *mls.Group, wa
 
 // keyRules are the tests of area (m).
 func keyRules() []ruleTest {
-	return slices.Concat(deletionRules(), ratchetRules(), exportRules())
+	return slices.Concat(deletionRules(), leftRules(), ratchetRules(), exportRules())
 }
 
 // deletionRules are about what is gone once an epoch is over.
@@ -427,6 +427,51 @@ func ratchetRules() []ruleTest {
 			require.NoError(a, err)
 			for _, m := range late {
 				a.refusesMessage(s.Next, m, bob.say("now"))
+			}
+		}},
+		{"V-KS-09", "private", "forgotten", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			var late [][]byte
+			for i := range 3 {
+				late = append(late, bob.say(fmt.Sprint(i)))
+				bob.commit(mls.CommitParams{}, alice, carol)
+			}
+			before := alice.group
+			s := before.Forget(1)
+			stays := map[string]bool{}
+			for _, x := range mls.SecretsOf(s.Next) {
+				stays[string(x.Bytes())] = true
+			}
+			var past []secretNamed
+			for _, x := range mls.SecretsOf(before) {
+				if !stays[string(x.Bytes())] {
+					past = append(past, named("a secret of a past epoch", x))
+				}
+			}
+			require.Len(a, past, 4, "the sender data secret and the root of the secret tree, twice")
+			stored := dump(a, before)
+			changes, err := s.Next.Changes(before)
+			require.NoError(a, err)
+			for _, r := range changes {
+				if stored[r.Key] = string(r.Value); r.Value == nil {
+					delete(stored, r.Key)
+				}
+			}
+			require.Equal(a, dump(a, s.Next), stored)
+			alice.group = a.erases(s, before, past...)
+			for _, g := range []*mls.Group{alice.group, alice.reloaded()} {
+				a.refusesMessage(g, late[0], late[2])
+				a.refusesMessage(g, late[1], late[2])
+				for _, keep := range []int{0, -1} {
+					a.refusesMessage(g.Forget(keep).Next, late[2], bob.say("now"))
+				}
+				require.Equal(a, dump(a, g), dump(a, g.Forget(9).Next))
+			}
+			together(alice, bob, carol)
+			bob.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}, alice, carol)
+			alice.take(alice.group.Forget(0), nil)
+			for _, x := range mls.SecretsOf(alice.reloaded()) {
+				a.holds(x.IsZero(), "a removed member that forgets keeps a secret")
 			}
 		}},
 	}

@@ -401,6 +401,14 @@ func runSchedule(p *public, joiner keyschedule.JoinerSecret, psk ciphersuite.Sec
 	return n, err
 }
 
+// erase overwrites an epoch that nobody enters.
+func (n *nextEpoch) erase() {
+	n.secrets.Erase()
+	n.encryption.Erase()
+	n.joiner.Erase()
+	n.welcome.Erase()
+}
+
 // enter completes the epoch for a member: its secret tree begins, and the secrets that led there are erased.
 func (n *nextEpoch) enter(private *treekem.PrivatePath) (epochState, error) {
 	defer n.joiner.Erase()

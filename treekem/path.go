@@ -61,7 +61,7 @@ func (e *Edit) NewPath(params PathParams) (*Path, error) {
 		err = e.install(p, params)
 	}
 	if err != nil {
-		p.discard()
+		p.Discard()
 		return nil, fmt.Errorf("treekem: making a path: %w", err)
 	}
 	return p, nil
@@ -195,8 +195,8 @@ func (p *Path) PrivatePath() *PrivatePath {
 // Erase overwrites the path secrets (RFC 9420, Section 7.5), not the commit secret nor the key pairs.
 func (p *Path) Erase() { eraseAll(p.secrets) }
 
-// discard overwrites everything secret in a path that nobody will use.
-func (p *Path) discard() {
+// Discard overwrites everything secret in a path that nobody will use.
+func (p *Path) Discard() {
 	p.Erase()
 	p.commit.Erase()
 	p.leafKey.Private.Erase()
