@@ -203,7 +203,7 @@ func (d *draft) make() (*Step, error) {
 // complete takes the steps of make.
 func (d *draft) complete() (*Step, error) {
 	d.leafSigner = d.by
-	if d.list.needsPath() || d.params.ForcePath || !d.params.Leaf.isZero() {
+	if d.list.needsPath(d.before.params) || d.params.ForcePath || !d.params.Leaf.isZero() {
 		if err := d.newPath(); err != nil {
 			return nil, err
 		}

@@ -197,6 +197,22 @@ func commitRules() []ruleTest {
 			}
 			a.refusesMessage(alice.group, draft(true), draft(false))
 		}},
+		{"V-CM-01", "commit", "a custom type that needs no path", func(a *attempt) {
+			all := stageOf(a.T, func(c *mlstest.Client) {
+				capable(c)
+				c.Params.PathlessProposals = []framing.ProposalType{wantedProposal}
+			}, nil, "alice", "bob")
+			alice, bob := all[0], all[1]
+			in, custom := bob.insider(), &framing.CustomProposal{Type: wantedProposal, Data: []byte{1}}
+			for _, noPath := range []bool{true, false} {
+				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) {
+					d.Proposals, d.NoPath = in.ByValue(custom), noPath
+				}).Commit))
+				a.holds(err == nil, "without a path: %v: %v", noPath, err)
+			}
+			_, staged, _ := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{custom}}, alice.Signer)).Next.Pending()
+			a.holds(!staged.Path, "a path that nothing needs")
+		}},
 		{"V-CM-01", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			i := a.intrude("dave", alice.info())

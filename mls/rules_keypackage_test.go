@@ -30,7 +30,9 @@ func packageBreaches() []breach {
 			k.Signature = slices.Clone(k.LeafNode.Signature)
 		}, doors: addDoors},
 		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
-		{id: "V-PR-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
+		{id: "V-PR-04", name: "leaf", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
+		{id: "V-PR-04", name: "KeyPackage", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
+		{id: "V-PR-04", name: "signature", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
 		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
 		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
 		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: addDoors},

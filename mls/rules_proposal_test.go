@@ -574,6 +574,16 @@ func supportRules() []ruleTest {
 		alice, bob, _ := a.trio()
 		in := bob.insider()
 		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
+	}}, ruleTest{"V-PR-16", "value", "who lacks it", func(a *attempt) {
+		all := stageOf(a.T, func(c *mlstest.Client) {
+			if c.Name == "alice" || c.Name == "bob" {
+				capable(c)
+			}
+		}, nil, "alice", "bob", "carol", "dave")
+		in := all[1].insider()
+		both := []framing.Proposal{custom(a)[0], remove, &framing.Remove{Removed: 3}}
+		a.refusesMessage(all[0].group, a.over(in, both[:2]...), a.over(in, both...))
+		a.names(3)
 	}}, ruleTest{"V-PR-14", "send", "what only the committer's new leaf supports", func(a *attempt) {
 		all := stageOf(a.T, func(c *mlstest.Client) {
 			if c.Name != "alice" {

@@ -248,7 +248,7 @@ func (t *transition) external() bool {
 // receivePath validates a received path and merges it (RFC 9420, Section 12.4.2).
 func (t *transition) receivePath(path *framing.UpdatePath) error {
 	if path == nil {
-		if t.list.needsPath() {
+		if t.list.needsPath(t.before.params) {
 			return fail("V-CM-01", t.leaf, "commit lacks the path that its proposals need")
 		}
 		return nil

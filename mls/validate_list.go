@@ -2,7 +2,11 @@ package mls
 
 // RFC 9420, Section 12.2: Proposal List Validation.
 
-import "github.com/copse-mls/copse/framing"
+import (
+	"slices"
+
+	"github.com/copse-mls/copse/framing"
+)
 
 // covered is a proposal that a commit covers, with its original sender.
 type covered struct {
@@ -179,8 +183,13 @@ func (l *proposalList) checkExternal(framing.LeafIndex) error {
 }
 
 // needsPath reports whether a commit of the list must have a path (RFC 9420, Sections 12.4 and 17.4). Proposals of
-// other types than RFC 9420's need one.
-func (l *proposalList) needsPath() bool {
+// other types than RFC 9420's need one unless params say otherwise.
+func (l *proposalList) needsPath(params *Params) bool {
 	light := len(l.adds) + len(l.psks) + len(l.reInits)
+	for _, p := range l.custom {
+		if slices.Contains(params.PathlessProposals, p.Type) {
+			light++
+		}
+	}
 	return len(l.all) == 0 || light < len(l.all)
 }
