@@ -381,8 +381,8 @@ func resultRules() []ruleTest {
 			c := a.cast()
 			c.alice.commit(mls.CommitParams{}, c.bob, c.carol) // fills parent nodes
 			in := c.carol.insider()
-			for _, key := range [][]byte{in.Tree.Leaf(0).EncryptionKey, in.Tree.Parent(1).EncryptionKey} {
-				add := &framing.Add{KeyPackage: *c.dave.ForgeKeyPackage(a, holding(key), nil)}
+			for name, key := range map[string][]byte{"erin": in.Tree.Leaf(0).EncryptionKey, "fred": in.Tree.Parent(1).EncryptionKey} {
+				add := &framing.Add{KeyPackage: *newPlayer(a.T, name).ForgeKeyPackage(a, holding(key), nil)}
 				a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{add}, ForcePath: true})
 				message, covered := in.Propose(a, add, nil) // nobody may so keep alice from committing
 				tell(message, c.alice, c.bob)

@@ -3,6 +3,7 @@ package mls_test
 // RFC 9420, Sections 7.4 to 7.6: what only the receivers of a path can see, each at its place in the tree.
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
 	"github.com/copse-mls/copse/mls/mlstest"
+	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
 // glade is a grove without its member at leaf 2, which comes back in its place nil. All nodes above leaf 0 have keys.
@@ -162,9 +164,20 @@ func pathRules() []ruleTest {
 	for _, b := range badPaths() {
 		out = append(out, b.rules()...)
 	}
-	for _, b := range leafBreaches() {
+	for _, b := range append(leafBreaches(), certificateBreaches()...) {
 		if slices.Contains(b.doors, "path") {
 			out = append(out, ruleTest{"V-CM-07", "path", b.id + " " + b.name, func(a *attempt) { b.at(a, "path") }})
+			out = append(out, ruleTest{"V-CM-07", "send", b.id + " " + b.name, func(a *attempt) {
+				alice, _, _, _, _ := a.demanding()
+				leaf := alice.insider().OwnLeaf()
+				b.leaf(&leaf)
+				a.refusesCall(alice.group, func() error {
+					_, err := alice.group.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{
+						Credential: &leaf.Credential, Capabilities: &leaf.Capabilities, Extensions: &leaf.Extensions}}, alice.Signer)
+					return err
+				})
+				breaks(a.T, b.id, a.err)
+			}})
 		}
 	}
 	return append(out, []ruleTest{
@@ -194,18 +207,22 @@ func pathRules() []ruleTest {
 				l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension)
 			}), draft(nil))
 		}},
-		{"V-CM-07", "send", "", func(a *attempt) {
-			alice, _, _, _, _ := a.demanding()
-			for _, c := range []framing.Capabilities{
-				{Extensions: []framing.ExtensionType{wantedExtension}}, {Proposals: []framing.ProposalType{wantedProposal}}, {},
-			} {
-				for _, list := range [][]framing.Proposal{nil, {&framing.Remove{Removed: 2}}} {
-					a.refusesCall(alice.group, func() error {
-						_, err := alice.group.Commit(mls.CommitParams{Proposals: list, Leaf: mls.LeafUpdate{Capabilities: &c}}, alice.Signer)
-						return err
-					})
-				}
-			}
+		{"V-CM-11", "commit", "a parent above one side only, as a tree may bring it", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := alice.insider()
+			parent := &framing.ParentNode{EncryptionKey: freshKey(in)}
+			in.Tree.Nodes[1], in.Tree.Nodes[2] = &framing.Node{ParentNode: parent}, nil // nobody is beside alice
+			leaf := in.Tree.Leaf(0)
+			leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
+			leaf.ParentHash = treekemtest.ParentHash(in.Suite, parent, in.Tree.HashOf(2))
+			mlstest.SignLeaf(a, in.Suite, alice.Signer, leaf, in.Context.GroupID, 0)
+			in.Context.TreeHash = in.Tree.Hash()
+			seen, err := mls.Observe(mls.ObserveParams{GroupInfo: in.GroupInfo(a, nil), Now: mlstest.Now()})
+			require.NoError(a, err)
+			made := in.Commit(a, nil)
+			s, err := seen.Next.Handle(input(made.Commit))
+			require.NoError(a, err)
+			a.holds(bytes.Equal(made.Next.Tree.Export(a), s.Next.Tree().Export()), "node 1 is not blank")
 		}},
 		{"V-CM-11", "commit", "against an independent tree", func(a *attempt) {
 			all := a.glade()

@@ -286,6 +286,9 @@ func proposalRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			own := reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })
 			a.offends("send", own)
+			all, _, _, service := a.open()
+			_, err := all.observe().Propose(own, 0, mls.ProposeParams{}, service.Signer)
+			a.gives(err)
 			a.spread([]said{{bob, own}}, alice)
 			s, err := alice.group.Commit(mls.CommitParams{}, alice.Signer)
 			require.NoError(a, err)
@@ -576,14 +579,21 @@ func supportRules() []ruleTest {
 		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
 	}}, ruleTest{"V-PR-16", "value", "who lacks it", func(a *attempt) {
 		all := stageOf(a.T, func(c *mlstest.Client) {
-			if c.Name == "alice" || c.Name == "bob" {
+			if c.Name != "carol" && c.Name != "dave" {
 				capable(c)
 			}
-		}, nil, "alice", "bob", "carol", "dave")
+		}, nil, "alice", "bob", "carol", "dave", "erin")
 		in := all[1].insider()
-		both := []framing.Proposal{custom(a)[0], remove, &framing.Remove{Removed: 3}}
-		a.refusesMessage(all[0].group, a.over(in, both[:2]...), a.over(in, both...))
+		list := []framing.Proposal{custom(a)[0], remove, &framing.Remove{Removed: 4}, &framing.Remove{Removed: 3}} // erin has it
+		a.refusesMessage(all[0].group, a.over(in, list[:3]...), a.over(in, list...))
 		a.names(3)
+	}}, ruleTest{"V-PR-14", "value", "more than was required before", func(a *attempt) {
+		alice, bob, _, _ := a.uneven(extension(a.T, new(framing.RequiredCapabilities)))
+		in := bob.insider()
+		for _, p := range raises(a) {
+			a.refusesMessage(alice.group, a.over(in, p), a.over(in, p, remove))
+			a.names(2)
+		}
 	}}, ruleTest{"V-PR-14", "send", "what only the committer's new leaf supports", func(a *attempt) {
 		all := stageOf(a.T, func(c *mlstest.Client) {
 			if c.Name != "alice" {

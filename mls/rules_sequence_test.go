@@ -304,6 +304,9 @@ func sequenceRules() []ruleTest {
 			a.refusesCall(alice.group, func() error { _, err := alice.group.Export("label", nil, 32); return err })
 			a.refusesCall(alice.group, func() error { _, err := alice.group.EpochAuthenticator(); return err })
 			a.holds(len(alice.group.ResumptionPSKs()) == 0, "resumption PSKs are left")
+			for key := range dump(a, alice.group) {
+				a.holds(!strings.HasPrefix(key, "resumption"), "%s is left", key)
+			}
 		}},
 		{"V-CM-19", "commit", "the first of two", func(a *attempt) {
 			alice, bob, carol := a.trio()
