@@ -126,7 +126,8 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 }
 
 // Propose makes a proposal of an external sender, whose place in the group's external_senders extension is index (RFC
-// 9420, Section 12.1.8). It answers an MLSMessage. It fails with a *RuleError, ErrSigner or ErrNoTime.
+// 9420, Section 12.1.8). It answers an MLSMessage. Whom an Add would let in is for the caller to judge beforehand; members
+// judge it once more. It fails with a *RuleError, ErrSigner or ErrNoTime.
 func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposeParams, by crypto.Signer) ([]byte, error) {
 	if proposal.ProposalType() == framing.ProposalTypeAdd && p.Now.IsZero() {
 		return nil, ErrNoTime

@@ -13,8 +13,8 @@ import (
 // state, and the zero value is a sound choice. A Group keeps a copy.
 //
 // What exceeds a limit named Max is refused by rule V-WIRE-13, as soon as it is decoded or decrypted and before it is
-// hashed or verified. Members that differ in what they refuse can lose each other: give all members of a group the
-// same limits.
+// hashed or verified; MaxExternalSenders and MaxLifetime have rules of their own (V-EXT-05, V-LN-16). Members that differ
+// in what they refuse can lose each other: give all members of a group the same limits.
 type Params struct {
 	// PastEpochs is how many epochs back application messages are still read; negative for none. Default: 3.
 	PastEpochs int

@@ -102,6 +102,20 @@ func keyPackageRules() []ruleTest {
 			bad[5]++ // the version within
 			a.refusesDecoding(new(framing.Message), bad, genuine)
 		}},
+		{"V-KP-06", "published", "off the curve", func(a *attempt) {
+			dave := newPlayer(a.T, "dave").with(ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256)
+			open := func(k *framing.KeyPackage) error {
+				_, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
+				return err
+			}
+			genuine := dave.ForgeKeyPackage(a, nil, nil)
+			require.NoError(a, open(genuine))
+			bad := slices.Clone(genuine.InitKey)
+			bad[len(bad)-1] ^= 1
+			a.gives(open(dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = bad })))
+			a.gives(open(dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = bad }, nil)))
+			a.gives(open(dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.SignatureKey = ciphersuite.SignaturePublicKey(bad) }, nil)))
+		}},
 		{"V-KP-08", "value", "one init key", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")

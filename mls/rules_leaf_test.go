@@ -405,8 +405,8 @@ func leafRules() []ruleTest {
 		}},
 		{"V-LN-09", "create", "", func(a *attempt) {
 			all := stageOf(a.T, nil, framing.Extensions{extension(a.T, &framing.RequiredCapabilities{
-				ExtensionTypes: []framing.ExtensionType{framing.ExtensionTypeExternalSenders},
-				ProposalTypes:  []framing.ProposalType{framing.ProposalTypeReInit}})}, "alice", "bob")
+				ExtensionTypes: []framing.ExtensionType{1, 2, 3, 4, 5}, ProposalTypes: []framing.ProposalType{1, 2, 3, 4, 5, 6, 7}})},
+				"alice", "bob")
 			together(all...)
 			a.holds(true, "")
 		}},
@@ -472,6 +472,30 @@ func leafRules() []ruleTest {
 				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{add}}, alice.Signer)
 				return err
 			})
+			a.refusesCall(alice.group, func() error {
+				_, err := alice.group.Propose(add, mls.ProposeParams{}, alice.Signer)
+				return err
+			})
+		}},
+		{"V-LN-15", "send", "over since it was proposed", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			message := carol.propose(newPlayer(a.T, "dave").addOf(), bob)
+			ref := alice.hear(message).Events[0].(*mls.ProposalReceived).Ref
+			late := mlstest.Now().Add(2 * 365 * 24 * time.Hour)
+			commit := func(refs []framing.ProposalRef, now time.Time) (*mls.Step, error) {
+				return alice.group.Commit(mls.CommitParams{References: refs, Now: now}, alice.Signer)
+			}
+			a.refusesCall(alice.group, func() error { _, err := commit([]framing.ProposalRef{ref}, late); return err })
+			a.refusesCall(alice.group, func() error { _, err := commit([]framing.ProposalRef{ref}, time.Time{}); return err })
+			s, err := commit(nil, late) // commits without it
+			require.NoError(a, err)
+			require.Len(a, s.Left, 1)
+			made, _ := bob.commit(mls.CommitParams{})
+			before := dump(a, alice.group)
+			_, err = alice.group.Handle(mls.Input{Message: made, Now: late})
+			a.gives(err)
+			require.Equal(a, before, dump(a, alice.group))
+			alice.take(alice.group.Handle(mls.Input{Message: made})) // recommended, not demanded
 		}},
 		{"V-LN-20", "value", "a good certificate", func(a *attempt) {
 			alice, bob, _, dave, _ := a.demanding()
