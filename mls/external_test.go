@@ -277,6 +277,7 @@ func TestResync(t *testing.T) {
 	observed, err := seen.Handle(mls.Input{Message: s.Send[0].Message})
 	require.NoError(t, err)
 	require.Equal(t, alice.group.Context(), observed.Next.Context())
+	require.Len(t, observed.Events, 1)
 	require.Len(t, observed.Judge, 1)
 	require.Equal(t, mls.MomentExternalCommit, observed.Judge[0].Moment)
 	require.Equal(t, "bob", string(observed.Judge[0].Predecessors[0].Credential.Identity))

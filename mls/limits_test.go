@@ -130,6 +130,12 @@ func limitTests() []limitTest {
 			return proposed(t, in, &framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite,
 				Extensions: framing.Extensions{sendersExtension(t, in, n)}})
 		}, false},
+		{"extension of a private path leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, func(d *mlstest.Draft) {
+				d.Template.Extensions = sized(t, n)
+				d.OnContent = func(c *mlstest.Content) { c.Format = framing.WireFormatPrivateMessage }
+			})
+		}, true},
 		{"certificates of a newcomer", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Credential = chain(l.SignatureKey, n) }, nil))
 		}, false},
@@ -254,7 +260,13 @@ func TestOwnLimits(t *testing.T) {
 	}
 	require.NoError(t, commit(mls.CommitParams{Proposals: addsOf(t, 1)}))
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 2)})) // 3 members
-	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 3)}))
+	nothing := &framing.GroupContextExtensions{}
+	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: []framing.Proposal{nothing, nothing, nothing}}))
+	breaks(t, "V-PL-07", commit(mls.CommitParams{Proposals: []framing.Proposal{nothing, nothing}}))
+	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: []framing.Proposal{
+		addWith(t, func(l *framing.LeafNode) { l.Extensions = sized(t, 41) }, nil)}}))
+	require.NoError(t, commit(mls.CommitParams{Proposals: []framing.Proposal{
+		addWith(t, func(l *framing.LeafNode) { l.Extensions = sized(t, 40) }, nil)}}))
 	large, credential := sized(t, 41), chain(make([]byte, 32), 4)
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Extensions: &large}}))
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &credential}}))

@@ -181,6 +181,7 @@ func listRules() []ruleTest {
 			i := a.intrude("dave", alice.info())
 			twice := i.ByValue(pskOf("psk", "1"), pskOf("psk", "1"))
 			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.Proposals = append(d.Proposals, twice...) }), i.commit(a, nil))
+			a.names(framing.NoLeaf)
 		}},
 		{"V-PL-16", "commit", "", func(a *attempt) {
 			c := a.cast()

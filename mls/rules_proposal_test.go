@@ -573,7 +573,22 @@ func supportRules() []ruleTest {
 			}
 		}})
 	}
-	return append(out, ruleTest{"V-PR-15", "value", "GREASE", func(a *attempt) {
+	return append(out, ruleTest{"V-PR-15", "value", "another type with the same data", func(a *attempt) {
+		alice, bob, _, _, _ := a.demanding()
+		in := bob.insider()
+		swapped := slices.Clone(alice.group.Context().Extensions)
+		swapped[2].Type = strange
+		a.refusesMessage(alice.group, a.over(in, extensionsOf(swapped...)), a.over(in, extensionsOf(alice.group.Context().Extensions...)))
+	}}, ruleTest{"V-PR-16", "value", "with the Remove of who supports another type", func(a *attempt) {
+		all := stageOf(a.T, func(c *mlstest.Client) {
+			if capable(c); c.Name == "carol" {
+				c.Capabilities.Proposals = []framing.ProposalType{strange}
+			}
+		}, nil, "alice", "bob", "carol")
+		in := all[1].insider()
+		p := custom(a)[0]
+		a.refusesMessage(all[0].group, a.over(in, p), a.over(in, p, remove))
+	}}, ruleTest{"V-PR-15", "value", "GREASE", func(a *attempt) {
 		alice, bob, _ := a.trio()
 		in := bob.insider()
 		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))

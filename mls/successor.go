@@ -40,7 +40,7 @@ func linkTo(old *Group) (*successorLink, error) {
 	default:
 		return nil, &InactiveError{old.status, nil}
 	}
-	if old.secrets.ResumptionPSK.IsZero() {
+	if old.secrets.EpochAuthenticator.IsZero() { // the PSK of an epoch that is over may still be kept
 		return nil, ErrErased
 	}
 	id := ResumptionPSK(old.GroupID(), old.Epoch())

@@ -389,3 +389,30 @@ func TestSuccessorPSKElsewhere(t *testing.T) {
 	}
 	together(alice, bob)
 }
+
+// TestSuccessorFirstCommit: the first commit of a successor group covers its own link and no other PSK of usage reinit
+// or branch (V-PSK-03).
+func TestSuccessorFirstCommit(t *testing.T) {
+	all := stage(t, "alice", "bob")
+	old := all[0].group
+	branch := mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Client: all[0].Client.Client,
+		Lifetime: mlstest.Lifetime(), Successor: old, Params: all[0].Params}
+	s, err := mls.Create(branch)
+	require.NoError(t, err)
+	for _, change := range []func(*framing.PreSharedKeyID){
+		func(id *framing.PreSharedKeyID) { id.Usage = framing.ResumptionPSKUsageReInit },
+		func(id *framing.PreSharedKeyID) { id.PSKGroupID = []byte("another") },
+		func(id *framing.PreSharedKeyID) { id.PSKEpoch-- },
+	} {
+		id := linkTo(old).ID
+		change(&id)
+		_, err := s.Next.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: id}}, Now: mlstest.Now()}, all[0].Signer)
+		breaks(t, "V-PSK-03", err)
+	}
+	_, err = s.Next.Commit(mls.CommitParams{Now: mlstest.Now()}, all[0].Signer)
+	require.NoError(t, err)
+
+	all[0].commit(mls.CommitParams{}, all[1]) // from now on, old answers ErrErased, though its PSK is kept
+	_, err = mls.Create(branch)
+	require.ErrorIs(t, err, mls.ErrErased)
+}
