@@ -128,10 +128,13 @@ func (j *joiner) openSecrets() error {
 	return err
 }
 
-// checkPSKs judges the list of PSKs (V-PSK-02, V-WEL-13, V-WEL-14, V-RE-10).
+// checkPSKs judges the list of PSKs (V-PSK-02, V-PSK-07, V-WEL-13, V-WEL-14, V-RE-10).
 func (j *joiner) checkPSKs() error {
 	list := newProposalList(nil)
 	list.psks = j.secrets.PSKs
+	if err := list.checkPSKCount(framing.NoLeaf); err != nil {
+		return err
+	}
 	if err := list.checkPSKsDiffer(framing.NoLeaf); err != nil {
 		return failWith(err, "V-WEL-14", framing.NoLeaf, "PSKs of the group secrets")
 	}
@@ -323,7 +326,7 @@ func (j *joiner) checkSuccession() error {
 	if err := checkSuccessor(j.Successor, j.link, &j.public.context); err != nil {
 		return err
 	}
-	more, err := judgeMembership(j.Successor, j.link.PSKEpoch, j.public)
+	more, err := judgeMembership(j.Successor, j.link, j.public)
 	j.judge = append(j.judge, more...)
 	return err
 }

@@ -60,7 +60,8 @@ type Judgement struct {
 	Leaf   framing.LeafIndex // NoLeaf for an external sender or a member not added yet
 	Identity
 	// Predecessors are what this identity takes the place of: it has to be a permitted successor of one of them.
-	// Empty for a new member. At MomentSuccessorMember they are all members of the old group.
+	// Empty for a new member. At MomentSuccessorMember they are the members of the parent of a branch, and after a ReInit
+	// those members of the old group of whom no credential came back: each of them is to have one successor.
 	Predecessors []Identity
 }
 

@@ -200,7 +200,6 @@ func isError(err error, name string) bool {
 		"ErrUnsupported": ciphersuite.ErrUnsupported, "ErrEntropy": ciphersuite.ErrEntropy,
 		"ErrGenerationTooFar": keyschedule.ErrGenerationTooFar, "ErrRatchetExhausted": keyschedule.ErrRatchetExhausted,
 		"ErrUsageLimit": keyschedule.ErrUsageLimit, "ErrExportLength": keyschedule.ErrExportLength,
-		"ErrTooManyPSKs": keyschedule.ErrTooManyPSKs,
 	}[name]
 	return ok && errors.Is(err, sentinel)
 }

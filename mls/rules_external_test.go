@@ -103,6 +103,14 @@ func (c place) test(a *attempt) {
 	together(append(left, joiner)...)
 }
 
+// observerWith is an observer of the group with a policy.
+func (p *player) observerWith(policy mls.ExternalCommitPolicy) *mls.Observer {
+	p.t.Helper()
+	s, err := mls.Observe(mls.ObserveParams{GroupInfo: p.info(), Now: mlstest.Now(), Params: mls.Params{ExternalCommits: policy}})
+	require.NoError(p.t, err)
+	return s.Next
+}
+
 // externalRules are the tests of area (j).
 func externalRules() []ruleTest {
 	var out []ruleTest
@@ -208,9 +216,13 @@ func externalRules() []ruleTest {
 				return alice.reloaded()
 			}
 			a.refuses(with(mls.ExternalCommitsForbidden), join(nil), input(carol.insider().Commit(a, nil).Commit))
+			a.refuses(with(mls.ExternalCommitsForbidden), join(&leaf, psk.ID), input(carol.insider().Commit(a, nil).Commit))
 			a.refuses(with(mls.ExternalCommitsNoResync), join(&leaf), join(nil))
+			a.refuses(with(mls.ExternalCommitsNoResync), join(&leaf, psk.ID), join(nil, psk.ID))
 			a.refuses(with(mls.ExternalCommitsPSK), join(nil), join(nil, psk.ID))
 			a.refuses(with(mls.ExternalCommitsPSK), join(&leaf), join(&leaf, psk.ID))
+			_, err := alice.observerWith(mls.ExternalCommitsForbidden).Handle(join(nil))
+			a.gives(err)
 		}},
 	}...)
 }
@@ -290,6 +302,12 @@ func groupInfoRules() []ruleTest {
 			} {
 				bad := in.GroupInfo(a, func(i *framing.GroupInfo) { change(&i.GroupContext) })
 				a.refusesObserving(dave.Client, bad, nil, genuine)
+			}
+		}},
+		{"V-EJ-03", "groupinfo", "the form of the tree", func(a *attempt) {
+			in := a.grove()[1].insider()
+			for _, nodes := range misshapen(in.Tree.Nodes) {
+				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
 			}
 		}},
 		{"V-EJ-03", "groupinfo", "group id and lifetimes", func(a *attempt) {

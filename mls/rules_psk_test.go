@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/stretchr/testify/require"
@@ -191,6 +192,18 @@ func pskRules() []ruleTest {
 			commit.Proposals = commit.Proposals[:3]
 			alice.commit(commit)
 		}},
+		{"V-PSK-07", "value", "", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			bad := in.Commit(a, func(d *mlstest.Draft) {
+				d.OnCommit = func(c *framing.Commit) {
+					for _, id := range tooManyPSKs() {
+						c.Proposals = append(c.Proposals, framing.ProposalOrRef{Proposal: &framing.PreSharedKey{PSK: id}})
+					}
+				}
+			}).Commit
+			a.refusesSeen(alice, bad, in.Commit(a, nil).Commit)
+		}},
 		{"V-PSK-08", "commit", "", func(a *attempt) { a.beyondRetention() }},
 		{"V-PSK-09", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
@@ -216,6 +229,16 @@ func pskRules() []ruleTest {
 			}
 		}},
 	}...)
+}
+
+// tooManyPSKs are one PSK more than a PSKLabel can count, each with a nonce of its own.
+func tooManyPSKs() []framing.PreSharedKeyID {
+	out := make([]framing.PreSharedKeyID, 1<<16)
+	for i := range out {
+		out[i] = withNonceOf(32)
+		binary.BigEndian.PutUint16(out[i].PSKNonce, uint16(i))
+	}
+	return out
 }
 
 // beyondRetention commits the oldest resumption PSK that alice keeps, and the one before.

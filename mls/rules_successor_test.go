@@ -72,6 +72,26 @@ func (o *old) refusesFollowing(a *attempt, change func(*mls.CreateParams)) {
 	require.NoError(a, err)
 }
 
+// asksFor lets bob join a successor with guests beside him and alice, and checks who of them is a question, and whom of
+// the old group they may be.
+func (o *old) asksFor(a *attempt, guests []*player, names []string, before ...string) {
+	a.Helper()
+	s := o.succession()
+	s.guests = guests
+	_, _, err := s.play(o.alice, o.bob)
+	require.NoError(a, err)
+	a.done = true
+	require.Equal(a, names, s.asked(a.T, before...))
+}
+
+// twin is a second client of a player's user.
+func (a *player) twin() *player {
+	p := newPlayer(a.t, a.Name+"'s second device")
+	supportsAnnouncement(p.Client)
+	p.Credential = a.Credential
+	return p
+}
+
 // badSuccession is a successor that breaks a rule, by name of the old group: ended or parent.
 type badSuccession struct {
 	id, name string
@@ -184,38 +204,48 @@ func successorRules() []ruleTest {
 			o := a.ended()
 			mallory := newPlayer(a.T, "mallory")
 			supportsAnnouncement(mallory.Client)
-			s := o.succession()
-			s.guests = []*player{mallory}
-			_, _, err := s.play(o.alice, o.bob)
-			require.NoError(a, err) // whether that is carol, the application knows alone
-			step, err := mls.Join(s.join)
-			require.NoError(a, err)
-			a.asks(step.Judge, mls.MomentSuccessorMember, "mallory")
+			o.asksFor(a, []*player{mallory}, []string{"mallory"}, "carol") // whether that is carol, the application knows alone
 		}},
 		{"V-RE-07", "welcome", "one twice", func(a *attempt) {
 			o := a.ended()
-			second := newPlayer(a.T, "bob's second device")
-			supportsAnnouncement(second.Client)
-			second.Credential = o.bob.Credential
+			o.asksFor(a, []*player{o.bob.twin()}, []string{"bob"}, "carol") // as many as before, and carol is not among them
+		}},
+		{"V-RE-07", "welcome", "one more", func(a *attempt) {
+			o := a.ended()
+			o.asksFor(a, []*player{o.carol, o.bob.twin()}, []string{"bob"})
+		}},
+		{"V-RE-07", "welcome", "two of one credential", func(a *attempt) {
+			all := stageOf(a.T, func(c *mlstest.Client) {
+				supportsAnnouncement(c)
+				if c.Name == "carol" {
+					c.Credential = framing.BasicCredential([]byte("bob"))
+				}
+			}, nil, "alice", "bob", "carol")
+			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, all[1:]...)
+			o := &old{alice: all[0], bob: all[1], carol: all[2]}
+			o.asksFor(a, []*player{o.carol}, nil)
+			o.asksFor(a, []*player{o.alice.twin()}, []string{"alice"}, "bob")
+		}},
+		{"V-RE-09", "welcome", "one twice", func(a *attempt) {
+			o := a.parent()
+			o.asksFor(a, []*player{o.bob.twin()}, nil) // each is a member of the parent
+		}},
+		{"V-RE-09", "welcome", "the parent has ended since", func(a *attempt) {
+			o := a.parent()
 			s := o.succession()
-			s.guests = []*player{second} // as many as before, and carol is not among them
+			s.guests, s.join.Successor = nil, nil
 			_, _, err := s.play(o.alice, o.bob)
-			require.NoError(a, err)
-			step, err := mls.Join(s.join)
-			require.NoError(a, err)
-			a.asks(step.Judge, mls.MomentSuccessorMember, "bob")
+			require.ErrorIs(a, err, mls.ErrSuccessor)
+			o.carol.commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, o.alice, o.bob)
+			s.join.Successor = o.bob.group
+			_, err = mls.Join(s.join)
+			a.holds(err == nil, "a branch has less members than its parent: %v", err)
 		}},
 		{"V-RE-09", "welcome", "", func(a *attempt) {
 			o := a.parent()
 			mallory := newPlayer(a.T, "mallory")
 			supportsAnnouncement(mallory.Client)
-			s := o.succession()
-			s.guests = append(s.guests, mallory)
-			_, _, err := s.play(o.alice, o.bob)
-			require.NoError(a, err)
-			step, err := mls.Join(s.join)
-			require.NoError(a, err)
-			a.asks(step.Judge, mls.MomentSuccessorMember, "mallory")
+			o.asksFor(a, []*player{o.carol, mallory}, []string{"mallory"}, "alice", "bob", "carol")
 		}},
 		{"V-RE-09", "welcome", "a member of another epoch only", func(a *attempt) {
 			o := a.parent()

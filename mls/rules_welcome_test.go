@@ -143,6 +143,11 @@ func badWelcomes() []badWelcome {
 		{"V-WEL-14", "long path secret", onSecrets(func(s *framing.GroupSecrets) {
 			s.PathSecret = ciphersuite.NewSecret(append(bytes.Clone(s.PathSecret.Bytes()), 0))
 		})},
+		{"V-WEL-14", "an empty path secret", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
+			d.OnSecretsPlain = func(int, []byte) []byte {
+				return append(append([]byte{32}, make([]byte, 32)...), 1, 0, 0) // joiner secret, present and empty, no PSKs
+			}
+		}},
 		{"V-WEL-14", "a PSK twice", injecting(external("psk", 1), external("psk", 2), external("psk", 1))},
 		{"V-PSK-02", "no nonce", injecting(framing.PreSharedKeyID{PSKType: framing.PSKTypeExternal, PSKID: []byte("psk")})},
 		{"V-PSK-02", "a short nonce", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
@@ -153,6 +158,7 @@ func badWelcomes() []badWelcome {
 			id.PSKNonce = make([]byte, 33)
 			injecting(id)(a, in, d)
 		}},
+		{"V-PSK-07", "", onSecrets(func(s *framing.GroupSecrets) { s.PSKs = tooManyPSKs() })},
 		{"V-RE-10", "reinit", injecting(linking(reInit, 1))},
 		{"V-RE-10", "branch", injecting(linking(branch, 1))},
 		{"V-KS-13", "KEM output", onWelcome(func(w *framing.Welcome) { w.Secrets[0].EncryptedGroupSecrets.KEMOutput = lowOrder()[1] })},
@@ -193,6 +199,9 @@ func badEntries() []badWelcome {
 				w.EncryptedGroupInfo = mlstest.Parse[*framing.Welcome](a, other.Welcome).EncryptedGroupInfo
 			})(a, in, d)
 		}},
+		{"V-WEL-04", "a random KEM output", onWelcome(func(w *framing.Welcome) { w.Secrets[0].EncryptedGroupSecrets.KEMOutput = random(32) })},
+		{"V-WEL-04", "a random ciphertext", onWelcome(func(w *framing.Welcome) { w.Secrets[0].EncryptedGroupSecrets.Ciphertext = random(80) })},
+		{"V-WEL-04", "a random GroupInfo", reencrypted(func(w *framing.Welcome) { w.EncryptedGroupInfo = random(900) })},
 		{"V-WEL-04", "another joiner secret", onSecrets(func(s *framing.GroupSecrets) { s.JoinerSecret = secretOf(9) })},
 		{"V-WEL-04", "a short GroupInfo", reencrypted(func(w *framing.Welcome) { w.EncryptedGroupInfo = w.EncryptedGroupInfo[:15] })},
 	}
@@ -305,6 +314,24 @@ func welcomeRules() []ruleTest {
 		out = append(out, ruleTest{"V-WEL-11", door, "GREASE", func(a *attempt) { grease.at(a, door) }})
 	}
 	return append(out, []ruleTest{
+		{"V-WEL-16", "welcome", "the form of the tree", func(a *attempt) {
+			in, w := a.grove()[1].insider(), a.newWelcomed()
+			for k := range misshapen(in.Tree.Nodes) {
+				a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
+					d.OnGroupInfo = func(i *framing.GroupInfo) {
+						var nodes framing.RatchetTree
+						require.NoError(a, framing.Unmarshal(i.Extensions[0].Data, &nodes))
+						i.Extensions[0].Data = mlstest.Marshal(a, &misshapen(nodes)[k])
+					}
+				}), w.by(in, nil))
+			}
+		}},
+		{"V-WEL-16", "welcome", "its hash", func(a *attempt) {
+			in, w := a.grove()[1].insider(), a.newWelcomed()
+			a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
+				d.OnNext = func(c *framing.GroupContext) { c.TreeHash = make([]byte, 32) }
+			}), w.by(in, nil))
+		}},
 		{"V-WEL-05", "groupinfo", "a bit", func(a *attempt) {
 			_, _, carol := a.trio()
 			genuine := carol.info()
@@ -411,6 +438,13 @@ func welcomeRules() []ruleTest {
 			require.NoError(a, err, "the Group has keys of its own")
 		}},
 	}...)
+}
+
+// misshapen are trees that are none, made from the nodes of one with twelve nodes or more.
+func misshapen(nodes framing.RatchetTree) []framing.RatchetTree {
+	atLeaf, atParent := slices.Clone(nodes), slices.Clone(nodes)
+	atLeaf[4], atParent[5] = nodes[3], nodes[4]
+	return []framing.RatchetTree{nil, {nil}, {nil, nil, nil}, append(slices.Clone(nodes), nil, nil), atLeaf, atParent, nodes[:12]}
 }
 
 // unheardOf are extensions that nobody knows.

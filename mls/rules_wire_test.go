@@ -274,7 +274,7 @@ func wireRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			genuine := in.Send(a, framing.ContentTypeProposal, proposing(&framing.Remove{Removed: 2}))
-			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<31 - 1, 1<<32 - 1} {
+			for _, i := range farLeaves() {
 				a.refusesMessage(alice.group, in.Resend(a, genuine, func(m *framing.PublicMessage) { m.Content.Sender.LeafIndex = i }), genuine)
 			}
 		}},
@@ -282,7 +282,7 @@ func wireRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			genuine := in.Say(a, "hello", nil)
-			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+			for _, i := range farLeaves() {
 				a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) {
 					c.OnSender = func(s *framing.SenderData) { s.LeafIndex = i }
 				}), genuine)
@@ -291,7 +291,7 @@ func wireRules() []ruleTest {
 		{"V-WIRE-14", "proposal", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
-			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+			for _, i := range farLeaves() {
 				bad, _ := in.Propose(a, &framing.Remove{Removed: i}, nil)
 				genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
 				a.refusesMessage(alice.group, bad, genuine)
@@ -300,7 +300,7 @@ func wireRules() []ruleTest {
 		{"V-WIRE-14", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
-			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+			for _, i := range farLeaves() {
 				bad := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: i}) })
 				a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
 			}
@@ -310,7 +310,7 @@ func wireRules() []ruleTest {
 			carol.commit(mls.CommitParams{ForcePath: true}, bob)
 			in := bob.insider()
 			genuine := in.GroupInfo(a, nil)
-			for _, i := range []framing.LeafIndex{4, 1 << 31, 1<<32 - 1} {
+			for _, i := range farLeaves()[1:] {
 				in := bob.insider()
 				in.Tree.Parent(3).UnmergedLeaves = []framing.LeafIndex{i}
 				in.Context.TreeHash = in.Tree.Hash()
@@ -320,7 +320,7 @@ func wireRules() []ruleTest {
 		{"V-WIRE-14", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			in := alice.insider()
-			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} {
+			for _, i := range farLeaves() {
 				bad := in.GroupInfo(a, func(info *framing.GroupInfo) { info.Signer = i })
 				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), bad, nil, in.GroupInfo(a, nil))
 			}
@@ -369,7 +369,7 @@ func wireRules() []ruleTest {
 		{"V-WIRE-16", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			in := a.intrude("dave", alice.info())
-			for _, output := range sizes(32) {
+			for _, output := range append(sizes(32), random(32)) {
 				bad := in.commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.ExternalInit{KEMOutput: output}) })
 				a.refusesMessage(alice.group, bad, in.commit(a, nil))
 			}
@@ -377,7 +377,7 @@ func wireRules() []ruleTest {
 		{"V-WIRE-16", "path", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
-			for _, b := range sizes(32) {
+			for _, b := range append(sizes(32), random(32)) {
 				bad := in.Commit(a, func(d *mlstest.Draft) {
 					d.OnPath = func(p *framing.UpdatePath) {
 						for k := range p.Nodes {
@@ -493,6 +493,19 @@ func shortest(data []byte) []byte {
 // sizes are values that are not of n bytes.
 func sizes(n int) [][]byte {
 	return [][]byte{nil, {9}, bytes.Repeat([]byte{9}, n-1), bytes.Repeat([]byte{9}, n+1)}
+}
+
+// random is n bytes that mean nothing.
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = mlstest.Rand("nothing").Read(b)
+	return b
+}
+
+// farLeaves are leaves that a tree of three members does not have: the blank one, those right beyond its end, those around
+// the largest trees, and those whose nodes have no number of 32 bits.
+func farLeaves() []framing.LeafIndex {
+	return []framing.LeafIndex{3, 4, 5, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 1}
 }
 
 // cutShort hands every beginning of a message to g.

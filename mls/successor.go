@@ -117,32 +117,45 @@ func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.Grou
 	return checkReInitParams(old.reInit, context)
 }
 
-// judgeMembership asks whether the members of a successor are members of the old group, and for a ReInit whether all
-// of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question. It fails with ErrOldEpoch
-// when nobody knows any more who the members of that epoch were.
-func judgeMembership(old *Group, epoch framing.Epoch, fresh *public) ([]Judgement, error) {
-	tree := old.treeAt(epoch)
+// judgeMembership asks whether the members of a successor are members of the old group, and after a ReInit whether all
+// of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question. After a ReInit each member
+// has one successor: who is found again is nobody else's predecessor. It fails with ErrOldEpoch when nobody knows any
+// more who the members of that epoch were.
+func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh *public) ([]Judgement, error) {
+	tree := old.treeAt(link.PSKEpoch)
 	if tree == nil {
-		return nil, fmt.Errorf("%w: the members of the old group in epoch %d are not known any more", ErrOldEpoch, epoch)
+		return nil, fmt.Errorf("%w: the members of the old group in epoch %d are not known any more", ErrOldEpoch, link.PSKEpoch)
 	}
-	before := map[string]Identity{}
-	var all []Identity
+	reInit := link.Usage == framing.ResumptionPSKUsageReInit
+	if reInit && fresh.tree.Members() < tree.Members() {
+		return nil, fail("V-RE-07", framing.NoLeaf, "successor has %d members, old group has %d", fresh.tree.Members(), tree.Members())
+	}
+	left := map[string]int{} // members of the old group that were not found again, by credential
 	for _, leaf := range tree.Leaves() {
-		before[credentialKey(leaf)] = identityOf(leaf)
-		all = append(all, identityOf(leaf))
+		left[credentialKey(leaf)]++
 	}
-	var out []Judgement
+	var unknown []framing.LeafIndex
 	for i, leaf := range fresh.tree.Leaves() {
 		key := credentialKey(leaf)
-		if _, known := before[key]; known {
-			delete(before, key)
-			continue
+		if left[key] == 0 {
+			unknown = append(unknown, i)
+		} else if reInit {
+			left[key]--
 		}
-		out = append(out, judge(MomentSuccessorMember, i, leaf, all...))
 	}
-	if old.status == StatusReInitialized && fresh.tree.Members() < old.tree.Members() {
-		return nil, fail("V-RE-07", framing.NoLeaf, "successor has %d members, old group has %d",
-			fresh.tree.Members(), old.tree.Members())
+	var before []Identity
+	for _, leaf := range tree.Leaves() {
+		if key := credentialKey(leaf); left[key] > 0 {
+			before = append(before, identityOf(leaf))
+			if reInit {
+				left[key]--
+			}
+		}
+	}
+	out := make([]Judgement, len(unknown))
+	for k, i := range unknown {
+		leaf, _ := fresh.tree.Leaf(i)
+		out[k] = judge(MomentSuccessorMember, i, leaf, before...)
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package mls
 // RFC 9420, Section 12.2: Proposal List Validation.
 
 import (
+	"math"
 	"slices"
 
 	"github.com/copse-mls/copse/framing"
@@ -63,10 +64,10 @@ func newProposalList(all []covered) *proposalList {
 // check judges the list as a whole, for a commit by committer.
 func (l *proposalList) check(committer framing.Sender) error {
 	checks := []func(framing.LeafIndex) error{
-		l.checkPSKsDiffer, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
+		l.checkPSKCount, l.checkPSKsDiffer, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
 	}
 	if committer.SenderType == framing.SenderTypeNewMemberCommit {
-		checks = []func(framing.LeafIndex) error{l.checkPSKsDiffer, l.checkExternal}
+		checks = []func(framing.LeafIndex) error{l.checkPSKCount, l.checkPSKsDiffer, l.checkExternal}
 	}
 	for _, check := range checks {
 		if err := check(leafOf(committer)); err != nil {
@@ -147,6 +148,14 @@ func (l *proposalList) checkSingles(committer framing.LeafIndex) error {
 		return fail("V-PL-07", committer, "%d GroupContextExtensions", len(l.extensions))
 	case len(l.reInits) > 0 && len(l.all) > 1:
 		return fail("V-PL-08", committer, "ReInit beside other proposals")
+	}
+	return nil
+}
+
+// checkPSKCount: the number of PSKs fits into the 16 bits of a PSKLabel (V-PSK-07).
+func (l *proposalList) checkPSKCount(committer framing.LeafIndex) error {
+	if len(l.psks) > math.MaxUint16 {
+		return fail("V-PSK-07", committer, "%d PSKs", len(l.psks))
 	}
 	return nil
 }
