@@ -44,6 +44,9 @@ func TestLightCommit(t *testing.T) {
 
 // TestLeafUpdate: what a member may change about itself, by commit and by proposal.
 func TestLeafUpdate(t *testing.T) {
+	one := stage(t, "alice")[0]
+	_, err := one.group.Propose(one.insider().UpdateLeaf(t, "key", nil), mls.ProposeParams{}, one.Signer)
+	require.ErrorContains(t, err, "ProposeUpdate", "the group has no private key for it")
 	credential := framing.BasicCredential([]byte("robert"))
 	signer := newPlayer(t, "another").Signer
 	capabilities := framing.Capabilities{Versions: []framing.ProtocolVersion{framing.MLS10},

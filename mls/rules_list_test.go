@@ -176,6 +176,20 @@ func listRules() []ruleTest {
 			}).Commit})
 			a.holds(err == nil, "%v", err)
 		}},
+		{"V-PL-06", "value", "several keys with one nonce may", func(a *attempt) {
+			alice, bob, _ := a.trio()
+			in := bob.insider()
+			psks := append(pskSecrets("1", "2"), resumption("another", 1, 1), resumption("another", 2, 2), resumption("third", 1, 3))
+			var list []framing.Proposal
+			for _, psk := range psks {
+				psk.ID.PSKNonce = make([]byte, 32)
+				list = append(list, &framing.PreSharedKey{PSK: psk.ID})
+			}
+			_, err := alice.group.Handle(mls.Input{PSKs: psks, Message: in.Commit(a, func(d *mlstest.Draft) {
+				d.Proposals, d.PSKs = in.ByValue(list...), psks
+			}).Commit})
+			a.holds(err == nil, "%v", err)
+		}},
 		{"V-PL-06", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			i := a.intrude("dave", alice.info())

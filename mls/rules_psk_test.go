@@ -131,6 +131,9 @@ func pskRules() []ruleTest {
 			// The right group, and an epoch that it did not reach.
 			a.missing(alice, bob, resumption("group", now+1, 1))
 			a.missing(alice, bob, resumption("group", now<<32|now, 1))
+			// What the two types of PSK do not have in common is as if it were empty.
+			a.missing(alice, bob, resumption("another", now, 1), mls.PSK{ID: mls.ExternalPSK(nil), Secret: secretOf(2)})
+			a.missing(alice, bob, externalPSK("one"), resumption("", 0, 2))
 		}})
 	}
 	return append(out, []ruleTest{
