@@ -31,7 +31,8 @@ type ProposalReceived struct {
 // EpochChanged says that a commit took effect, and what it changed.
 type EpochChanged struct{ Change *Change }
 
-// Echo says that a message came back that this member sent and that needs no handling any more.
+// Echo says that a message came back that this member sent and that needs no handling any more. ContentID is nil for a
+// PrivateMessage that can no longer be read: that it is the member's own is then no more than what some member says.
 type Echo struct{ ContentID []byte }
 
 // Removed says that a commit removed this member.

@@ -30,6 +30,9 @@ func applicationRules() []ruleTest {
 			in := bob.insider()
 			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.Format = framing.WireFormatPublicMessage }),
 				in.Say(a, "hello", nil))
+			_, err := alice.observe().Handle(input(in.Say(a, "hello", func(c *mlstest.Content) { c.Format = framing.WireFormatPublicMessage })))
+			a.gives(err)
+			a.names(1)
 			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.SendAs = framing.WireFormatPublicMessage }),
 				in.Say(a, "hello", nil))
 		}},

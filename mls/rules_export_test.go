@@ -162,6 +162,14 @@ func exportRules() []ruleTest {
 					Lifetime: mlstest.Lifetime(), Params: dave.Params})
 				return err
 			})
+			psk := &framing.PreSharedKey{PSK: externalPSK("psk").ID}
+			alice, _, service := a.served()
+			a.starved("Observer.Propose", &alice.Params, func() error {
+				s, err := mls.Observe(mls.ObserveParams{GroupInfo: alice.info(), Now: mlstest.Now(), Params: alice.Params})
+				require.NoError(a, err)
+				_, err = s.Next.Propose(psk, 0, mls.ProposeParams{}, service.Signer)
+				return err
+			})
 			a.starved("JoinExternal", &dave.Params, func() error {
 				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
 				return err

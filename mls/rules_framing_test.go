@@ -347,8 +347,7 @@ func framingRules() []ruleTest {
 			a.refusesMessage(alice.reloaded(), bad, bob.propose(&framing.Remove{Removed: 2}))
 			a.names(1)
 			a.refusesMessage(alice.reloaded(), in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit, in.Commit(a, nil).Commit)
-			_, err := alice.reloaded().Handle(input(in.Say(a, "data is private in any case", nil)))
-			require.NoError(a, err)
+			a.refusesMessage(alice.reloaded(), bad, in.Say(a, "data is private in any case", nil))
 		}},
 		{"V-FR-16", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -424,6 +423,8 @@ func framingRules() []ruleTest {
 				require.NoError(a, err)
 			}
 			a.holds(!bytes.Equal(guards[0], guards[1]), "one guard twice: %x", guards[0])
+			_, err := alice.group.Handle(input(bob.insider().Say(a, "guarded by other code", nil)))
+			require.NoError(a, err)
 		}},
 		{"V-FR-21", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -474,6 +475,20 @@ func framingRules() []ruleTest {
 			a.refusesMessage(alice.group, first, second)
 			a.refusesMessage(alice.reloaded(), first, second)
 		}},
+		{"V-FR-23", "private", "late", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			first, second, third := bob.say("one"), bob.say("two"), bob.say("three")
+			alice.hear(second)
+			alice.hear(first) // its key was kept
+			a.refusesMessage(alice.group, first, third)
+			bob.commit(mls.CommitParams{}, alice, carol)
+			for _, again := range [][]byte{first, second} { // of the epoch before
+				a.refusesMessage(alice.group, again, third)
+				a.refusesMessage(alice.reloaded(), again, third)
+			}
+			alice.hear(third)
+			a.refusesMessage(alice.group, third, bob.say("four"))
+		}},
 		{"V-FR-24", "send", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			last := atTheEnd(a, alice)
@@ -497,6 +512,25 @@ func framingRules() []ruleTest {
 			for range 3 {
 				a.refusesMessage(alice.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext[len(m.Ciphertext)-1] ^= 1 }), genuine)
 			}
+		}},
+		{"V-FR-25", "private", "under the same key", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			in := bob.insider()
+			first := framing.Generation(0)
+			same := func(c *mlstest.Content) { privately(c); c.Generation = &first }
+			data := in.Say(a, "hello", same)
+			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { same(c); c.Signer = carol.Signer }), data)
+			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { same(c); c.Padding = []byte{1} }), data)
+			commit := in.Commit(a, func(d *mlstest.Draft) { d.OnContent = same }).Commit
+			for _, bad := range []func(*mlstest.Draft){
+				func(d *mlstest.Draft) { d.OnContent = func(c *mlstest.Content) { same(c); c.Signer = carol.Signer } },
+				func(d *mlstest.Draft) { d.OnContent = same; d.OnTag = func([]byte) []byte { return make([]byte, 32) } },
+			} {
+				a.refusesMessage(alice.group, in.Commit(a, bad).Commit, commit)
+			}
+			proposal, _ := in.Propose(a, &framing.Remove{Removed: 2}, same)
+			bad, _ := in.Propose(a, &framing.Remove{Removed: 7}, same)
+			a.refusesMessage(alice.group, bad, proposal)
 		}},
 		{"V-FR-26", "private", "", func(a *attempt) {
 			_, bob, _ := a.trio()

@@ -77,6 +77,7 @@ func treeBreaches() []treeBreach {
 		{"V-TREE-10", "swapped", 6, unmerged(7, 7, 6)},
 		{"V-TREE-10", "repeated", 7, unmerged(7, 7, 7)},
 		{"V-TREE-11", "of another subtree", 7, unmerged(3, 7)},
+		{"V-TREE-11", "of the next subtree", 4, unmerged(3, 4)},
 		{"V-TREE-11", "of a subtree before it", 3, unmerged(11, 3, 6)},
 		{"V-TREE-11", "outside the tree", 8, unmerged(7, 7, 8)},
 		{"V-TREE-11", "the largest index", 1<<32 - 1, unmerged(7, 7, 1<<32-1)},
@@ -151,6 +152,17 @@ func treeRules() []ruleTest {
 			a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
 				d.OnContext = func(c *framing.GroupContext) { c.TreeHash = make([]byte, 32) }
 			}), w.by(in, nil))
+		}},
+		{"V-TREE-03", "welcome", "served elsewhere", func(a *attempt) {
+			in, w := a.grove()[1].insider(), a.newWelcomed()
+			var made *mlstest.Made
+			bare := w.by(in, func(d *mlstest.Draft) {
+				d.OnGroupInfo = func(i *framing.GroupInfo) { i.Extensions = nil }
+				made = in.Commit(a, func(same *mlstest.Draft) { same.Proposals = d.Proposals })
+			})
+			bad, genuine := bare, bare
+			bad.RatchetTree, genuine.RatchetTree = in.Tree.Export(a), made.Next.Tree.Export(a)
+			a.refusesJoin(bad, genuine)
 		}},
 		{"V-TREE-15", "tree", "two leaves swapped", func(a *attempt) {
 			all := stage(a.T, "a", "b", "c") // a tree without parents, hence without parent hashes that would tell
