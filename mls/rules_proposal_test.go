@@ -592,6 +592,15 @@ func supportRules() []ruleTest {
 		alice, bob, _ := a.trio()
 		in := bob.insider()
 		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
+	}}, ruleTest{"V-PR-16", "value", "GREASE, which all list", func(a *attempt) {
+		all := stageOf(a.T, func(c *mlstest.Client) {
+			capable(c)
+			c.Capabilities.Proposals = append(c.Capabilities.Proposals, 0x0a0a)
+		}, nil, "alice", "bob", "carol")
+		in, grease := all[1].insider(), &framing.CustomProposal{Type: 0x0a0a}
+		a.refusesMessage(all[0].group, a.over(in, grease), a.over(in, custom(a)...))
+		a.names(0)
+		a.refusesMessage(all[0].group, a.over(in, grease, remove), a.over(in, remove))
 	}}, ruleTest{"V-PR-16", "value", "who lacks it", func(a *attempt) {
 		all := stageOf(a.T, func(c *mlstest.Client) {
 			if c.Name != "carol" && c.Name != "dave" {

@@ -6,6 +6,7 @@ package mls
 import (
 	"bytes"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -164,13 +165,9 @@ func (t *transition) lacking(p framing.ProposalType) framing.LeafIndex {
 	return framing.NoLeaf
 }
 
+// supports reports whether a leaf counts as supporting a type, as treekem.Support counts: GREASE says nothing.
 func supports(leaf *framing.LeafNode, t framing.ProposalType) bool {
-	for _, have := range leaf.Capabilities.Proposals {
-		if have == t {
-			return true
-		}
-	}
-	return false
+	return !framing.IsGREASE(uint16(t)) && slices.Contains(leaf.Capabilities.Proposals, t)
 }
 
 // verifyProposals checks the signatures inside proposals that were not checked when they came (V-KP-03, V-LN-04).
