@@ -143,6 +143,7 @@ func badCommits() []badCommit {
 			d.Proposals = in.ByValue(&framing.ExternalInit{KEMOutput: lowOrder()[1]})
 		}, []string{"external"}},
 		{"V-KP-06", "low order in the path", onKey(1, func(*mlstest.Insider, []ciphersuite.KeyPair) ciphersuite.HPKEPublicKey { return lowOrder()[0] }), both},
+		{"V-KP-06", "none in the leaf", onKey(0, func(*mlstest.Insider, []ciphersuite.KeyPair) ciphersuite.HPKEPublicKey { return nil }), both},
 		{"V-KP-06", "low order in the leaf", onKey(0, func(*mlstest.Insider, []ciphersuite.KeyPair) ciphersuite.HPKEPublicKey { return lowOrder()[0] }), both},
 		{"V-KP-06", "signature key", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
 			d.OnSigned = func(l *framing.LeafNode) { l.SignatureKey = lowOrder()[1] }

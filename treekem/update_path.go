@@ -86,7 +86,7 @@ func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey
 		return err
 	}
 	leafKey := p.Path.LeafNode.EncryptionKey
-	if bytes.Equal(leafKey, e.encryptionKey(LeafNodeIndex(p.Sender))) {
+	if old := e.encryptionKey(LeafNodeIndex(p.Sender)); len(old) > 0 && bytes.Equal(leafKey, old) {
 		return fail("V-CM-08", "path leaf keeps the old encryption key", nil)
 	}
 	seen := make([]ciphersuite.HPKEPublicKey, 0, len(keys)+1)
