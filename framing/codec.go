@@ -86,7 +86,7 @@ func writeOptional[T any, P valueOf[T]](w *wire.Writer, v *T) {
 func readEnum[T ~uint8](r *wire.Reader, last T) T {
 	start := r.Offset()
 	v := T(r.Uint8())
-	if r.Err() == nil && (v == 0 || v > last) {
+	if v == 0 || v > last { // as it is when r has failed before
 		r.FailAt(start, "%s is not defined", codeName(v))
 		return 0
 	}

@@ -2,6 +2,7 @@ package framing
 
 import (
 	"bytes"
+	"errors"
 	"encoding/hex"
 	"math"
 	"runtime"
@@ -232,7 +233,11 @@ func TestUnencodable(t *testing.T) {
 		"two nodes":         &Node{LeafNode: new(LeafNode), ParentNode: new(ParentNode)},
 		"proposal and ref":  &ProposalOrRef{Proposal: new(Remove), Reference: ProposalRef{1}},
 		"default as custom": &CustomProposal{Type: ProposalTypeAdd},
-		"wire format":       &UnverifiedContent{WireFormat: WireFormatWelcome},
+		"wire format": &UnverifiedContent{WireFormat: WireFormatWelcome, Content: FramedContent{
+			Sender: Sender{SenderType: SenderTypeMember}, ContentType: ContentTypeApplication}},
+		"unknown content type": &PrivateMessage{ContentType: ContentTypeCommit + 1},
+		"KeyPackage version": &Message{Body: &KeyPackage{Version: 2, LeafNode: LeafNode{
+			LeafNodeSource: LeafNodeSourceKeyPackage}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Marshal(v)
@@ -380,4 +385,10 @@ func FuzzPrivateContent(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, in, append(got, make([]byte, len(in)-len(got))...))
 	})
+}
+
+func TestRuleErrorText(t *testing.T) {
+	beneath := errors.New("beneath")
+	require.EqualError(t, &RuleError{Rule: "V-LN-05", Leaf: 0, Detail: "what is wrong"}, "rule V-LN-05, leaf 0: what is wrong")
+	require.EqualError(t, &RuleError{Rule: "V-LN-05", Leaf: NoLeaf, Detail: "what is wrong", Err: beneath}, "rule V-LN-05: what is wrong: beneath")
 }

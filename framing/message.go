@@ -73,7 +73,7 @@ func (m *Message) decode(r *wire.Reader) {
 	start = r.Offset()
 	read(r.Field(field), m.Body)
 	// RFC 9420, Section 10: a KeyPackage has the version of the message that carries it.
-	if k, ok := m.Body.(*KeyPackage); ok && r.Err() == nil && k.Version != MLS10 {
+	if k, ok := m.Body.(*KeyPackage); ok && k.Version != MLS10 {
 		r.FailAt(start, "version of the KeyPackage is %v, not mls10", k.Version)
 	}
 }

@@ -462,8 +462,34 @@ func TestTranscriptInputAndProposalRef(t *testing.T) {
 	ref, err := proposal.ProposalRef(p.suite)
 	require.NoError(t, err)
 	require.Equal(t, p.suite.RefHash("MLS 1.0 Proposal Reference", marshal(t, proposal.Unverified())), []byte(ref))
+	again, err = proposal.Unverified().ProposalRef(p.suite)
+	require.NoError(t, err)
+	require.Equal(t, []byte(ref), again)
 	_, err = proposal.ConfirmedTranscriptHashInput()
 	require.Error(t, err)
+	_, err = proposal.Unverified().ConfirmedTranscriptHashInput()
+	require.Error(t, err)
+	_, err = commit.Unverified().ProposalRef(p.suite)
+	require.Error(t, err)
+}
+
+// TestMalformedSenderData is about sender data that somebody encrypted well and encoded badly.
+func TestMalformedSenderData(t *testing.T) {
+	p := anyParty(t)
+	m := p.seal(t, p.sign(t, WireFormatPrivateMessage, p.content(member, "hello")), Padding{})
+	good, err := m.OpenSenderData(p.suite, p.senderData)
+	require.NoError(t, err)
+	plaintext := marshal(t, &good)
+	key, nonce := SenderDataKeyAndNonce(p.suite, p.senderData, m.Ciphertext)
+	aad, err := encoded(m.encodeSenderDataAAD)
+	require.NoError(t, err)
+	for _, bad := range [][]byte{nil, plaintext[:len(plaintext)-1], append(bytes.Clone(plaintext), 0)} {
+		m.EncryptedSenderData, err = p.suite.AEADSeal(key, nonce.Bytes(), aad, bad)
+		require.NoError(t, err)
+		_, err = m.OpenSenderData(p.suite, p.senderData)
+		var syntax *SyntaxError
+		require.ErrorAs(t, err, &syntax, "%d bytes", len(bad))
+	}
 }
 
 func TestPrivateMessageKeys(t *testing.T) {
