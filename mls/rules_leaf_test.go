@@ -246,7 +246,7 @@ func leafBreaches() []breach {
 		{id: "V-KP-06", name: "signature key", leaf: func(l *leaf) {
 			l.SignatureKey = make([]byte, 32)
 			l.SignatureKey[0] = 1 // the neutral element
-		}, doors: unless(leafDoors, "external", "newcomer")}, // whose messages are signed with it
+		}, doors: unless(leafDoors, "path", "external", "newcomer")}, // see area (h); messages from outside are signed with it
 		{id: "V-EXT-01", name: "leaf", leaf: func(l *leaf) {
 			l.Extensions = framing.Extensions{{Type: wantedExtension, Data: []byte{1}}, {Type: wantedExtension, Data: []byte{2}}}
 		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
