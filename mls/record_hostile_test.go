@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/internal/wire"
 	"github.com/copse-mls/copse/mls"
 )
@@ -90,6 +92,95 @@ func TestRecordsWithoutPlace(t *testing.T) {
 	require.ErrorIs(t, loadAny(t, shelf{}), mls.ErrRecords)
 	_, err = mls.LoadObserver(mls.LoadParams{Records: good.records()})
 	require.ErrorIs(t, err, mls.ErrRecords, "a member is no observer")
+}
+
+// TestRecordsThatContradict: each record by itself is sound, and the record that does not fit the others is named.
+func TestRecordsThatContradict(t *testing.T) {
+	id := []byte(groupIDOf(t, "member"))
+	// context is a change of the context in an epoch's record: of the byte at an offset from the end of the group id.
+	context := func(key string, offset int, by byte) func(shelf) {
+		return func(s shelf) { s[key][bytes.Index(s[key], id)+len(id)+offset] ^= by }
+	}
+	header := func(at int, value ...byte) func(shelf) {
+		return func(s shelf) { copy(s["group"][at:], value) }
+	}
+	put := func(key string, value []byte) func(shelf) { return func(s shelf) { s[key] = value } }
+	member, updating := readGolden(t, "member").records, readGolden(t, "updating").records
+	secret := func(fill byte) []byte { return append([]byte{32}, bytes.Repeat([]byte{fill}, 32)...) }
+	for name, c := range map[string]struct {
+		of     string
+		change func(s shelf)
+		key    string
+		why    string
+	}{
+		"status":                    {"member", header(16, 99), "group", "status 99"},
+		"status without its ReInit": {"member", header(16, byte(mls.StatusReInitialized)), "group", "status"},
+		"observer with a leaf":      {"observer", header(12, 0, 0, 0, 0), "group", "member's state"},
+		"observer with a status":    {"observer", header(16, byte(mls.StatusRemoved)), "group", "member's state"},
+		"observer with a commit":    {"observer", func(s shelf) { s["group"] = slices.Insert(s["group"], 18, 7); s["group"][17] = 1 }, "group", "member's state"},
+		"observer with a successor": {"observer", func(s shelf) {
+			s["group"] = append(s["group"][:19], readGolden(t, "successor").records["group"][19:]...)
+		}, "group", "member's state"},
+		"leaf of nobody":             {"member", header(12, 0, 0, 0, 9), "private", ""},
+		"another present epoch":      {"member", context("epoch/3", 7, 1), "epoch/3", "context of epoch 2"},
+		"another past epoch":         {"member", context("epoch/2", 7, 1), "epoch/2", "context of epoch 3"},
+		"another epoch to come":      {"member", context("pending/epoch", 7, 1), "pending/epoch", "epoch 5 after 3"},
+		"another version":            {"member", context("epoch/3", -len(id)-4, 1), "epoch/3", "version or cipher suite"},
+		"another cipher suite":       {"member", context("epoch/3", -len(id)-2, 3), "epoch/3", "version or cipher suite"},
+		"another group before":       {"member", context("epoch/2", -1, 1), "epoch/2", "another group"},
+		"another tree":               {"member", context("epoch/3", 12, 1), "epoch/3", "tree hash"},
+		"another tree before":        {"member", context("epoch/2", 12, 1), "epoch/2", "tree hash"},
+		"a short confirmation tag":   {"member", func(s shelf) { v := s["epoch/3"]; v[len(v)-37]--; s["epoch/3"] = slices.Delete(v, len(v)-5, len(v)-4) }, "epoch/3", "confirmation tag of 31 bytes"},
+		"a key beside a Remove":      {"member", put("proposal/0", append(member["proposal/0"][:len(member["proposal/0"])-1:132], secret(1)...)), "proposal/0", "does not belong"},
+		"another key of an Update":   {"updating", put("proposal/1", append(updating["proposal/1"][:len(updating["proposal/1"])-33:247], secret(1)...)), "proposal/1", "does not belong"},
+		"a damaged signature":        {"member", func(s shelf) { s["proposal/0"][len(s["proposal/0"])-9] ^= 1 }, "proposal/0", "V-FR-05"},
+		"private keys out of order":  {"member", func(s shelf) { v := s["private"]; s["private"] = slices.Concat(v[:3], v[40:77], v[3:40], v[77:]) }, "private", "out of order"},
+		"a private key twice":        {"member", func(s shelf) { v := s["private"]; s["private"] = slices.Concat(v[:3], v[3:40], v[3:40], v[77:]) }, "private", "out of order"},
+		"another private key":        {"member", func(s shelf) { s["private"][60] ^= 1 }, "private", ""},
+		"keys for a past yet to be":  {"member", put("epoch/9/senderdata", member["epoch/2/senderdata"]), "epoch/9", "not past"},
+		"keys for the present":       {"member", put("epoch/3/senderdata", member["epoch/2/senderdata"]), "epoch/3", "not past"},
+		"no keys for a past epoch":   {"member", func(s shelf) { delete(s, "epoch/2/senderdata") }, "epoch/2", "not past"},
+		"a short sender data secret": {"member", put("epoch/2/senderdata", append([]byte{1, 31}, member["epoch/2/senderdata"][3:]...)), "epoch/2", "31 bytes"},
+		"a commit after the end":     {"removed", put("pending", member["pending"]), "pending", "pending commit"},
+		"joining without a commit":   {"joining", func(s shelf) { delete(s, "pending") }, "pending", "pending commit"},
+	} {
+		records := shelf{}
+		for key, value := range readGolden(t, c.of).records {
+			records[key] = slices.Clone(value)
+		}
+		c.change(records)
+		load := func() error { _, err := mls.Load(mls.LoadParams{Records: records.records()}); return err }
+		if c.of == "observer" {
+			load = func() error { _, err := mls.LoadObserver(mls.LoadParams{Records: records.records()}); return err }
+		}
+		var bad *mls.RecordError
+		err := load()
+		require.ErrorAs(t, err, &bad, name)
+		require.Equal(t, c.key, bad.Key, "%s: %v", name, err)
+		require.ErrorContains(t, err, c.why, name)
+	}
+}
+
+// TestLoadJudgesTheEpochOfProposals: what an external sender signed counts in one epoch, which its signature alone does not say.
+func TestLoadJudgesTheEpochOfProposals(t *testing.T) {
+	service := newPlayer(t, "service")
+	alice := stageOf(t, nil, framing.Extensions{extension(t, &framing.ExternalSenders{{
+		SignatureKey: service.KeyPackage(t).KeyPackage.LeafNode.SignatureKey, Credential: service.Credential}})}, "alice", "bob")[0]
+	alice.hear(service.outside(alice.group, proposing(&framing.Remove{Removed: 1})))
+	waiting := whole(t, alice.group)["proposal/0"]
+	_, adopted := alice.commit(mls.CommitParams{References: []framing.ProposalRef{}})
+	require.Empty(t, adopted.Next.Proposals())
+	records := whole(t, alice.group)
+	records["proposal/0"] = waiting
+	_, err := mls.Load(mls.LoadParams{Records: records.records()})
+	require.ErrorContains(t, err, "another epoch")
+}
+
+// groupIDOf is the group id in golden records.
+func groupIDOf(t *testing.T, name string) string {
+	g, err := mls.Load(mls.LoadParams{Records: readGolden(t, name).records.records()})
+	require.NoError(t, err)
+	return string(g.GroupID())
 }
 
 // A tree that Params do not allow is refused before it is built.
