@@ -168,6 +168,13 @@ func listRules() []ruleTest {
 			require.NoError(a, err)
 			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
 		}},
+		{"V-PL-03", "send", "the latest Update goes first", func(a *attempt) {
+			c := a.cast()
+			all := a.spread([]said{{c.carol, c.carol.insider().UpdateLeaf(a, "one", nil)}, {c.carol, c.carol.insider().UpdateLeaf(a, "two", nil)}}, c.alice)
+			s, err := c.alice.group.Commit(mls.CommitParams{}, c.alice.Signer)
+			require.NoError(a, err)
+			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
+		}},
 		{"V-PL-06", "value", "one key with two nonces may", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()

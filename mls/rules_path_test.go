@@ -158,6 +158,28 @@ func badPaths() []badPath {
 	return out
 }
 
+// forged follows a commit of the member at leaf 0 over a tree that no commits lead to: it has a parent with this member
+// alone merged below. What becomes of the tree is compared with a tree of its own.
+func (a *attempt) forged(in *mlstest.Insider, x uint32, sibling []byte, unmerged []framing.LeafIndex, add *framing.Add) {
+	parent := &framing.ParentNode{EncryptionKey: freshKey(in), UnmergedLeaves: unmerged}
+	in.Tree.Nodes[x] = &framing.Node{ParentNode: parent}
+	leaf := in.Tree.Leaf(0)
+	leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
+	leaf.ParentHash = treekemtest.ParentHash(in.Suite, &framing.ParentNode{EncryptionKey: parent.EncryptionKey}, sibling)
+	mlstest.SignLeaf(a, in.Suite, in.Signer, leaf, in.Context.GroupID, 0)
+	in.Context.TreeHash = in.Tree.Hash()
+	seen, err := mls.Observe(mls.ObserveParams{GroupInfo: in.GroupInfo(a, nil), Now: mlstest.Now()})
+	require.NoError(a, err)
+	made := in.Commit(a, func(d *mlstest.Draft) {
+		if add != nil {
+			d.Proposals, d.NoPath, d.Welcome = in.ByValue(add), true, false
+		}
+	})
+	s, err := seen.Next.Handle(input(made.Commit))
+	require.NoError(a, err)
+	a.holds(bytes.Equal(made.Next.Tree.Export(a), s.Next.Tree().Export()), "another tree")
+}
+
 // pathRules are the tests of area (h) about the path, beside badCommits.
 func pathRules() []ruleTest {
 	var out []ruleTest
@@ -213,19 +235,16 @@ func pathRules() []ruleTest {
 		{"V-CM-11", "commit", "a parent above one side only, as a tree may bring it", func(a *attempt) {
 			alice, _, _ := a.trio()
 			in := alice.insider()
-			parent := &framing.ParentNode{EncryptionKey: freshKey(in)}
-			in.Tree.Nodes[1], in.Tree.Nodes[2] = &framing.Node{ParentNode: parent}, nil // nobody is beside alice
-			leaf := in.Tree.Leaf(0)
-			leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
-			leaf.ParentHash = treekemtest.ParentHash(in.Suite, parent, in.Tree.HashOf(2))
-			mlstest.SignLeaf(a, in.Suite, alice.Signer, leaf, in.Context.GroupID, 0)
-			in.Context.TreeHash = in.Tree.Hash()
-			seen, err := mls.Observe(mls.ObserveParams{GroupInfo: in.GroupInfo(a, nil), Now: mlstest.Now()})
-			require.NoError(a, err)
-			made := in.Commit(a, nil)
-			s, err := seen.Next.Handle(input(made.Commit))
-			require.NoError(a, err)
-			a.holds(bytes.Equal(made.Next.Tree.Export(a), s.Next.Tree().Export()), "node 1 is not blank")
+			in.Tree.Nodes[2] = nil // nobody is beside alice
+			a.forged(in, 1, in.Tree.HashOf(2), nil, nil)
+		}},
+		{"V-PL-11", "commit", "left of who is unmerged, as a tree may bring it", func(a *attempt) {
+			alice, _, _ := a.trio()
+			in := alice.insider()
+			in.Tree.Nodes[2] = nil
+			merged := in.Tree.Clone()
+			merged.Nodes[4] = nil // carol
+			a.forged(in, 3, merged.HashOf(5), []framing.LeafIndex{2}, newPlayer(a.T, "dave").addOf())
 		}},
 		{"V-CM-11", "commit", "against an independent tree", func(a *attempt) {
 			all := a.glade()

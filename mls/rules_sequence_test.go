@@ -226,6 +226,27 @@ func sequenceRules() []ruleTest {
 				together(alice, bob)
 			}
 		}},
+		{"V-CM-17", "external", "", func(a *attempt) {
+			alice, _, _ := a.trio()
+			for _, adopted := range []bool{true, false} {
+				joiner := newPlayer(a.T, "dave")
+				mine := joiner.take(mls.JoinExternal(joiner.entry(alice.info()))).Send[0].Message
+				altered := changed(a, mine, func(m *framing.PublicMessage) { m.Auth.ConfirmationTag[0] ^= 1 })
+				if adopted {
+					joiner.take(joiner.group.Adopt())
+				} else {
+					a.refusesMessage(joiner.group, altered, mine)
+					joiner.hear(mine)
+				}
+				before := dump(a, joiner.group)
+				for range 2 {
+					require.IsType(a, &mls.Echo{}, joiner.hear(mine).Events[0])
+				}
+				require.Equal(a, before, dump(a, joiner.group))
+				a.refusesCall(joiner.group, func() error { _, err := joiner.group.Adopt(); return err })
+				a.gives(handle(joiner.group, altered))
+			}
+		}},
 		{"V-CM-17", "commit", "another wins", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			keys, adds := packagesOf(newPlayer(a.T, "dave"))
