@@ -175,6 +175,13 @@ func listRules() []ruleTest {
 			require.NoError(a, err)
 			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
 		}},
+		{"V-PL-08", "send", "the others go first", func(a *attempt) {
+			c := a.cast()
+			all := a.spread([]said{{c.bob, reInit(nil)}, {c.carol, c.dave.addOf()}}, c.alice)
+			s, err := c.alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, c.alice.Signer)
+			require.NoError(a, err)
+			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
+		}},
 		{"V-PL-06", "value", "one key with two nonces may", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
