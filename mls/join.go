@@ -324,11 +324,11 @@ func (j *joiner) checkSuccession() error {
 		return nil
 	}
 	if err := checkSuccessor(j.Successor, j.link, &j.public.context); err != nil {
-		return err
+		return atLeaf(err, j.info.Signer)
 	}
 	more, err := judgeMembership(j.Successor, j.link, j.public)
 	j.judge = append(j.judge, more...)
-	return err
+	return atLeaf(err, j.info.Signer)
 }
 
 // enter derives the epoch and compares the confirmation tag (V-WEL-10).

@@ -87,10 +87,10 @@ func (p *ExternalParams) draft(public *public, info *framing.GroupInfo) (*draft,
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, fail("V-EJ-01", framing.NoLeaf, "GroupInfo has no external_pub")
+		return nil, fail("V-EJ-01", info.Signer, "GroupInfo has no external_pub")
 	}
 	if err := public.suite.CheckHPKEPublicKey(pub.ExternalPub); err != nil {
-		return nil, failWith(err, "V-EJ-01", framing.NoLeaf, "external_pub")
+		return nil, failWith(err, "V-EJ-01", info.Signer, "external_pub")
 	}
 	rand := public.params.Entropy.Reader()
 	kemOutput, init, err := keyschedule.SendExternalInit(public.suite, rand, pub.ExternalPub)

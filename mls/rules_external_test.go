@@ -245,6 +245,7 @@ func groupInfoRules() []ruleTest {
 			}
 			for _, info := range bad {
 				a.gives(join(info))
+				a.names(0)
 			}
 			require.NoError(a, join(in.GroupInfo(a, nil)))
 		}},

@@ -44,10 +44,12 @@ func (a *attempt) refusesPSK(door string, bad framing.PreSharedKeyID) {
 		a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
 			d.Proposals, d.PSKs = in.ByValue(proposal), mls.PSKs{{ID: bad, Secret: in.Secrets.ResumptionPSK}}
 		}).Commit, in.Commit(a, nil).Commit)
+		a.names(1)
 	case "proposal":
 		message, _ := in.Propose(a, proposal, nil)
 		genuine, _ := in.Propose(a, good, nil)
 		a.refusesMessage(alice.group, message, genuine)
+		a.names(1)
 	case "outside":
 		a.refusesMessage(alice.group, service.outside(alice.group, proposing(proposal)), service.outside(alice.group, proposing(good)))
 	case "external":
@@ -55,6 +57,7 @@ func (a *attempt) refusesPSK(door string, bad framing.PreSharedKeyID) {
 		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
 			d.Proposals = append(d.Proposals, i.ByValue(proposal)...)
 		}), i.commit(a, nil))
+		a.names(framing.NoLeaf)
 	case "send":
 		a.sendsPSK(alice, service, bad)
 	}

@@ -52,10 +52,22 @@ func (o *old) refusesSuccession(a *attempt, change func(*succession)) {
 	change(s)
 	_, _, err := s.play(o.alice, o.bob)
 	a.gives(err)
+	if s.forge { // without a link there is no GroupInfo yet that would name its signer
+		a.names(0)
+	}
 	first, second, err := o.succession().play(o.alice, o.bob)
 	require.NoError(a, err, "%s: the genuine successor", a.rule.ID)
 	together(first, second)
 	require.Equal(a, before, dump(a, o.bob.group), "%s: the old group is changed", a.rule.ID)
+}
+
+// founder is alice in the successor that she has just made.
+func (o *old) founder() *player {
+	s := o.succession()
+	first := o.alice.with(s.create.CipherSuite)
+	s.create.Client = first.Client.Client
+	first.take(mls.Create(s.create))
+	return first
 }
 
 // refusesFollowing has alice create a successor as change has it, and then the genuine one.
@@ -199,6 +211,42 @@ func successorRules() []ruleTest {
 				_, err := mls.Create(following(all[0]))
 				return err
 			})
+		}},
+		{"V-PSK-03", "send", "beside the link", func(a *attempt) {
+			for _, o := range []*old{a.ended(), a.parent()} {
+				first := o.founder()
+				link := linkTo(o.alice.group).ID
+				for _, change := range []func(*framing.PreSharedKeyID){
+					func(id *framing.PreSharedKeyID) { id.Usage = 5 - id.Usage }, // branch for reinit, and the other way round
+					func(id *framing.PreSharedKeyID) { id.PSKEpoch-- },
+					func(id *framing.PreSharedKeyID) { id.PSKGroupID = []byte("another") },
+				} {
+					bad := link
+					change(&bad)
+					a.refusesCommit(first, inject(bad)...)
+				}
+				first.commit(mls.CommitParams{})
+				a.refusesCommit(first, inject(link)...) // it was for the first commit
+			}
+		}},
+		{"V-WEL-13", "send", "", func(a *attempt) {
+			for _, o := range []*old{a.ended(), a.parent()} {
+				first := o.founder()
+				a.refusesCommit(first, inject(linkTo(o.alice.group).ID)...) // the engine has put it in already
+				first.commit(mls.CommitParams{})
+			}
+		}},
+		{"V-RE-03", "welcome", "a version that nobody speaks", func(a *attempt) {
+			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
+			future := announcement()
+			future.Version = 2
+			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{future}}, all[1:]...)
+			o := &old{alice: all[0], bob: all[1], carol: all[2]}
+			s := o.succession()
+			s.bare, s.forge = true, true
+			_, _, err := s.play(o.alice, o.bob)
+			a.gives(err)
+			a.names(0)
 		}},
 		{"V-RE-07", "welcome", "one replaced", func(a *attempt) {
 			o := a.ended()

@@ -73,6 +73,11 @@ func (p *public) begin(b beginParams) (*transition, error) {
 			return nil, err
 		}
 	}
+	if b.successor != nil { // nobody would join by a Welcome that names two (V-WEL-13)
+		if _, _, err := successorPSK(t.list.psks); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.checkCustomSupport(); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
 	case *framing.Remove:
 		return c.checkRemove(p)
 	case *framing.PreSharedKey:
-		return c.checkPSK(p.PSK)
+		return c.checkPSK(p.PSK, from)
 	case *framing.ReInit:
 		return c.checkReInit(p, from)
 	case *framing.ExternalInit:
@@ -91,13 +91,13 @@ func (c *proposalCheck) checkRemove(p *framing.Remove) error {
 }
 
 // checkPSK: RFC 9420, Section 12.1.4.
-func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID) error {
+func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID, from framing.Sender) error {
 	if len(id.PSKNonce) != c.suite.HashSize {
-		return fail("V-PSK-01", framing.NoLeaf, "PSK nonce of %d bytes", len(id.PSKNonce))
+		return fail("V-PSK-01", leafOf(from), "PSK nonce of %d bytes", len(id.PSKNonce))
 	}
 	if id.PSKType == framing.PSKTypeResumption && id.Usage != framing.ResumptionPSKUsageApplication &&
 		!c.successor.allows(id) {
-		return fail("V-PSK-03", framing.NoLeaf, "resumption PSK with usage %v", id.Usage)
+		return fail("V-PSK-03", leafOf(from), "resumption PSK with usage %v", id.Usage)
 	}
 	return nil
 }
