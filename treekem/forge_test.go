@@ -9,6 +9,7 @@ import (
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/treekem"
+	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
 // forgery is a tree that an insider who has every member's signature key puts together, so that what is wrong with it
@@ -336,6 +337,21 @@ func TestBadUnmergedLeaves(t *testing.T) {
 	})
 }
 
+// TestUnmergedOnTwoLevels: the original tree hash of a sibling strikes only those unmerged leaves that came after the
+// parent hash, and leaves those that were there.
+func TestUnmergedOnTwoLevels(t *testing.T) {
+	g := newGroupOf(t, newSuite(t, 1), 8)
+	g.commit(change{sender: 4, removes: []framing.LeafIndex{5, 7}})
+	g.commit(change{adds: 1, noPath: true}) // at 5
+	g.commit(change{sender: 0})
+	g.commit(change{adds: 1, noPath: true}) // at 7
+	var nodes framing.RatchetTree
+	require.NoError(t, framing.Unmarshal(g.tree.Export(), &nodes))
+	require.Equal(t, []framing.LeafIndex{7}, nodes[7].ParentNode.UnmergedLeaves)
+	require.Equal(t, []framing.LeafIndex{5, 7}, nodes[11].ParentNode.UnmergedLeaves)
+	g.imports()
+}
+
 // TestRepeatedKeys is about V-TREE-13 and V-TREE-14.
 func TestRepeatedKeys(t *testing.T) {
 	runBadTrees(t, eight, []badTree{
@@ -417,4 +433,19 @@ func TestBadSignatures(t *testing.T) {
 	f := g.forge()
 	f.ref.nodes[6], f.ref.nodes[8] = f.ref.nodes[8], f.ref.nodes[6]
 	require.Equal(t, framing.LeafIndex(3), requireRule(t, "V-TREE-15", f.imports()).Leaf)
+}
+
+// TestManyBadSignatures: signatures are verified some thousands at a time, and none of them goes unseen.
+func TestManyBadSignatures(t *testing.T) {
+	f, err := treekemtest.Build(treekemtest.Params{Suite: newSuite(t, 1), Members: 4100, Shape: treekemtest.Fresh, GroupID: []byte("g")})
+	require.NoError(t, err)
+	require.NoError(t, f.Tree.VerifyLeafSignatures([]byte("g")))
+	var nodes framing.RatchetTree
+	require.NoError(t, framing.Unmarshal(f.RatchetTree, &nodes))
+	for _, i := range []framing.LeafIndex{4099, 4095, 3} { // each before the one that is bad already
+		nodes[2*i].LeafNode.Signature[3] ^= 1
+		tree, err := treekem.Decode(newSuite(t, 1), mustMarshal(&nodes))
+		require.NoError(t, err)
+		require.Equal(t, i, requireRule(t, "V-TREE-15", tree.VerifyLeafSignatures([]byte("g"))).Leaf)
+	}
 }
