@@ -215,13 +215,14 @@ func leftRules() []ruleTest {
 			generation := framing.Generation(4)
 			forged := alice.insider().Say(a, "forged", func(c *mlstest.Content) { c.Signer, c.Generation = bob.Signer, &generation })
 			mine, theirs := hoarding(alice.Client), hoarding(bob.Client)
+			alice.Params.Handshake = mls.HandshakePrivate
 			alice.group, bob.group = alice.reloaded(), bob.reloaded()
 			var sent [][]byte
-			for range 6 {
+			for range 7 {
 				sent = append(sent, alice.say("hello"))
 			}
 			a.leaves(mine, "sending", alice.group)
-			for _, i := range []int{3, 1, 0, 5, 2} { // one stays away
+			for _, i := range []int{3, 1, 0, 5, 2} { // two stay away
 				bob.hear(sent[i])
 				a.leaves(theirs, "receiving", bob.group)
 			}
@@ -233,8 +234,11 @@ func leftRules() []ruleTest {
 			}
 			commit, _ := alice.commit(mls.CommitParams{})
 			bob.hear(commit)
-			bob.hear(sent[4])
-			a.leaves(theirs, "receiving late", bob.group)
+			a.leaves(theirs, "a private commit", bob.group)
+			for _, i := range []int{4, 6} {
+				bob.hear(sent[i])
+				a.leaves(theirs, "receiving late", bob.group)
+			}
 			a.leaves(mine, "a commit", alice.group)
 		}},
 	}

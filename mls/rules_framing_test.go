@@ -556,6 +556,8 @@ func framingRules() []ruleTest {
 			_, err = bob.group.Handle(input(unknown))
 			a.holds(isError(err, "ErrOwnMessage"), "a proposal that it knows nothing of gives %v", err)
 		}},
+		{"V-FR-26", "public", "a commit", func(a *attempt) { a.ownCommit(mls.HandshakePublic) }},
+		{"V-FR-26", "private", "a commit", func(a *attempt) { a.ownCommit(mls.HandshakePrivate) }},
 		{"V-FR-27", "private", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			id := func(message []byte) string {
@@ -618,6 +620,24 @@ func atTheEnd(a *attempt, p *player) *mls.Group {
 	g, err := mls.Assemble(&parts, p.Params)
 	require.NoError(a, err)
 	return g
+}
+
+// ownCommit lets a commit of bob's come back to him twice: before he adopted it, and after.
+func (a *attempt) ownCommit(policy mls.HandshakePolicy) {
+	alice, bob, _ := a.trio()
+	bob.Params.Handshake = policy
+	bob.group = bob.reloaded()
+	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
+	bob.hear(commit)
+	alice.hear(commit)
+	for _, g := range []*mls.Group{bob.group, bob.reloaded()} {
+		s, err := g.Handle(input(commit))
+		require.NoError(a, err)
+		a.holds(len(s.Events) == 1, "%d events", len(s.Events))
+		require.IsType(a, &mls.Echo{}, s.Events[0])
+		require.Equal(a, dump(a, g), dump(a, s.Next))
+	}
+	together(alice, bob)
 }
 
 // reusedLeaf delivers a late message of carol's after her leaf went to somebody else, or to herself in a new epoch.

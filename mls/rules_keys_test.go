@@ -285,6 +285,24 @@ func deletionRules() []ruleTest {
 			}
 			require.Equal(a, "late", carol.read(late), "what came before the removal is still read")
 		}},
+		{"V-KS-08", "store", "an external join that was dropped", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := newPlayer(a.T, "dave")
+			dave.take(mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: dave.Client.Client, Now: mlstest.Now(),
+				Params: dave.Params}))
+			before := dave.group
+			old := append(keysOf(before), nodesOf(before)...)
+			s, err := before.Drop()
+			require.NoError(a, err)
+			dave.group = a.erases(s, before, append(old, epochSecretsOf(before)...)...)
+			require.Equal(a, mls.StatusAbandoned, dave.group.Status())
+			for _, call := range sendingCalls(dave) {
+				a.gives(call())
+			}
+			for _, x := range append(mls.SecretsOf(dave.group), mls.SecretsOf(dave.reloaded())...) {
+				require.True(a, x.IsZero())
+			}
+		}},
 		{"V-KS-08", "store", "reinitialized", func(a *attempt) {
 			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
 			alice, bob, carol := all[0], all[1], all[2]

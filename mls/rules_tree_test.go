@@ -101,7 +101,11 @@ func treeBreaches() []treeBreach {
 		{"V-TREE-15", "for another group", 4, func(a *attempt, tree *mlstest.Tree, all []*player) {
 			mlstest.SignLeaf(a, tree.Suite, all[4].Signer, tree.Leaf(4), []byte("another"), 4)
 		}},
-		{"V-TREE-16", "", 2, resign(2, func(l *framing.LeafNode, _ *mlstest.Tree) { l.Capabilities.CipherSuites = nil })},
+		{"V-TREE-16", "a credential type that others lack", 2, resign(2, func(l *framing.LeafNode, _ *mlstest.Tree) {
+			l.Credential = framing.X509Credential([]byte("certificate"))
+			l.Capabilities.Credentials = []framing.CredentialType{framing.CredentialTypeX509, framing.CredentialTypeBasic}
+		})},
+		{"V-TREE-16", "cipher suite", 2, resign(2, func(l *framing.LeafNode, _ *mlstest.Tree) { l.Capabilities.CipherSuites = nil })},
 	}
 }
 
@@ -163,6 +167,16 @@ func treeRules() []ruleTest {
 			bad, genuine := bare, bare
 			bad.RatchetTree, genuine.RatchetTree = in.Tree.Export(a), made.Next.Tree.Export(a)
 			a.refusesJoin(bad, genuine)
+		}},
+		{"V-TREE-16", "tree", "a required capability", func(a *attempt) {
+			in := a.grove()[1].insider()
+			genuine := in.GroupInfo(a, nil)
+			for _, required := range []framing.RequiredCapabilities{{ExtensionTypes: []framing.ExtensionType{0xff77}},
+				{ProposalTypes: []framing.ProposalType{0xff77}}, {CredentialTypes: []framing.CredentialType{0xff77}}} {
+				in.Context.Extensions = framing.Extensions{extension(a.T, &required)}
+				a.refusesObserving(mlstest.NewClient(a, testSuite, "joiner"), in.GroupInfo(a, nil), nil, genuine)
+				a.names(0)
+			}
 		}},
 		{"V-TREE-15", "tree", "two leaves swapped", func(a *attempt) {
 			all := stage(a.T, "a", "b", "c") // a tree without parents, hence without parent hashes that would tell
