@@ -3,6 +3,7 @@ package keyschedule
 import (
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -203,7 +204,9 @@ func TestTreeParams(t *testing.T) {
 	require.ErrorIs(t, err, ErrErased)
 }
 
+// TestLargestTree walks down the deepest tree on a small stack (H-10).
 func TestLargestTree(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(64 << 10))
 	suite := newSuite(t, firstSuite)
 	tree := newTestTree(t, suite, TreeParams{Leaves: 1 << 31})
 	ref := reference{suite.HashFunc}
