@@ -257,6 +257,14 @@ func wireRules() []ruleTest {
 			dave.Params.MaxMessage = len(info)
 			a.refusesObserving(dave, append(bytes.Clone(info), 0), nil, info)
 		}},
+		{"V-WIRE-13", "groupinfo", "extensions, without the tree", func(a *attempt) {
+			alice, _, _ := a.trio()
+			dave := mlstest.NewClient(a, testSuite, "dave")
+			dave.Params.MaxExtension = 50 // the tree is larger, and its own limit is that of messages
+			a.refusesObserving(dave, alice.insider().GroupInfo(a, func(i *framing.GroupInfo) {
+				i.Extensions = append(i.Extensions, framing.Extension{Type: strange, Data: make([]byte, 51)})
+			}), nil, alice.info())
+		}},
 		{"V-WIRE-13", "tree", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			dave := mlstest.NewClient(a, testSuite, "dave")
