@@ -574,11 +574,14 @@ func supportRules() []ruleTest {
 		}})
 	}
 	return append(out, ruleTest{"V-PR-15", "value", "another type with the same data", func(a *attempt) {
-		alice, bob, _, _, _ := a.demanding()
-		in := bob.insider()
-		swapped := slices.Clone(alice.group.Context().Extensions)
-		swapped[2].Type = strange
-		a.refusesMessage(alice.group, a.over(in, extensionsOf(swapped...)), a.over(in, extensionsOf(alice.group.Context().Extensions...)))
+		all := stageOf(a.T, func(c *mlstest.Client) {
+			if capable(c); c.Name == "bob" { // only he, who commits it, supports the other type
+				c.Capabilities.Extensions = append(slices.Clone(c.Capabilities.Extensions), strange)
+			}
+		}, framing.Extensions{{Type: contextExtension}}, "alice", "bob", "carol")
+		in := all[1].insider()
+		a.refusesMessage(all[0].group, a.over(in, extensionsOf(framing.Extension{Type: strange})),
+			a.over(in, extensionsOf(framing.Extension{Type: contextExtension})))
 	}}, ruleTest{"V-PR-16", "value", "with the Remove of who supports another type", func(a *attempt) {
 		all := stageOf(a.T, func(c *mlstest.Client) {
 			if capable(c); c.Name == "carol" {

@@ -190,6 +190,12 @@ func wireRules() []ruleTest {
 					{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0, 0}}}})
 			})
 			a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
+			add := newPlayer(a.T, "dave").addOf() // is judged in the light of what the extensions demand
+			bad = in.Commit(a, func(d *mlstest.Draft) {
+				d.Proposals, d.Welcome = in.ByValue(add, &framing.GroupContextExtensions{Extensions: framing.Extensions{
+					{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0, 0}}}}), false
+			})
+			a.refusesMessage(alice.group, bad.Commit, a.over(in, add))
 		}},
 		{"V-WIRE-11", "welcome", "group secrets", func(a *attempt) {
 			alice, _, _ := a.trio()
