@@ -115,7 +115,7 @@ func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, n
 	if err := p.params.limitProposal(proposal); err != nil {
 		return nil, err
 	}
-	check := &proposalCheck{public: p, rules: p.rules, now: now, sending: add == MomentAddSent}
+	check := &proposalCheck{public: p, rules: p.rules, now: now}
 	if err := check.check(proposal, from); err != nil && (add == MomentAddSent || !contextDecides(err)) {
 		return nil, err
 	}

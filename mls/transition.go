@@ -67,7 +67,7 @@ func (p *public) begin(b beginParams) (*transition, error) {
 		return nil, err
 	}
 	t.describe()
-	check := &proposalCheck{public: p, rules: t.rules, now: b.now, sending: b.sending, successor: b.successor}
+	check := &proposalCheck{public: p, rules: t.rules, now: b.now, successor: b.successor}
 	for _, c := range t.list.all {
 		if err := check.check(c.proposal, c.sender); err != nil {
 			return nil, err

@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 12.1: Proposals, each judged by itself.
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -17,7 +16,6 @@ type proposalCheck struct {
 	*public
 	rules     *treekem.LeafRules
 	now       time.Time
-	sending   bool
 	successor *successorLink // what the first commit of a successor group may hold
 }
 
@@ -102,13 +100,10 @@ func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID, from framing.Sender)
 	return nil
 }
 
-// checkReInit: RFC 9420, Section 12.1.5. Others may keep the group id, for the old group is over by then.
+// checkReInit: RFC 9420, Section 12.1.5. The successor may keep the group id, for the old group is over by then.
 func (c *proposalCheck) checkReInit(p *framing.ReInit, from framing.Sender) error {
 	if p.Version < c.context.Version {
 		return fail("V-PR-10", leafOf(from), "ReInit to version %v", p.Version)
-	}
-	if c.sending && bytes.Equal(p.GroupID, c.context.GroupID) {
-		return fail("V-PR-11", leafOf(from), "group id of a ReInit is the running group's")
 	}
 	if err := p.Extensions.Check(); err != nil {
 		return err
