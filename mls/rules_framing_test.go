@@ -236,6 +236,7 @@ func framingRules() []ruleTest {
 			a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
 				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
 			}), genuine)
+			a.names(framing.NoLeaf)
 		}},
 		{"V-FR-10", "outside", "open types", func(a *attempt) {
 			alice, _, service := a.served()
@@ -255,6 +256,7 @@ func framingRules() []ruleTest {
 				}), genuine)
 			}
 			a.refusesPublic(alice, bob.outside(alice.group, proposing(&framing.Remove{Removed: 1})), genuine)
+			a.names(framing.NoLeaf)
 		}},
 		{"V-FR-11", "outside", "of an older list", func(a *attempt) {
 			alice, bob, old := a.served()
@@ -291,6 +293,7 @@ func framingRules() []ruleTest {
 				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
 			}), genuine)
 			a.refusesPublic(alice, eve.newcomer(alice.group, proposing(dave.addOf())), genuine)
+			a.names(framing.NoLeaf)
 		}},
 		{"V-FR-13", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()

@@ -147,9 +147,7 @@ func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh *public) ([]
 	for _, leaf := range tree.Leaves() {
 		if key := credentialKey(leaf); left[key] > 0 {
 			before = append(before, identityOf(leaf))
-			if reInit {
-				left[key]--
-			}
+			left[key]--
 		}
 	}
 	out := make([]Judgement, len(unknown))

@@ -339,6 +339,14 @@ func TestBranch(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"mallory"}, s.asked(t, "alice", "bob", "carol"))
 	})
+	t.Run("two clients of one member", func(t *testing.T) { // a branch may have more leaves of a member than the parent
+		another := newPlayer(t, "another")
+		another.Credential = carol.Credential
+		s := succession{create: branch(), guests: []*player{carol, another}, join: mls.JoinParams{Successor: bob.group}}
+		_, _, err := s.play(alice, bob)
+		require.NoError(t, err)
+		require.Empty(t, s.asked(t))
+	})
 	t.Run("V-RE-05", func(t *testing.T) {
 		s := succession{create: branch(), bare: true, forge: true, link: linkTo(alice.group), later: true, join: mls.JoinParams{Successor: bob.group}}
 		_, _, err := s.play(alice, bob)

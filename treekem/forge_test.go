@@ -437,12 +437,13 @@ func TestBadSignatures(t *testing.T) {
 
 // TestManyBadSignatures: signatures are verified some thousands at a time, and none of them goes unseen.
 func TestManyBadSignatures(t *testing.T) {
-	f, err := treekemtest.Build(treekemtest.Params{Suite: newSuite(t, 1), Members: 4100, Shape: treekemtest.Fresh, GroupID: []byte("g")})
+	f, err := treekemtest.Build(treekemtest.Params{Suite: newSuite(t, 1), Members: 2*4096 + 1, Shape: treekemtest.Fresh, GroupID: []byte("g")})
 	require.NoError(t, err)
 	require.NoError(t, f.Tree.VerifyLeafSignatures([]byte("g")))
 	var nodes framing.RatchetTree
-	require.NoError(t, framing.Unmarshal(f.RatchetTree, &nodes))
-	for _, i := range []framing.LeafIndex{4099, 4095, 3} { // each before the one that is bad already
+	for _, i := range []framing.LeafIndex{8192, 3} { // in the last batch, and in one with good ones after it
+		nodes = nil
+		require.NoError(t, framing.Unmarshal(f.RatchetTree, &nodes))
 		nodes[2*i].LeafNode.Signature[3] ^= 1
 		tree, err := treekem.Decode(newSuite(t, 1), mustMarshal(&nodes))
 		require.NoError(t, err)
