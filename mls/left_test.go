@@ -226,7 +226,7 @@ func leftRules() []ruleTest {
 				bob.hear(sent[i])
 				a.leaves(theirs, "receiving", bob.group)
 			}
-			bad := changed(a, sent[4], func(m *framing.PrivateMessage) { m.Ciphertext[20] ^= 1 })
+			bad := changed(a, sent[6], func(m *framing.PrivateMessage) { m.Ciphertext[len(m.Ciphertext)-1] ^= 1 })
 			for _, bad := range [][]byte{bad, sent[3], forged} {
 				_, err := bob.group.Handle(input(bad))
 				require.Error(a, err)
