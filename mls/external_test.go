@@ -501,3 +501,19 @@ func contains(list []string, s string) bool {
 	}
 	return false
 }
+
+// TestObserverRoom: an observer keeps as many proposals as Params allow, each once.
+func TestObserverRoom(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	o, err := mls.Observe(mls.ObserveParams{GroupInfo: alice.info(), Params: mls.Params{MaxProposals: 1}})
+	require.NoError(t, err)
+	first := bob.propose(&framing.Remove{Removed: 2})
+	s, err := o.Next.Handle(input(first))
+	require.NoError(t, err)
+	again, err := s.Next.Handle(input(first))
+	require.NoError(t, err)
+	require.IsType(t, &mls.Echo{}, again.Events[0])
+	_, err = again.Next.Handle(input(carol.propose(&framing.Remove{Removed: 1})))
+	require.ErrorIs(t, err, mls.ErrTooManyProposals)
+}
