@@ -20,7 +20,8 @@ type CreateParams struct {
 	Client      Client           // the creator
 	Lifetime    framing.Lifetime // of the creator's leaf
 	// Invited are the KeyPackages of those who will be added: the cipher suite is refused when it is not the best that
-	// all of them and the creator support, by Preference (RFC 9420, Section 11).
+	// all of them and the creator support, by Preference (RFC 9420, Section 11), and those who are to be in a Successor
+	// are judged as they will judge each other. Without Invited, neither is found out before they refuse to join.
 	Invited    []*framing.KeyPackage
 	Preference []ciphersuite.CipherSuite // best first; default: CipherSuite alone
 	// Successor is the old group that the new one follows: a reinitialized one, or an active one to branch from (RFC
@@ -134,16 +135,30 @@ func (p *public) begun(
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{epochState: state}
-	if c.Successor != nil {
-		if err := checkCreate(c.Successor, &p.context); err != nil {
-			return nil, err
-		}
-		if g.successor, err = linkTo(c.Successor); err != nil {
-			return nil, err
-		}
+	s := &Step{Next: &Group{epochState: state}, Judge: judgeExternalSenders(p.context.Extensions)}
+	if c.Successor == nil {
+		return s, nil
 	}
-	return &Step{Next: g, Judge: judgeExternalSenders(p.context.Extensions)}, nil
+	if err := s.succeed(c); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// succeed makes the new Group of a Step the successor of another.
+func (s *Step) succeed(c *CreateParams) error {
+	g := s.Next
+	if err := checkCreate(c.Successor, &g.context); err != nil {
+		return err
+	}
+	var err error
+	if g.successor, err = linkTo(c.Successor); err != nil || len(c.Invited) == 0 {
+		return err
+	}
+	own, _ := g.tree.Leaf(g.OwnLeaf())
+	judged, err := judgeMembership(c.Successor, g.successor.id, invitedTo(own, c.Invited))
+	s.Judge = append(s.Judge, judged...)
+	return err
 }
 
 // checkPreference refuses a cipher suite when all invited clients and the creator support a better one (V-KP-09).

@@ -326,7 +326,7 @@ func (j *joiner) checkSuccession() error {
 	if err := checkSuccessor(j.Successor, j.link, &j.public.context); err != nil {
 		return atLeaf(err, j.info.Signer)
 	}
-	more, err := judgeMembership(j.Successor, j.link, j.public)
+	more, err := judgeMembership(j.Successor, j.link, membersOf(j.public.tree))
 	j.judge = append(j.judge, more...)
 	return atLeaf(err, j.info.Signer)
 }

@@ -96,6 +96,20 @@ func (o *old) asksFor(a *attempt, guests []*player, names []string, before ...st
 	require.Equal(a, names, s.asked(a.T, before...))
 }
 
+// founds has alice create a successor for guests, whom she names beforehand. It answers what she is asked.
+func (o *old) founds(a *attempt, guests ...*player) ([]mls.Judgement, error) {
+	s := o.succession()
+	for _, g := range guests {
+		keys := g.with(s.create.CipherSuite).KeyPackage(a)
+		s.create.Invited = append(s.create.Invited, &keys.KeyPackage)
+	}
+	step, err := mls.Create(s.create)
+	if err != nil {
+		return nil, err
+	}
+	return step.Judge, nil
+}
+
 // twin is a second client of a player's user.
 func (a *player) twin() *player {
 	p := newPlayer(a.t, a.Name+"'s second device")
@@ -247,6 +261,32 @@ func successorRules() []ruleTest {
 			_, _, err := s.play(o.alice, o.bob)
 			a.gives(err)
 			a.names(0)
+		}},
+		{"V-RE-07", "create", "", func(a *attempt) {
+			o := a.ended()
+			_, err := o.founds(a, o.bob)
+			a.gives(err)
+			judge, err := o.founds(a, o.bob, o.carol)
+			require.NoError(a, err)
+			a.asks(judge, mls.MomentSuccessorMember)
+			mallory := newPlayer(a.T, "mallory")
+			supportsAnnouncement(mallory.Client)
+			judge, err = o.founds(a, mallory, o.bob)
+			require.NoError(a, err)
+			a.asks(judge, mls.MomentSuccessorMember, "mallory")
+			require.Equal(a, []byte("carol"), judge[0].Predecessors[0].Credential.Identity)
+		}},
+		{"V-RE-09", "create", "", func(a *attempt) {
+			o := a.parent()
+			judge, err := o.founds(a, o.bob)
+			require.NoError(a, err)
+			a.asks(judge, mls.MomentSuccessorMember)
+			mallory := newPlayer(a.T, "mallory")
+			supportsAnnouncement(mallory.Client)
+			judge, err = o.founds(a, o.bob, mallory)
+			require.NoError(a, err)
+			a.asks(judge, mls.MomentSuccessorMember, "mallory")
+			require.Len(a, judge[0].Predecessors, 3)
 		}},
 		{"V-RE-07", "welcome", "one replaced", func(a *attempt) {
 			o := a.ended()

@@ -121,41 +121,57 @@ func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.Grou
 // of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question. After a ReInit each member
 // has one successor: who is found again is nobody else's predecessor. It fails with ErrOldEpoch when nobody knows any
 // more who the members of that epoch were.
-func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh *public) ([]Judgement, error) {
+func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh []Judgement) ([]Judgement, error) {
 	tree := old.treeAt(link.PSKEpoch)
 	if tree == nil {
 		return nil, fmt.Errorf("%w: the members of the old group in epoch %d are not known any more", ErrOldEpoch, link.PSKEpoch)
 	}
 	reInit := link.Usage == framing.ResumptionPSKUsageReInit
-	if reInit && fresh.tree.Members() < tree.Members() {
-		return nil, fail("V-RE-07", framing.NoLeaf, "successor has %d members, old group has %d", fresh.tree.Members(), tree.Members())
+	if reInit && len(fresh) < tree.Members() {
+		return nil, fail("V-RE-07", framing.NoLeaf, "successor has %d members, old group has %d", len(fresh), tree.Members())
 	}
 	left := map[string]int{} // members of the old group that were not found again, by credential
 	for _, leaf := range tree.Leaves() {
-		left[credentialKey(leaf)]++
+		left[credentialKey(&leaf.Credential)]++
 	}
-	var unknown []framing.LeafIndex
-	for i, leaf := range fresh.tree.Leaves() {
-		key := credentialKey(leaf)
+	var unknown []Judgement
+	for _, m := range fresh {
+		key := credentialKey(&m.Credential)
 		if left[key] == 0 {
-			unknown = append(unknown, i)
+			unknown = append(unknown, m)
 		} else if reInit {
 			left[key]--
 		}
 	}
 	var before []Identity
 	for _, leaf := range tree.Leaves() {
-		if key := credentialKey(leaf); left[key] > 0 {
+		if key := credentialKey(&leaf.Credential); left[key] > 0 {
 			before = append(before, identityOf(leaf))
 			left[key]--
 		}
 	}
-	out := make([]Judgement, len(unknown))
-	for k, i := range unknown {
-		leaf, _ := fresh.tree.Leaf(i)
-		out[k] = judge(MomentSuccessorMember, i, leaf, before...)
+	for k := range unknown {
+		unknown[k].Predecessors = before
 	}
-	return out, nil
+	return unknown, nil
+}
+
+// invitedTo are those whom a successor group will hold, its creator first.
+func invitedTo(own *framing.LeafNode, invited []*framing.KeyPackage) []Judgement {
+	out := []Judgement{judge(MomentSuccessorMember, 0, own)}
+	for _, k := range invited {
+		out = append(out, judge(MomentSuccessorMember, framing.NoLeaf, &k.LeafNode))
+	}
+	return out
+}
+
+// membersOf are the members of a successor group.
+func membersOf(fresh *treekem.Tree) []Judgement {
+	out := make([]Judgement, 0, fresh.Members())
+	for i, leaf := range fresh.Leaves() {
+		out = append(out, judge(MomentSuccessorMember, i, leaf))
+	}
+	return out
 }
 
 // treeAt is the tree of an epoch, nil when it is not kept.
@@ -171,8 +187,8 @@ func (g *Group) treeAt(epoch framing.Epoch) *treekem.Tree {
 	return nil
 }
 
-func credentialKey(leaf *framing.LeafNode) string {
-	b, err := framing.Marshal(&leaf.Credential)
+func credentialKey(c *framing.Credential) string {
+	b, err := framing.Marshal(c)
 	if err != nil {
 		return "" // a credential out of a tree does encode
 	}
