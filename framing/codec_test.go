@@ -2,8 +2,8 @@ package framing
 
 import (
 	"bytes"
-	"errors"
 	"encoding/hex"
+	"errors"
 	"math"
 	"runtime"
 	"testing"

@@ -163,6 +163,10 @@ func (a *attempt) gives(err error) {
 	require.Error(a, err, "%s: it was accepted", a.rule.ID)
 	require.True(a, slices.ContainsFunc(a.rule.Gives, func(name string) bool { return isError(err, name) }),
 		"%s gives %v: %v", a.rule.ID, a.rule.Gives, err)
+	var broken *mls.RuleError
+	if errors.As(err, &broken) {
+		require.Equal(a, 1, strings.Count(err.Error(), "rule "+broken.Rule), "it names its rule once: %v", err)
+	}
 	silent(a, err, onStage.secrets(a.T)...)
 }
 

@@ -65,12 +65,13 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 
 // checkOwnExtensions judges the leaf's own extensions (RFC 9420, Sections 7.2 and 13.4).
 func (r *LeafRules) checkOwnExtensions(i framing.LeafIndex, leaf *framing.LeafNode) error {
-	if err := leaf.Extensions.Check(); err != nil {
-		rule := "V-EXT-01"
-		if syntax := (*framing.SyntaxError)(nil); errors.As(err, &syntax) {
-			rule = "V-WIRE-11"
-		}
-		return &framing.RuleError{Rule: rule, Leaf: i, Detail: "extensions of the leaf", Err: err}
+	err := leaf.Extensions.Check()
+	var repeated *framing.RuleError
+	switch {
+	case errors.As(err, &repeated):
+		return &framing.RuleError{Rule: "V-EXT-01", Leaf: i, Detail: "the leaf's " + repeated.Detail}
+	case err != nil:
+		return &framing.RuleError{Rule: "V-WIRE-11", Leaf: i, Detail: "extensions of the leaf", Err: err}
 	}
 	if t, lacks := firstMissing(customTypes(leaf.Extensions), leaf.Capabilities.Extensions); lacks {
 		return &framing.RuleError{Rule: "V-LN-12", Leaf: i,

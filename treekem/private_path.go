@@ -14,21 +14,6 @@ import (
 
 // PrivatePath holds the private keys that one member has: of its own leaf and of parents above it (RFC 9420,
 // Section 4.2). It never changes; transitions answer a new one, which shares the key pairs that stay the same.
-// Missing is the lowest parent above the leaf of which the member should know the private key and p does not have it: one
-// that is not blank and does not list the leaf as unmerged (RFC 9420, Section 4.2). It answers false when there is none.
-func (p *PrivatePath) Missing(tree *Tree) (NodeIndex, bool) {
-	for x, ok := LeafNodeIndex(p.leaf).Parent(tree.width); ok; x, ok = x.Parent(tree.width) {
-		_, have := p.key(x)
-		if have || tree.isBlank(x) {
-			continue
-		}
-		if _, unmerged := slices.BinarySearch(tree.unmergedLeaves(x), p.leaf); !unmerged {
-			return x, true
-		}
-	}
-	return 0, false
-}
-
 // EraseReplaced overwrites those that do not.
 type PrivatePath struct {
 	suite   *ciphersuite.Suite
@@ -49,6 +34,21 @@ func NewPrivatePath(suite *ciphersuite.Suite, leaf framing.LeafIndex, leafKey ci
 
 // Leaf is the member's own leaf.
 func (p *PrivatePath) Leaf() framing.LeafIndex { return p.leaf }
+
+// Missing is the lowest parent above the leaf of which the member should know the private key and p does not have it: one
+// that is not blank and does not list the leaf as unmerged (RFC 9420, Section 4.2). It answers false when there is none.
+func (p *PrivatePath) Missing(tree *Tree) (NodeIndex, bool) {
+	for x, ok := LeafNodeIndex(p.leaf).Parent(tree.width); ok; x, ok = x.Parent(tree.width) {
+		_, have := p.key(x)
+		if have || tree.isBlank(x) {
+			continue
+		}
+		if _, unmerged := slices.BinarySearch(tree.unmergedLeaves(x), p.leaf); !unmerged {
+			return x, true
+		}
+	}
+	return 0, false
+}
 
 // Keys yields every node with its key pair, the leaf first. The pairs stay the PrivatePath's.
 func (p *PrivatePath) Keys() iter.Seq2[NodeIndex, ciphersuite.KeyPair] {
