@@ -93,7 +93,7 @@ type OwnKeyPackage struct {
 }
 
 // NewKeyPackage makes a KeyPackage for others to add the client by (RFC 9420, Section 10). It fails with a *RuleError or
-// *SyntaxError when capabilities or extensions are such that nobody would accept it.
+// *SyntaxError when capabilities, credential, extensions or lifetime are such that nobody would accept it.
 func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	params := p.Params.withDefaults()
 	suite, err := params.Suites(p.CipherSuite)
@@ -144,8 +144,8 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	return &OwnKeyPackage{k, initKey.Private, leafKey.Private}, nil
 }
 
-// checkOwnKeyPackage judges what a KeyPackage of the client's own and its leaf hold, as receivers will (V-KP-07,
-// V-EXT-01, V-EXT-02, V-LN-20).
+// checkOwnKeyPackage judges what a KeyPackage of the client's own and its leaf hold, as receivers will (V-EXT-01, V-EXT-02,
+// V-LN-20).
 func checkOwnKeyPackage(k *framing.KeyPackage) error {
 	if err := checkKeyPackageExtensions(k); err != nil {
 		return err
