@@ -100,60 +100,54 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.LastResort {
-		p.Extensions = append(slices.Clone(p.Extensions), framing.Extension{Type: ExtensionTypeLastResort})
+	own := new(OwnKeyPackage)
+	if own.KeyPackage, err = p.unsigned(suite); err != nil {
+		return nil, err
 	}
-	client := p.Client
-	for _, x := range p.Extensions {
+	if err := own.complete(suite, params, p.Client.Signer); err != nil {
+		own.Erase()
+		return nil, err
+	}
+	return own, nil
+}
+
+// unsigned is the KeyPackage without keys and signatures.
+func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (framing.KeyPackage, error) {
+	extensions, client := p.Extensions, p.Client
+	if p.LastResort {
+		extensions = append(slices.Clone(extensions), framing.Extension{Type: ExtensionTypeLastResort})
+	}
+	for _, x := range extensions {
 		if !x.Type.IsDefault() {
 			client.Capabilities.Extensions = including(client.Capabilities.Extensions, x.Type)
 		}
 	}
 	leaf, err := client.leaf(suite)
-	if err != nil {
-		return nil, err
-	}
-	k := framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: p.Extensions}
-	if err := params.limitKeyPackage(&k); err != nil {
-		return nil, err
-	}
-	if err := checkLifetime(p.Lifetime, time.Time{}, params.MaxLifetime); err != nil {
-		return nil, err
-	}
-	if err := checkOwnKeyPackage(&k); err != nil {
-		return nil, err
-	}
+	leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceKeyPackage, p.Lifetime
+	return framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: extensions}, err
+}
+
+// complete makes the keys, judges the KeyPackage as receivers will, and signs it.
+func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by crypto.Signer) error {
 	rand := params.Entropy.Reader()
 	initKey, err := suite.GenerateKeyPair(rand)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	k.KeyPackage.InitKey, k.InitKey = initKey.Public, initKey.Private
 	leafKey, err := suite.GenerateKeyPair(rand)
 	if err != nil {
-		return nil, err
-	}
-	k.InitKey, k.LeafNode.EncryptionKey = initKey.Public, leafKey.Public
-	k.LeafNode.LeafNodeSource, k.LeafNode.Lifetime = framing.LeafNodeSourceKeyPackage, p.Lifetime
-	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: client.Signer}
-	if err := k.LeafNode.Sign(signing, nil, framing.NoLeaf); err != nil {
-		return nil, err
-	}
-	if err := k.Sign(signing); err != nil {
-		return nil, err
-	}
-	return &OwnKeyPackage{k, initKey.Private, leafKey.Private}, nil
-}
-
-// checkOwnKeyPackage judges what a KeyPackage of the client's own and its leaf hold, as receivers will (V-EXT-01, V-EXT-02,
-// V-LN-20).
-func checkOwnKeyPackage(k *framing.KeyPackage) error {
-	if err := checkKeyPackageExtensions(k); err != nil {
 		return err
 	}
-	if err := k.LeafNode.Extensions.Check(); err != nil {
+	k.KeyPackage.LeafNode.EncryptionKey, k.LeafKey = leafKey.Public, leafKey.Private
+	if err := checkAlone(suite, params, &k.KeyPackage, time.Time{}); err != nil {
 		return err
 	}
-	return checkLeafContent(framing.NoLeaf, &k.LeafNode)
+	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: by}
+	if err := k.KeyPackage.LeafNode.Sign(signing, nil, framing.NoLeaf); err != nil {
+		return err
+	}
+	return k.KeyPackage.Sign(signing)
 }
 
 // Message is the KeyPackage as an MLSMessage, for publishing.

@@ -42,14 +42,27 @@ func OpenKeyPackage(p OpenKeyPackageParams) (*framing.KeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	alone, err := newPublic(suite, params, framing.GroupContext{Version: framing.MLS10, CipherSuite: k.CipherSuite}, nil)
-	if err != nil {
+	if err := checkAlone(suite, params, k, p.Now); err != nil {
 		return nil, err
 	}
-	if _, err := alone.checkProposal(&framing.Add{KeyPackage: *k}, framing.Sender{}, p.Now, MomentAddSent); err != nil {
+	if err := verifyKeyPackages(suite, []*framing.KeyPackage{k}); err != nil {
 		return nil, err
 	}
 	return k, nil
+}
+
+// checkAlone judges a KeyPackage by all that takes no group, but for its signatures: as an Add to a group that demands
+// nothing. A zero now judges no lifetime but its span.
+func checkAlone(suite *ciphersuite.Suite, params *Params, k *framing.KeyPackage, now time.Time) error {
+	if err := params.limitKeyPackage(k); err != nil {
+		return err
+	}
+	alone, err := newPublic(suite, params, framing.GroupContext{Version: framing.MLS10, CipherSuite: k.CipherSuite}, nil)
+	if err != nil {
+		return err
+	}
+	check := proposalCheck{public: alone, rules: alone.rules, now: now}
+	return check.checkAdd(&framing.Add{KeyPackage: *k})
 }
 
 // checkKeyPackage judges a KeyPackage by itself, all but its signatures and the group's rules for its leaf.
