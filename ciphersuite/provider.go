@@ -28,7 +28,7 @@ type HPKECiphertext struct {
 // Recipient is one addressee of SealMany, with the plaintext meant for it.
 type Recipient struct {
 	PublicKey HPKEPublicKey
-	Plaintext Secret // stays the caller's
+	Plaintext Secret // stays the caller's, to be erased after the call
 }
 
 // SignedMessage is one signature for VerifyBatch to check.

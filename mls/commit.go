@@ -29,8 +29,9 @@ type CommitParams struct {
 	Leaf LeafUpdate
 	// PSKs are the secrets of PSKs that the covered proposals name and the Group does not know.
 	PSKs PSKs
-	// LeaveMissingPSKs leaves out waiting proposals of PSKs whose secret is neither known nor brought; Step.Left names
-	// them. Without it the commit fails with a *MissingPSKError, for to leave out a PSK is to do without what it proves.
+	// LeaveMissingPSKs leaves out waiting proposals of PSKs whose secret is neither known nor brought, if References is
+	// nil; Step.Left names them. Without it the commit fails with a *MissingPSKError, for to leave out a PSK is to do
+	// without what it proves.
 	LeaveMissingPSKs bool
 	// Now judges the lifetimes of added KeyPackages; it is needed when there are any.
 	Now time.Time

@@ -21,7 +21,7 @@ type CreateParams struct {
 	Lifetime    framing.Lifetime // of the creator's leaf
 	// Invited are the KeyPackages of those who will be added: the cipher suite is refused when it is not the best that
 	// all of them and the creator support, by Preference (RFC 9420, Section 11), and those who are to be in a Successor
-	// are judged as they will judge each other. Without Invited, neither is found out before they refuse to join.
+	// are judged as they will judge each other. Without Invited, what is wrong shows when they refuse to join.
 	Invited    []*framing.KeyPackage
 	Preference []ciphersuite.CipherSuite // best first; default: CipherSuite alone
 	// Successor is the old group that the new one follows: a reinitialized one, or an active one to branch from (RFC
@@ -32,6 +32,9 @@ type CreateParams struct {
 }
 
 // Create makes a group with one member (RFC 9420, Section 11). Add others by Commit.
+//
+// It fails with a *RuleError or *SyntaxError when nobody would join such a group or accept such a leaf, with
+// ciphersuite.ErrUnsupported, or with an *InactiveError or ErrErased when Successor was left or erased.
 func Create(c CreateParams) (*Step, error) {
 	params := c.Params.withDefaults()
 	c.follow()

@@ -24,7 +24,8 @@ func (g *Group) EraseAll() { g.eraseExcept(new(Group)) }
 
 // Forget gives up what is kept of past epochs, all but the newest keep of them: for a client that reads late messages
 // for a limited time only, whether or not the group moves on (RFC 9420, Section 15.3). What comes from those epochs is
-// ErrOldEpoch then.
+// ErrOldEpoch then, and so is a Welcome to a branch of one. Their resumption PSKs stay, as Params.ResumptionEpochs says.
+// The keys are overwritten by Step.Erase.
 func (g *Group) Forget(keep int) *Step {
 	next := g.clone()
 	next.past = g.past[:min(max(keep, 0), len(g.past))]

@@ -40,8 +40,9 @@ type Params struct {
 	// ExternalProposals lists the custom proposal types that external senders may send. RFC 9420, Section 12.1.8
 	// leaves that to the definition of each type.
 	ExternalProposals []framing.ProposalType
-	// PathlessProposals lists the custom proposal types that a commit without a path may cover. RFC 9420, Section 12.4
-	// leaves that, too, to the definition of each type.
+	// PathlessProposals lists the custom proposal types that a commit without a path may cover. That, too, is for the
+	// definition of each type to say (RFC 9420, Sections 12.4 and 17.4). Members that do not list a type refuse such
+	// commits of those who do.
 	PathlessProposals []framing.ProposalType
 
 	// Ratchets bound what messages out of order can make the member derive and keep.

@@ -240,18 +240,6 @@ func (a *attempt) refusesMessage(g *mls.Group, bad, genuine []byte) *mls.Step {
 	return a.refuses(g, input(bad), input(genuine))
 }
 
-// refusesPublic is refusesMessage for a PublicMessage that an observer has to judge as a member does.
-func (a *attempt) refusesPublic(p *player, bad, genuine []byte) *mls.Step {
-	a.Helper()
-	o := p.observe()
-	s, err := o.Handle(input(bad))
-	require.Nil(a, s)
-	a.gives(err)
-	_, err = o.Handle(input(genuine))
-	require.NoError(a, err, "%s: the genuine message, for an observer", a.rule.ID)
-	return a.refusesMessage(p.group, bad, genuine)
-}
-
 // refusesJoin hands a bad Welcome to a client, whose KeyPackage stays good, and then the genuine one.
 func (a *attempt) refusesJoin(bad, genuine mls.JoinParams) *mls.Step {
 	a.Helper()

@@ -21,7 +21,7 @@ func framingRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			in := bob.insider()
 			genuine := in.Send(a, framing.ContentTypeProposal, proposing(&framing.Remove{Removed: 2}))
-			a.refusesPublic(alice, in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
+			a.refusesSeen(alice, in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
 				c.Proposal, c.GroupID = &framing.Remove{Removed: 2}, []byte("another group")
 			}), genuine)
 		}},
@@ -39,7 +39,7 @@ func framingRules() []ruleTest {
 				bad := in.Send(a, framing.ContentTypeProposal, func(c *mlstest.Content) {
 					c.Proposal, c.Epoch = &framing.Remove{Removed: 2}, epoch
 				})
-				a.refusesPublic(alice, bad, genuine)
+				a.refusesSeen(alice, bad, genuine)
 				_, err := alice.group.Handle(input(bad))
 				require.ErrorIs(a, err, why)
 			}
@@ -89,7 +89,7 @@ func framingRules() []ruleTest {
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) {
 				c.Sender.LeafIndex, c.Signer = 1, bob.Signer
 			})
-			a.refusesPublic(alice, bad, genuine)
+			a.refusesSeen(alice, bad, genuine)
 			a.names(1)
 		}},
 		{"V-FR-05", "public", "outside the tree", func(a *attempt) {
@@ -98,7 +98,7 @@ func framingRules() []ruleTest {
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 0}, nil)
 			for _, i := range []framing.LeafIndex{3, 4, 1 << 31, 1<<32 - 1} { // the first is blank
 				bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) { c.Sender.LeafIndex = i })
-				a.refusesPublic(alice, bad, genuine)
+				a.refusesSeen(alice, bad, genuine)
 				a.names(i)
 			}
 		}},
@@ -107,7 +107,7 @@ func framingRules() []ruleTest {
 			in := bob.insider()
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 0}, nil)
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 0}, func(c *mlstest.Content) { c.Sender.LeafIndex = 2 })
-			a.refusesPublic(alice, bad, genuine)
+			a.refusesSeen(alice, bad, genuine)
 			a.names(2)
 		}},
 		{"V-FR-05", "private", "another member's name", func(a *attempt) {
@@ -132,7 +132,7 @@ func framingRules() []ruleTest {
 			})
 			// The tag has to be made over the public framing for the signature to be looked at.
 			bad = in.Retag(a, bad, func(*framing.PublicMessage) {})
-			a.refusesPublic(alice, bad, genuine)
+			a.refusesSeen(alice, bad, genuine)
 		}},
 		{"V-FR-07", "public", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
@@ -143,7 +143,7 @@ func framingRules() []ruleTest {
 			for _, context := range []*framing.GroupContext{nil, &before, altered(in.Context)} {
 				bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, func(c *mlstest.Content) { c.Context = context })
 				bad = in.Retag(a, bad, func(*framing.PublicMessage) {})
-				a.refusesPublic(alice, bad, genuine)
+				a.refusesSeen(alice, bad, genuine)
 			}
 		}},
 		{"V-FR-07", "private", "", func(a *attempt) {
@@ -163,7 +163,7 @@ func framingRules() []ruleTest {
 		{"V-FR-07", "outside", "", func(a *attempt) {
 			alice, _, service := a.served()
 			context := alice.group.Context()
-			a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
+			a.refusesSeen(alice, service.outside(alice.group, func(c *mlstest.Content) {
 				c.Proposal, c.Context = &framing.Remove{Removed: 1}, &context
 			}), service.outside(alice.group, proposing(&framing.Remove{Removed: 1})))
 		}},
@@ -171,7 +171,7 @@ func framingRules() []ruleTest {
 			alice, _, _ := a.trio()
 			dave := newPlayer(a.T, "dave")
 			context := alice.group.Context()
-			a.refusesPublic(alice, dave.newcomer(alice.group, func(c *mlstest.Content) {
+			a.refusesSeen(alice, dave.newcomer(alice.group, func(c *mlstest.Content) {
 				c.Proposal, c.Context = dave.addOf(), &context
 			}), dave.newcomer(alice.group, proposing(dave.addOf())))
 		}},
@@ -179,7 +179,7 @@ func framingRules() []ruleTest {
 			alice, _, _ := a.trio()
 			in := a.intrude("dave", alice.info())
 			for _, context := range []*framing.GroupContext{nil, altered(in.Context)} {
-				a.refusesPublic(alice, in.commit(a, func(d *mlstest.Draft) {
+				a.refusesSeen(alice, in.commit(a, func(d *mlstest.Draft) {
 					d.OnContent = func(c *mlstest.Content) { c.Context = context }
 				}), in.commit(a, nil))
 			}
@@ -231,9 +231,9 @@ func framingRules() []ruleTest {
 			update := bob.insider().UpdateLeaf(a, "key", nil)
 			for _, p := range []framing.Proposal{update, &framing.ExternalInit{KEMOutput: make([]byte, 32)},
 				&framing.CustomProposal{Type: 0xf002, Data: []byte{1}}} {
-				a.refusesPublic(alice, service.outside(alice.group, proposing(p)), genuine)
+				a.refusesSeen(alice, service.outside(alice.group, proposing(p)), genuine)
 			}
-			a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
+			a.refusesSeen(alice, service.outside(alice.group, func(c *mlstest.Content) {
 				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
 			}), genuine)
 			a.names(framing.NoLeaf)
@@ -251,11 +251,11 @@ func framingRules() []ruleTest {
 			alice, bob, service := a.served()
 			genuine := service.outside(alice.group, proposing(&framing.Remove{Removed: 1}))
 			for _, i := range []uint32{1, 2, 1<<32 - 1} {
-				a.refusesPublic(alice, service.outside(alice.group, func(c *mlstest.Content) {
+				a.refusesSeen(alice, service.outside(alice.group, func(c *mlstest.Content) {
 					c.Proposal, c.Sender.SenderIndex = &framing.Remove{Removed: 1}, i
 				}), genuine)
 			}
-			a.refusesPublic(alice, bob.outside(alice.group, proposing(&framing.Remove{Removed: 1})), genuine)
+			a.refusesSeen(alice, bob.outside(alice.group, proposing(&framing.Remove{Removed: 1})), genuine)
 			a.names(framing.NoLeaf)
 		}},
 		{"V-FR-11", "outside", "of an older list", func(a *attempt) {
@@ -271,14 +271,14 @@ func framingRules() []ruleTest {
 				})
 			}
 			list(fresh, second)
-			a.refusesPublic(alice, at(old, 0), at(fresh, 0))
-			a.refusesPublic(alice, at(fresh, 1), at(second, 1))
+			a.refusesSeen(alice, at(old, 0), at(fresh, 0))
+			a.refusesSeen(alice, at(fresh, 1), at(second, 1))
 			list(fresh)
-			a.refusesPublic(alice, at(second, 1), at(fresh, 0))
+			a.refusesSeen(alice, at(second, 1), at(fresh, 0))
 		}},
 		{"V-FR-11", "outside", "no external senders", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			a.refusesPublic(alice, carol.outside(alice.group, proposing(&framing.Remove{Removed: 1})), bob.propose(&framing.Remove{Removed: 2}))
+			a.refusesSeen(alice, carol.outside(alice.group, proposing(&framing.Remove{Removed: 1})), bob.propose(&framing.Remove{Removed: 2}))
 		}},
 		{"V-FR-12", "newcomer", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -287,12 +287,12 @@ func framingRules() []ruleTest {
 			for _, p := range []framing.Proposal{&framing.Remove{Removed: 1}, bob.insider().UpdateLeaf(a, "key", nil), &framing.ReInit{Version: 1},
 				&framing.PreSharedKey{PSK: external("psk", 1)}, &framing.GroupContextExtensions{},
 				&framing.ExternalInit{KEMOutput: make([]byte, 32)}, &framing.CustomProposal{Type: 0xf002}} {
-				a.refusesPublic(alice, dave.newcomer(alice.group, proposing(p)), genuine)
+				a.refusesSeen(alice, dave.newcomer(alice.group, proposing(p)), genuine)
 			}
-			a.refusesPublic(alice, dave.newcomer(alice.group, func(c *mlstest.Content) {
+			a.refusesSeen(alice, dave.newcomer(alice.group, func(c *mlstest.Content) {
 				c.ContentType, c.Commit = framing.ContentTypeCommit, &framing.Commit{}
 			}), genuine)
-			a.refusesPublic(alice, eve.newcomer(alice.group, proposing(dave.addOf())), genuine)
+			a.refusesSeen(alice, eve.newcomer(alice.group, proposing(dave.addOf())), genuine)
 			a.names(framing.NoLeaf)
 		}},
 		{"V-FR-13", "external", "", func(a *attempt) {
@@ -311,7 +311,7 @@ func framingRules() []ruleTest {
 					}
 				},
 			} {
-				a.refusesPublic(alice, in.commit(a, change), genuine)
+				a.refusesSeen(alice, in.commit(a, change), genuine)
 			}
 		}},
 		{"V-FR-14", "private", "", func(a *attempt) {

@@ -160,25 +160,30 @@ func (b *breach) at(a *attempt, door string) {
 
 // ownLeaf has a member give its own leaf the breach, if that is a thing that a member may change.
 func (b *breach) ownLeaf(a *attempt, p *player) {
-	if b.leaf == nil {
+	update, ok := b.ownUpdate(p)
+	if !ok {
 		return
 	}
-	old, _ := p.group.Tree().Leaf(0)
-	leaf := *old
-	b.leaf(&leaf)
-	update := mls.LeafUpdate{Credential: &leaf.Credential, Capabilities: &leaf.Capabilities, Extensions: &leaf.Extensions}
-	if reflect.DeepEqual(update, mls.LeafUpdate{Credential: &old.Credential, Capabilities: &old.Capabilities, Extensions: &old.Extensions}) {
-		return
-	}
-	a.refusesCall(p.group, func() error {
-		_, err := p.group.Commit(mls.CommitParams{Leaf: update}, p.Signer)
-		return err
-	})
+	a.refusesCommitting(p, mls.CommitParams{Leaf: update})
 	a.refusesCall(p.group, func() error {
 		_, err := p.group.ProposeUpdate(update, mls.ProposeParams{}, p.Signer)
 		return err
 	})
-	a.names(0)
+	a.names(p.group.OwnLeaf())
+}
+
+// ownUpdate is the breach as a change of a member's own leaf, if it changes anything there.
+func (b *breach) ownUpdate(p *player) (mls.LeafUpdate, bool) {
+	if b.leaf == nil {
+		return mls.LeafUpdate{}, false
+	}
+	old, _ := p.group.Tree().Leaf(p.group.OwnLeaf())
+	leaf := *old
+	b.leaf(&leaf)
+	of := func(l *framing.LeafNode) mls.LeafUpdate {
+		return mls.LeafUpdate{Credential: &l.Credential, Capabilities: &l.Capabilities, Extensions: &l.Extensions}
+	}
+	return of(&leaf), !reflect.DeepEqual(of(&leaf), of(old))
 }
 
 // refused tries a proposal by reference: it is refused when it comes, or when committer covers it.

@@ -194,13 +194,8 @@ func pathRules() []ruleTest {
 			}
 			out = append(out, ruleTest{"V-CM-07", "send", b.id + " " + b.name, func(a *attempt) {
 				alice, _, _, _, _ := a.demanding()
-				leaf := alice.insider().OwnLeaf()
-				b.leaf(&leaf)
-				a.refusesCall(alice.group, func() error {
-					_, err := alice.group.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{
-						Credential: &leaf.Credential, Capabilities: &leaf.Capabilities, Extensions: &leaf.Extensions}}, alice.Signer)
-					return err
-				})
+				update, _ := b.ownUpdate(alice)
+				a.refusesCommitting(alice, mls.CommitParams{Leaf: update})
 				breaks(a.T, b.id, a.err)
 			}})
 		}

@@ -27,13 +27,13 @@ func (a *attempt) covering(in *mlstest.Insider, list ...mlstest.Covered) []byte 
 // refusesSeen is refusesMessage for public messages, which an observer refuses, too.
 func (a *attempt) refusesSeen(p *player, bad, genuine []byte) {
 	a.Helper()
-	a.refusesMessage(p.group, bad, genuine)
 	o := p.observe()
 	s, err := o.Handle(input(bad))
 	require.Nil(a, s)
 	a.gives(err)
 	_, err = o.Handle(input(genuine))
-	require.NoError(a, err)
+	require.NoError(a, err, "%s: the genuine message, for an observer", a.rule.ID)
+	a.refusesMessage(p.group, bad, genuine)
 }
 
 // refusesCommitting has a member make a commit that must not be.

@@ -444,8 +444,6 @@ func wireRules() []ruleTest {
 				} {
 					a.refusesJoin(w.by(in, func(d *mlstest.Draft) { d.OnWelcome = change }), genuine)
 				}
-			}
-			for _, b := range sizes(32) {
 				a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
 					d.OnNext = func(c *framing.GroupContext) { c.ConfirmedTranscriptHash = b }
 				}), genuine)

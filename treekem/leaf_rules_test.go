@@ -71,12 +71,11 @@ func TestGoodLeaves(t *testing.T) {
 	f.leaf(1).Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: framing.ExtensionTypeApplicationID, Data: []byte{1, 'x'}}}
 	f.sign(1, 1)
 	f.relink()
-	x, err := framing.NewExtension(&framing.RequiredCapabilities{
+	x := requirement(t, framing.RequiredCapabilities{
 		ExtensionTypes:  []framing.ExtensionType{1, 0xff00, 0x1001, 0x112b},
 		ProposalTypes:   []framing.ProposalType{1, 0xff02},
 		CredentialTypes: []framing.CredentialType{2},
 	})
-	require.NoError(t, err)
 	f.context.Extensions = framing.Extensions{x, {Type: 0x1000, Data: []byte("of the group")}}
 	require.NoError(t, f.imports())
 	tree, err := treekem.Decode(f.suite, f.data)
@@ -85,9 +84,7 @@ func TestGoodLeaves(t *testing.T) {
 	require.Equal(t, framing.Extension{Type: 0x0a0a, Data: []byte("grease")}, leaf.Extensions[0])
 	require.Equal(t, 8, tree.Support().Extension(0x1000))
 
-	x, err = framing.NewExtension(&framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{0xff00, 0x112c}})
-	require.NoError(t, err)
-	f.context.Extensions[0] = x
+	f.context.Extensions[0] = requirement(t, framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{0xff00, 0x112c}})
 	requireRule(t, "V-LN-07", f.imports())
 
 	// What all list for GREASE, nobody supports.
@@ -110,6 +107,7 @@ func TestGoodLeaves(t *testing.T) {
 	requireRule(t, "V-LN-06", f.imports())
 }
 
+// requirement is a required_capabilities extension.
 func requirement(t *testing.T, r framing.RequiredCapabilities) framing.Extension {
 	x, err := framing.NewExtension(&r)
 	require.NoError(t, err)

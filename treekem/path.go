@@ -195,7 +195,8 @@ func (p *Path) PrivatePath() *PrivatePath {
 // Erase overwrites the path secrets (RFC 9420, Section 7.5), not the commit secret nor the key pairs.
 func (p *Path) Erase() { eraseAll(p.secrets) }
 
-// Discard overwrites everything secret in a path that nobody will use.
+// Discard overwrites everything secret in a path that nobody will use: path secrets, commit secret and all key pairs, those
+// of its PrivatePath too.
 func (p *Path) Discard() {
 	p.Erase()
 	p.commit.Erase()

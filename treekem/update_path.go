@@ -108,8 +108,8 @@ func (e *Edit) checkPathKeys(p ApplyPathParams, keys []ciphersuite.HPKEPublicKey
 }
 
 // CheckKeys refuses a key that this edit has set and that stands at another node too, as the tree now is (V-LN-17, V-LN-18,
-// V-TREE-13). Tree does so at the end; before a path, receivers do it while the nodes that it replaces still stand, and
-// so must its sender.
+// V-TREE-13), with a *framing.RuleError. Tree does so at the end; before a path, receivers do it while the nodes that it
+// replaces still stand, and so must its sender.
 func (e *Edit) CheckKeys() error {
 	keys, err := e.keys.add(&e.view, e.touched)
 	if err != nil {
