@@ -220,6 +220,8 @@ func TestConfirmationTag(t *testing.T) {
 	require.ErrorIs(t, epoch.CheckConfirmationTag(transcript, nil), ErrConfirmationTag)
 	tag[31] ^= 1
 	require.ErrorIs(t, epoch.CheckConfirmationTag(transcript, tag), ErrConfirmationTag)
+	epoch.EraseEnded()
+	require.ErrorIs(t, epoch.CheckConfirmationTag(transcript, tag), ErrErased, "nothing is wrong with the tag")
 }
 
 func TestTranscriptHashes(t *testing.T) {
@@ -293,6 +295,8 @@ func TestPSKSecret(t *testing.T) {
 	require.NotErrorIs(t, err, ErrEmptyPSK)
 	_, err = PSKSecret(suite, make([]PSK, 65536))
 	require.ErrorIs(t, err, ErrTooManyPSKs)
+	_, err = PSKSecret(suite, make([]PSK, 65535))
+	require.ErrorIs(t, err, ErrEmptyPSK, "65535 are not too many")
 }
 
 // No verb shows a secret, whether the value is printed itself or inside of another.

@@ -3,6 +3,7 @@ package keyschedule
 // A slow reference for RFC 9420, Sections 8 and 9, on nothing but the standard library's HKDF.
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/hkdf"
 	"encoding/binary"
@@ -161,6 +162,20 @@ type counting struct {
 func (c *counting) Expand(prk ciphersuite.Secret, info []byte, n int) ciphersuite.Secret {
 	c.expands++
 	return c.Provider.Expand(prk, info, n)
+}
+
+// watching remembers the secrets of ratchets.
+type watching struct {
+	ciphersuite.Provider
+	secrets []ciphersuite.Secret
+}
+
+func (w *watching) Expand(prk ciphersuite.Secret, info []byte, n int) ciphersuite.Secret {
+	s := w.Provider.Expand(prk, info, n)
+	if bytes.Contains(info, []byte("MLS 1.0 secret")) {
+		w.secrets = append(w.secrets, s)
+	}
+	return s
 }
 
 // failing is a random source that gives so many zero bytes and then an error.

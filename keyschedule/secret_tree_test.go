@@ -331,6 +331,27 @@ func TestReceivingLastGeneration(t *testing.T) {
 	}
 }
 
+// The end of a ratchet erases what was derived on the way there, and nothing of the tree that it started from.
+func TestErasingAtLastGeneration(t *testing.T) {
+	suite := newSuite(t, firstSuite)
+	watch := &watching{Provider: suite.Provider}
+	watched, err := ciphersuite.NewWithProvider(watch)
+	require.NoError(t, err)
+	for _, from := range []uint64{1<<32 - 1, 1<<32 - 2, 1<<32 - 3} {
+		tree := restoreAt(t, watched, other, from, [2]uint64{})
+		watch.secrets = nil
+		first, _, err := tree.ReceivingKey(other, HandshakeRatchet, 1<<32-1)
+		require.NoError(t, err)
+		require.Len(t, watch.secrets, int(1<<32-1-from))
+		for _, s := range watch.secrets {
+			require.True(t, s.IsZero(), "a secret of the ratchet on the way from generation %d is left", from)
+		}
+		again, _, err := tree.ReceivingKey(other, HandshakeRatchet, 1<<32-1)
+		require.NoError(t, err)
+		require.Equal(t, reveal(first), reveal(again))
+	}
+}
+
 // restoreAt makes a tree of 4 leaves with own leaf 0, in which the ratchets of one leaf stand at a generation.
 func restoreAt(
 	t *testing.T, suite *ciphersuite.Suite, leaf framing.LeafIndex, next uint64, sent [2]uint64,
