@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -251,6 +252,36 @@ func TestUnfitTogether(t *testing.T) {
 	bob.propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice)
 	_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 7}}}, alice.Signer)
 	breaks(t, "V-PR-07", err)
+}
+
+// TestManyConflicts: the search for proposals that fit each other ends, what fits was found by then is committed, and the rest
+// is left with a reason, whether it fits or not.
+func TestManyConflicts(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	one := newPlayer(t, "one").KeyPackage(t).KeyPackage
+	add := func(name string, change func(*framing.LeafNode)) {
+		bob.propose(&framing.Add{KeyPackage: *newPlayer(t, name).ForgeKeyPackage(t, change, nil)}, alice)
+	}
+	bob.propose(&framing.Add{KeyPackage: one}, alice)
+	add("early", nil)
+	for i := range 80 {
+		add(fmt.Sprint(i), func(l *framing.LeafNode) { l.EncryptionKey = one.LeafNode.EncryptionKey })
+	}
+	add("late", nil)
+	waiting := alice.group.Proposals()
+	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	require.Len(t, s.Staged.Proposals, 2)
+	for i, p := range s.Staged.Proposals {
+		require.Equal(t, waiting[i].Ref, p.Ref)
+	}
+	require.Len(t, s.Left, 81, "with the last, for which nobody looked any more")
+	for _, l := range s.Left {
+		require.NotEmpty(t, l.Reason)
+	}
+	alice.take(alice.group.Adopt())
+	tell(s.Send[0].Message, bob)
+	together(alice, bob)
 }
 
 // TestCandidates: several commits are made from one Group, and one of them is adopted.

@@ -48,8 +48,8 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (
 	return newProposalList(append(f.fit, f.byValue...)), f.left
 }
 
-// maxConflicts bounds the search for proposals that fit alone, but not together. Those that are left when it is reached
-// wait for the next commit.
+// maxConflicts bounds the search for proposals that fit alone, but not together. Of those that are left when it is reached,
+// what does not fit as a whole is left out as a whole.
 const maxConflicts = 64
 
 // fitter finds the waiting proposals that fit.

@@ -76,3 +76,19 @@ func TestOwnLifetime(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignPrivateKeys: private keys that belong to another KeyPackage are told from a Welcome that is bad.
+func TestForeignPrivateKeys(t *testing.T) {
+	alice, bob := stage(t, "alice")[0], newPlayer(t, "bob")
+	own, add := bob.KeyPackage(t), newPlayer(t, "carol").KeyPackage(t)
+	_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage}}})
+	for name, keys := range map[string]mls.OwnKeyPackage{
+		"init key": {KeyPackage: own.KeyPackage, InitKey: add.InitKey, LeafKey: own.LeafKey},
+		"leaf key": {KeyPackage: own.KeyPackage, InitKey: own.InitKey, LeafKey: add.LeafKey},
+	} {
+		_, err := bob.join(adopted.Send[0], &keys)
+		require.ErrorContains(t, err, "private keys do not belong to the KeyPackage", name)
+	}
+	_, err := bob.join(adopted.Send[0], own)
+	require.NoError(t, err)
+}

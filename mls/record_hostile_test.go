@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -81,14 +82,31 @@ func TestRecordsWithoutPlace(t *testing.T) {
 		s[key] = []byte{1}
 		require.Error(t, loadAny(t, s), "%q", key)
 	}
-	_, err := mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
-		for range 2 {
-			if !yield(mls.Record{Key: "group", Value: good["group"]}) {
-				return
+	for _, more := range []mls.Record{{Key: "group", Value: good["group"]}, {Key: "x"}, {Key: "x", Value: []byte{}}} {
+		_, err := mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
+			good.records()(yield)
+			yield(more)
+		}})
+		require.ErrorIs(t, err, mls.ErrRecords)
+		require.ErrorContains(t, err, "there twice")
+	}
+	// Numbers are written in one way only.
+	for from, names := range map[string][]string{"tree/0/0": {"tree/00/0", "tree/0/+0", "tree/256/0", "tree/0/4294967296"}, "epoch/2": {"epoch/02"}} {
+		for _, to := range names {
+			s := maps.Clone(good)
+			for key, value := range good {
+				if rest, ok := strings.CutPrefix(key+"/", from+"/"); ok {
+					delete(s, key)
+					s[strings.TrimSuffix(to+"/"+rest, "/")] = value
+				}
 			}
+			require.Error(t, loadAny(t, s), "%s instead of %s", to, from)
 		}
-	}})
-	require.ErrorIs(t, err, mls.ErrRecords)
+	}
+	o := maps.Clone(readGolden(t, "observer").records)
+	o["x"] = []byte{1}
+	_, err := mls.LoadObserver(mls.LoadParams{Records: o.records()})
+	require.ErrorContains(t, err, "no place")
 	require.ErrorIs(t, loadAny(t, shelf{}), mls.ErrRecords)
 	_, err = mls.LoadObserver(mls.LoadParams{Records: good.records()})
 	require.ErrorIs(t, err, mls.ErrRecords, "a member is no observer")
@@ -141,6 +159,10 @@ func TestRecordsThatContradict(t *testing.T) {
 		"keys for the present":       {"member", put("epoch/3/senderdata", member["epoch/2/senderdata"]), "epoch/3", "not past"},
 		"no keys for a past epoch":   {"member", func(s shelf) { delete(s, "epoch/2/senderdata") }, "epoch/2", "not past"},
 		"a short sender data secret": {"member", put("epoch/2/senderdata", append([]byte{1, 31}, member["epoch/2/senderdata"][3:]...)), "epoch/2", "31 bytes"},
+		"a short secret":             {"member", func(s shelf) { v := s["secrets"]; s["secrets"] = slices.Concat(v[:1], []byte{31}, v[2:33], v[34:]) }, "secrets", "secret of 31 bytes"},
+		"a blank block":              {"member", put("tree/0/1", []byte{1}), "tree/0/1", "blank"},
+		"an own ratchet of nothing":  {"member", put("epoch/3/ratchet/0/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/0/handshake", "given out: 0"},
+		"a ratchet of nothing":       {"member", put("epoch/3/ratchet/2/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/2/handshake", "given out: 0"},
 		"a commit after the end":     {"removed", put("pending", member["pending"]), "pending", "pending commit"},
 		"joining without a commit":   {"joining", func(s shelf) { delete(s, "pending") }, "pending", "pending commit"},
 	} {
@@ -174,6 +196,36 @@ func TestLoadJudgesTheEpochOfProposals(t *testing.T) {
 	records["proposal/0"] = waiting
 	_, err := mls.Load(mls.LoadParams{Records: records.records()})
 	require.ErrorContains(t, err, "another epoch")
+}
+
+// TestLoadJudgesTheGroupOfProposals: what an external sender signed counts in one group.
+func TestLoadJudgesTheGroupOfProposals(t *testing.T) {
+	service := newPlayer(t, "service")
+	senders := extension(t, &framing.ExternalSenders{{
+		SignatureKey: service.KeyPackage(t).KeyPackage.LeafNode.SignatureKey, Credential: service.Credential}})
+	waiting := func(id string) shelf {
+		alice := newPlayer(t, "alice")
+		alice.group = alice.Create(t, id, senders)
+		alice.hear(service.outside(alice.group, proposing(pskOf("psk", "1"))))
+		return whole(t, alice.group)
+	}
+	here, there := waiting("here"), waiting("there")
+	_, err := mls.Load(mls.LoadParams{Records: here.records()})
+	require.NoError(t, err)
+	here["proposal/0"] = there["proposal/0"]
+	_, err = mls.Load(mls.LoadParams{Records: here.records()})
+	require.ErrorContains(t, err, "another epoch")
+}
+
+// TestLoadAsNobody: the leaf of the header has to be somebody's.
+func TestLoadAsNobody(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	cast[0].commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, cast[2])
+	records := whole(t, cast[0].group)
+	records["group"][15] = 1
+	records["private"] = []byte{1, 0}
+	_, err := mls.Load(mls.LoadParams{Records: records.records()})
+	require.ErrorContains(t, err, "own leaf is blank")
 }
 
 // groupIDOf is the group id in golden records.

@@ -188,15 +188,18 @@ func pskRules() []ruleTest {
 			require.Equal(a, alice.group.Epoch(), carol.group.Epoch())
 		}},
 		{"V-PSK-07", "send", "", func(a *attempt) {
-			alice := stage(a.T, "alice")[0]
+			alice, bob, carol := a.trio()
 			psk := externalPSK("psk")
 			commit := mls.CommitParams{Proposals: inject(slices.Repeat([]framing.PreSharedKeyID{psk.ID}, 1<<16)...), PSKs: mls.PSKs{psk}}
 			a.refusesCall(alice.group, func() error {
 				_, err := alice.group.Commit(commit, alice.Signer)
 				return err
 			})
-			commit.Proposals = commit.Proposals[:3]
-			alice.commit(commit)
+			commit.Proposals = commit.Proposals[:1<<16-1]
+			message, _ := alice.commit(commit)
+			for _, p := range []*player{bob, carol} {
+				p.take(p.group.Handle(mls.Input{Message: message, PSKs: commit.PSKs}))
+			}
 		}},
 		{"V-PSK-07", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
