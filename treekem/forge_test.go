@@ -206,6 +206,10 @@ func TestBadParentHashes(t *testing.T) {
 		}},
 		{"an empty parent hash in a parent", "V-TREE-08", func(f *forgery) { f.parent(11).ParentHash = nil; relinkUnder(f, 11) }},
 	})
+	others := func(t *testing.T) *group { return newGroupOf(t, newSuite(t, 1), 8, 5, 3, 6) } // 0 has not committed
+	runBadTrees(t, others, []badTree{
+		{"an empty parent hash in a parent", "V-TREE-08", func(f *forgery) { f.parent(11).ParentHash = nil; relinkUnder(f, 11) }},
+	})
 }
 
 // relinkUnder makes the chains below x good again.
@@ -233,6 +237,18 @@ func TestBadLinks(t *testing.T) {
 		}},
 		{"one more unmerged leaf", "V-TREE-04", func(f *forgery) { f.parent(3).UnmergedLeaves = []framing.LeafIndex{1, 2} }},
 		{"the committer itself unmerged", "V-TREE-06", func(f *forgery) { f.parent(3).UnmergedLeaves = []framing.LeafIndex{2, 3} }},
+	})
+	mirrored := func(t *testing.T) *group {
+		g := newGroupOf(t, newSuite(t, 1), 4, 2)
+		g.commit(change{sender: 0, removes: []framing.LeafIndex{1}})
+		g.commit(change{adds: 1, noPath: true})
+		return g
+	}
+	runBadTrees(t, mirrored, []badTree{
+		{"and an empty parent hash on the other side", "V-TREE-06", func(f *forgery) {
+			f.parent(3).UnmergedLeaves, f.parent(5).ParentHash = nil, nil
+			f.relink()
+		}},
 	})
 	other := func(t *testing.T) *group {
 		g := newGroupOf(t, newSuite(t, 1), 8, 5, 3)

@@ -125,7 +125,8 @@ func firstMissing[T ~uint16](need, have []T) (T, bool) {
 }
 
 // CheckCredentials checks that every member supports the credential type of every other (RFC 9420, Section 7.3). It
-// fails with a *RuleError that names a member of those who are fewer: who lack support, or who use the type.
+// fails with a *RuleError that names a member of those who are fewer: who lack support, as also when they are as many, or
+// who use the type.
 func (t *Tree) CheckCredentials() error {
 	s := t.Support()
 	for _, c := range s.CredentialsInUse() {

@@ -50,6 +50,9 @@ func TestLeafRules(t *testing.T) {
 			l.Extensions = framing.Extensions{{Type: known}, {Type: known}}
 			l.Capabilities.Extensions = []framing.ExtensionType{known}
 		})},
+		{"extension that cannot be read", "V-WIRE-11", member(func(l *framing.LeafNode) {
+			l.Extensions = framing.Extensions{{Type: framing.ExtensionTypeApplicationID, Data: []byte{2, 'x'}}}
+		})},
 		{"extension of the group twice", "V-EXT-01", func(f *forgery) { f.context.Extensions = framing.Extensions{{Type: known}, {Type: known}} }},
 	})
 }
@@ -141,6 +144,17 @@ func TestCredentialToBlame(t *testing.T) {
 		require.ErrorAs(t, err, &broken)
 		require.EqualValues(t, 5, broken.Leaf, name)
 	}
+}
+
+// TestHalfToBlame: when as many use a credential type as do not support it, it is these who are to blame.
+func TestHalfToBlame(t *testing.T) {
+	f := eight(t).forge()
+	for _, i := range []framing.LeafIndex{0, 2, 5, 7} {
+		f.leaf(i).Credential, f.leaf(i).Capabilities.Credentials = framing.Credential{Type: 7}, []framing.CredentialType{1, 7}
+		f.sign(i, i)
+	}
+	f.relink()
+	require.EqualValues(t, 1, requireRule(t, "V-LN-06", f.imports()).Leaf)
 }
 
 // TestCheckTree compares the verdict by counters with that on each leaf.
