@@ -36,7 +36,7 @@ type ruleTest struct {
 // ruleTests is every test, by area.
 func ruleTests() []ruleTest {
 	return slices.Concat(
-		wireRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), proposalRules(), listRules(), commitRules(),
+		wireRules(), sizeRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), privateRules(), proposalRules(), listRules(), commitRules(),
 		welcomeRules(), externalRules(), pskRules(), successorRules(), keyRules(), applicationRules(), extensionRules(),
 		credentialRules(),
 	)

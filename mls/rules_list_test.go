@@ -154,6 +154,15 @@ func badLists() []badList {
 	}
 }
 
+// prefersSecond has p commit what two proposals make of each other: the first is left out.
+func (a *attempt) prefersSecond(p *player, first, second said) {
+	a.Helper()
+	all := a.spread([]said{first, second}, p)
+	s, err := p.group.Commit(mls.CommitParams{Now: mlstest.Now()}, p.Signer)
+	require.NoError(a, err)
+	a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
+}
+
 // listRules are the tests of area (g).
 func listRules() []ruleTest {
 	var out []ruleTest
@@ -163,24 +172,16 @@ func listRules() []ruleTest {
 	return slices.Concat(out, ownUpdateRules(), sameClientRules(), orderRules(), resultRules(), externalListRules(), []ruleTest{
 		{"V-PL-03", "send", "the Remove goes first", func(a *attempt) { // H-24
 			c := a.cast()
-			all := a.spread([]said{{c.carol, c.carol.insider().UpdateLeaf(a, "key", nil)}, {c.bob, &framing.Remove{Removed: 2}}}, c.alice)
-			s, err := c.alice.group.Commit(mls.CommitParams{}, c.alice.Signer)
-			require.NoError(a, err)
-			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
+			a.prefersSecond(c.alice, said{c.carol, c.carol.insider().UpdateLeaf(a, "key", nil)}, said{c.bob, &framing.Remove{Removed: 2}})
 		}},
 		{"V-PL-03", "send", "the latest Update goes first", func(a *attempt) {
 			c := a.cast()
-			all := a.spread([]said{{c.carol, c.carol.insider().UpdateLeaf(a, "one", nil)}, {c.carol, c.carol.insider().UpdateLeaf(a, "two", nil)}}, c.alice)
-			s, err := c.alice.group.Commit(mls.CommitParams{}, c.alice.Signer)
-			require.NoError(a, err)
-			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
+			in := c.carol.insider()
+			a.prefersSecond(c.alice, said{c.carol, in.UpdateLeaf(a, "one", nil)}, said{c.carol, in.UpdateLeaf(a, "two", nil)})
 		}},
 		{"V-PL-08", "send", "the others go first", func(a *attempt) {
 			c := a.cast()
-			all := a.spread([]said{{c.bob, reInit(nil)}, {c.carol, c.dave.addOf()}}, c.alice)
-			s, err := c.alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, c.alice.Signer)
-			require.NoError(a, err)
-			a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
+			a.prefersSecond(c.alice, said{c.bob, reInit(nil)}, said{c.carol, c.dave.addOf()})
 		}},
 		{"V-PL-06", "value", "one key with two nonces may", func(a *attempt) {
 			alice, bob, _ := a.trio()
