@@ -62,7 +62,7 @@ func packageBreaches() []breach {
 		}, doors: withTree},
 		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: withTree},
 		{id: "V-LN-16", name: "a second too long", leaf: func(l *framing.LeafNode) {
-			l.Lifetime.NotAfter = l.Lifetime.NotBefore + 2*365*24*60*60 + 1 // see capable
+			l.Lifetime.NotAfter = l.Lifetime.NotBefore + 366*24*60*60 + 1
 		}, doors: addDoors},
 		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, doors: withTree},
 		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
