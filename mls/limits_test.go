@@ -251,6 +251,9 @@ func TestOwnLimits(t *testing.T) {
 	}
 	refuses(func(c *mls.Client) { c.Extensions = sized(t, 41) })
 	refuses(func(c *mls.Client) { c.Credential = chain(make([]byte, 32), 4) })
+	_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: client.Client, Lifetime: mlstest.Lifetime(), Params: params,
+		Extensions: sized(t, 41)})
+	breaks(t, "V-WIRE-13", err)
 	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: client.Client, Lifetime: mlstest.Lifetime(), Params: params})
 	require.NoError(t, err)
 	commit := func(c mls.CommitParams) error {

@@ -160,11 +160,16 @@ func TestRecordsThatContradict(t *testing.T) {
 		"no keys for a past epoch":   {"member", func(s shelf) { delete(s, "epoch/2/senderdata") }, "epoch/2", "not past"},
 		"a short sender data secret": {"member", put("epoch/2/senderdata", append([]byte{1, 31}, member["epoch/2/senderdata"][3:]...)), "epoch/2", "31 bytes"},
 		"a short secret":             {"member", func(s shelf) { v := s["secrets"]; s["secrets"] = slices.Concat(v[:1], []byte{31}, v[2:33], v[34:]) }, "secrets", "secret of 31 bytes"},
-		"a blank block":              {"member", put("tree/0/1", []byte{1}), "tree/0/1", "blank"},
-		"an own ratchet of nothing":  {"member", put("epoch/3/ratchet/0/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/0/handshake", "given out: 0"},
-		"a ratchet of nothing":       {"member", put("epoch/3/ratchet/2/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/2/handshake", "given out: 0"},
-		"a commit after the end":     {"removed", put("pending", member["pending"]), "pending", "pending commit"},
-		"joining without a commit":   {"joining", func(s shelf) { delete(s, "pending") }, "pending", "pending commit"},
+		"an empty resumption PSK":    {"member", put("resumption/1", []byte{1, 0}), "resumption/1", "secret is missing"},
+		"an extension twice": {"member", func(s shelf) {
+			v := s["epoch/3"]
+			s["epoch/3"] = slices.Concat(v[:2], []byte{v[2] + 6}, v[3:v[2]+2], []byte{6, 0xf0, 1, 0, 0xf0, 1, 0}, v[v[2]+3:])
+		}, "epoch/3", "V-EXT-01"},
+		"a blank block":             {"member", put("tree/0/1", []byte{1}), "tree/0/1", "blank"},
+		"an own ratchet of nothing": {"member", put("epoch/3/ratchet/0/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/0/handshake", "given out: 0"},
+		"a ratchet of nothing":      {"member", put("epoch/3/ratchet/2/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/2/handshake", "given out: 0"},
+		"a commit after the end":    {"removed", put("pending", member["pending"]), "pending", "pending commit"},
+		"joining without a commit":  {"joining", func(s shelf) { delete(s, "pending") }, "pending", "pending commit"},
 	} {
 		records := shelf{}
 		for key, value := range readGolden(t, c.of).records {

@@ -339,6 +339,35 @@ func TestChangesRefuse(t *testing.T) {
 	require.NoError(t, err, "observers of groups of one name")
 }
 
+// TestChangesRefuseInPart: of what a message has used up nothing is written, though most of the Group is still there.
+func TestChangesRefuseInPart(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	var sent [][]byte
+	for range 5 {
+		sent = append(sent, alice.say("hello"))
+	}
+	for _, i := range []int{0, 3, 2, 4} { // with and without keys that are kept, of which 2 is one
+		old := bob.group
+		bob.hear(sent[i])
+		records, err := old.Changes(nil)
+		require.ErrorIs(t, err, mls.ErrErased, "message %d", i)
+		require.Nil(t, records)
+	}
+}
+
+// TestErasedAfterTheEnd: a group that a ReInit ended can be erased as well.
+func TestErasedAfterTheEnd(t *testing.T) {
+	alice := stage(t, "alice")[0]
+	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{reInit(nil)}})
+	require.Equal(t, mls.StatusReInitialized, alice.group.Status())
+	_, err := alice.group.EpochAuthenticator()
+	require.NoError(t, err)
+	alice.group.EraseAll()
+	_, err = alice.group.EpochAuthenticator()
+	require.ErrorIs(t, err, mls.ErrErased)
+}
+
 // What storage costs does not grow with the group, or hardly.
 func TestRecordSizes(t *testing.T) {
 	large := 1 << 16
