@@ -13,7 +13,6 @@ type kind int
 
 const (
 	versions kind = iota
-	cipherSuites
 	extensions
 	proposals
 	credentials
@@ -106,7 +105,6 @@ func (w *countsWriter) replace(old, fresh *framing.LeafNode) {
 func sameSupport(a, b *framing.LeafNode) bool {
 	return a.Credential.Type == b.Credential.Type &&
 		slices.Equal(a.Capabilities.Versions, b.Capabilities.Versions) &&
-		slices.Equal(a.Capabilities.CipherSuites, b.Capabilities.CipherSuites) &&
 		slices.Equal(a.Capabilities.Extensions, b.Capabilities.Extensions) &&
 		slices.Equal(a.Capabilities.Proposals, b.Capabilities.Proposals) &&
 		slices.Equal(a.Capabilities.Credentials, b.Capabilities.Credentials)
@@ -119,7 +117,6 @@ func (w *countsWriter) tally(leaf *framing.LeafNode, by uint32) {
 	}
 	c := &leaf.Capabilities
 	tallyList(w, versions, c.Versions, by)
-	tallyList(w, cipherSuites, c.CipherSuites, by)
 	tallyList(w, extensions, c.Extensions, by)
 	tallyList(w, proposals, c.Proposals, by)
 	tallyList(w, credentials, c.Credentials, by)

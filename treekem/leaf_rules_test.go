@@ -209,6 +209,34 @@ func TestCheckTree(t *testing.T) {
 	require.NotZero(t, unmet)
 }
 
+// TestSupportFollows: what an Update changes is counted anew, be it one list alone.
+func TestSupportFollows(t *testing.T) {
+	g := newGroupOf(t, newSuite(t, 1), 3)
+	for name, change := range map[string]func(*framing.LeafNode){
+		"version":           func(l *framing.LeafNode) { l.Capabilities.Versions = append(l.Capabilities.Versions, 7) },
+		"extension":         func(l *framing.LeafNode) { l.Capabilities.Extensions = append(l.Capabilities.Extensions, 7) },
+		"proposal":          func(l *framing.LeafNode) { l.Capabilities.Proposals = append(l.Capabilities.Proposals, 7) },
+		"credential":        func(l *framing.LeafNode) { l.Capabilities.Credentials = append(l.Capabilities.Credentials, 7) },
+		"credential in use": func(l *framing.LeafNode) { l.Credential.Type = 7 },
+	} {
+		leaf, _ := g.tree.Leaf(1)
+		changed := *leaf
+		change(&changed)
+		edit := g.tree.Edit()
+		require.NoError(t, edit.Update(1, &changed))
+		tree, err := edit.Tree()
+		require.NoError(t, err)
+		counts := func(t *treekem.Tree) map[string]int {
+			s := t.Support()
+			return map[string]int{"version": s.Version(7), "extension": s.Extension(7), "proposal": s.Proposal(7),
+				"credential": s.Credential(7), "credential in use": len(s.CredentialsInUse()) - 1}
+		}
+		want := counts(g.tree)
+		want[name]++
+		require.Equal(t, want, counts(tree))
+	}
+}
+
 // TestUnreadableContext shows that a group context that cannot be read makes no rules.
 func TestUnreadableContext(t *testing.T) {
 	_, err := treekem.NewLeafRules(&framing.GroupContext{Extensions: framing.Extensions{

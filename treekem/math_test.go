@@ -74,8 +74,12 @@ func TestOutside(t *testing.T) {
 		_, ok = g.tree.Leaf(i)
 		require.False(t, ok)
 	}
-	require.Zero(t, g.tree.PathCost(4))
-	require.Nil(t, g.tree.FilteredDirectPath(4))
+	for _, i := range []framing.LeafIndex{4, 5, 7, 99, framing.NoLeaf} {
+		require.Zero(t, g.tree.PathCost(i))
+		require.Nil(t, g.tree.FilteredDirectPath(i))
+	}
+	_, ok := g.tree.Parent(2)
+	require.False(t, ok, "a leaf")
 	parent, ok := g.tree.Parent(3)
 	require.True(t, ok)
 	require.Equal(t, g.tree.EncryptionKey(3), parent.EncryptionKey)
