@@ -106,9 +106,10 @@
 // Handshake messages go out as PublicMessages and come in as either kind. Application messages of 3 past epochs are
 // read, and the resumption PSKs of 8 kept. Newcomers may join by themselves if they get hold of a GroupInfo with
 // external_pub, and former members may come back so: an application that does not want it sets
-// Params.ExternalCommits. External senders propose only what RFC 9420 defines. Nothing is padded. The limits on
-// sizes and numbers are far above what groups need, and keep a hostile sender from filling the memory. Params are
-// a member's own, not part of the group, and not part of the records.
+// Params.ExternalCommits. External senders propose only what RFC 9420 defines, and a commit of any other proposal needs a
+// path. KeyPackages live for 366 days at most. Nothing is padded. The limits on sizes and numbers are far above what
+// groups need, and keep a hostile sender from filling the memory. Params are a member's own, not part of the group, and
+// not part of the records.
 //
 // # Large groups
 //
