@@ -65,7 +65,7 @@ func including[T comparable](list []T, x T) []T {
 }
 
 // Lifetime is the lifetime from an hour before now, for clocks that are behind, until after now (RFC 9420,
-// Section 7.2).
+// Section 7.2). That hour counts, too, for Params.MaxLifetime.
 func Lifetime(now time.Time, after time.Duration) framing.Lifetime {
 	const slack = time.Hour
 	return framing.Lifetime{
