@@ -1,6 +1,6 @@
 package framing
 
-// RFC 9420, Section 17: code points.
+// RFC 9420, Sections 13.5 and 17: code points, those of GREASE among them.
 
 import (
 	"fmt"
@@ -92,7 +92,8 @@ func (t ProposalType) IsDefault() bool {
 }
 
 // IsGREASE reports whether a code point of any registry is reserved for GREASE (RFC 9420, Section 13.5). It is for
-// senders, who put such values in, and for displays; receivers treat them as they treat any unknown value.
+// senders, who put such values in, for displays, and for counting support, of which a listed GREASE value is no sign;
+// otherwise receivers treat them as any unknown value.
 func IsGREASE(code uint16) bool {
 	high, low := code>>8, code&0xff
 	return high == low && low&0x0f == 0x0a && low != 0xfa
