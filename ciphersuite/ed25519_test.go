@@ -236,3 +236,29 @@ func TestEd25519KnownAnswer(t *testing.T) {
 	require.Equal(t, unhex(t, "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"), signature)
 	require.NoError(t, s.Verify(key, nil, signature))
 }
+
+// TestCanonicalEd25519: the encodings on either side of the edge, most of which are of no point.
+func TestCanonicalEd25519(t *testing.T) {
+	encoding := func(first, middle, last byte) []byte {
+		return slices.Concat([]byte{first}, slices.Repeat([]byte{middle}, 30), []byte{last})
+	}
+	for _, c := range []struct {
+		encoded   []byte
+		canonical bool
+	}{
+		{encoding(0xec, 0xff, 0x7f), true}, // -1
+		{encoding(0xec, 0xff, 0xff), false},
+		{encoding(1, 0, 0), true},
+		{encoding(1, 0, 0x80), false},
+		{encoding(0xed, 0xff, 0x7f), false}, // 2^255-19
+		{encoding(0xed, 0xff, 0xff), false},
+		{encoding(0xff, 0xff, 0x7f), false},
+		{encoding(0xeb, 0xff, 0x7f), true},
+		{encoding(0xeb, 0xff, 0xff), true},
+		{encoding(0xed, 0xff, 0x7e), true},
+		{encoding(0xed, 0xfe, 0x7f), true},
+		{encoding(0xff, 0, 0xff), true},
+	} {
+		require.Equal(t, c.canonical, canonicalEd25519(c.encoded), "%x", c.encoded)
+	}
+}

@@ -48,3 +48,15 @@ func TestHashAllocatesNothing(t *testing.T) {
 		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { s.MAC(key, data) }), 1.0)
 	})
 }
+
+// TestKeyOfABlock: only a key longer than a block of the hash is hashed.
+func TestKeyOfABlock(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *Suite) {
+		block := s.HashFunc.New().BlockSize()
+		for size := block - 1; size <= block+1; size++ {
+			key := bytes.Repeat([]byte{7}, size)
+			m := hmac.New(s.HashFunc.New, key)
+			require.Equal(t, m.Sum(nil), s.MAC(NewSecret(key), nil), "%d bytes", size)
+		}
+	})
+}

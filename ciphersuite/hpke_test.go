@@ -68,3 +68,21 @@ func TestHPKEAgainstStandardLibrary(t *testing.T) {
 		}
 	})
 }
+
+// TestOpenWithoutSharedSecret: where the key exchange fails, nothing opens, not even what was sealed with the key that
+// follows from no shared secret and that everybody can compute.
+func TestOpenWithoutSharedSecret(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *Suite) {
+		p := s.Provider.(*provider)
+		pair, err := s.GenerateKeyPair(nil)
+		require.NoError(t, err)
+		key, nonce := p.messageKey(nil, p.keyScheduleContext([]byte("info")))
+		aead, err := p.aead(key)
+		require.NoError(t, err)
+		sealed := HPKECiphertext{KEMOutput: make([]byte, s.KEMOutputSize), Ciphertext: aead.Seal(nil, nonce, []byte("forged"), nil)}
+		_, err = s.Open(pair, []byte("info"), sealed)
+		require.ErrorIs(t, err, ErrOpen)
+		_, err = s.ReceiveExport(pair, sealed.KEMOutput, nil)
+		require.ErrorIs(t, err, ErrOpen)
+	})
+}

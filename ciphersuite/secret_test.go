@@ -57,6 +57,7 @@ func TestSecret(t *testing.T) {
 	b := []byte{1, 2, 3}
 	s := NewSecret(b)
 	shared, clone := s, s.Clone()
+	require.False(t, s.IsZero())
 	require.True(t, s.Equal(clone))
 	require.False(t, s.Equal(NewSecret([]byte{1, 2, 4})))
 	require.False(t, s.Equal(NewSecret([]byte{1, 2})))

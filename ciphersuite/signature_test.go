@@ -178,3 +178,48 @@ func TestForeignSigners(t *testing.T) {
 		}
 	})
 }
+
+// drawing is a signer that looks at its source of randomness.
+type drawing struct {
+	crypto.Signer
+	from io.Reader
+}
+
+func (d *drawing) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	d.from = rand
+	return d.Signer.Sign(rand, digest, opts)
+}
+
+// TestSignersDraw: a signer gets the caller's source, and never none.
+func TestSignersDraw(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *Suite) {
+		signer, err := s.GenerateSigner(nil)
+		require.NoError(t, err)
+		d := &drawing{Signer: signer}
+		_, err = s.Sign(nil, d, nil)
+		require.NoError(t, err)
+		require.NotNil(t, d.from)
+		mine := &stream{}
+		_, err = s.Sign(mine, d, nil)
+		require.NoError(t, err)
+		require.Same(t, mine, d.from)
+	})
+}
+
+// TestSignerWithBadKey: a public key that nobody accepts is refused before it is in a leaf.
+func TestSignerWithBadKey(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *Suite) {
+		_, err := s.PublicKeyOf(remote{public: SignaturePublicKey(make([]byte, s.SignaturePublicKeySize))})
+		require.ErrorIs(t, err, ErrPublicKey)
+	})
+}
+
+// unknownSuite is a provider for a suite that RFC 9420 does not have.
+type unknownSuite struct{ Provider }
+
+func (unknownSuite) CipherSuite() CipherSuite { return 0xf0f0 }
+
+func TestProviderOfUnknownSuite(t *testing.T) {
+	_, err := NewWithProvider(unknownSuite{})
+	require.ErrorIs(t, err, ErrUnsupported)
+}
