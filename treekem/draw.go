@@ -209,8 +209,8 @@ func (d *drawing) sideways(x NodeIndex, first, rest string) {
 		d.line(fmt.Sprintf("%s_  leaves %d to %d are blank", first, from, to-1))
 		return
 	}
-	unmerged := d.unmerged(x, d.Width-columns(first))
-	d.line(fmt.Sprintf("%s%s%s  %s", first, d.label(x), unmerged, d.key(x)))
+	first += d.label(x)
+	d.line(fmt.Sprintf("%s%s  %s", first, d.unmerged(x, d.Width-columns(first)), d.key(x)))
 	left, _ := x.Left()
 	right, _ := x.Right()
 	d.sideways(left, rest+"├─ ", rest+"│  ")

@@ -94,6 +94,19 @@ func TestDrawHostile(t *testing.T) {
 	require.ErrorIs(t, g.tree.Draw(broken{}, treekem.DrawOptions{}), errBroken)
 }
 
+// TestDrawManyUnmerged: of a long list as much is drawn as fits beside the label.
+func TestDrawManyUnmerged(t *testing.T) {
+	g := newGroupOf(t, newSuite(t, 1), 16)
+	g.commit(change{sender: 0, removes: []framing.LeafIndex{9, 10, 11, 12, 13, 14}})
+	g.commit(change{adds: 6, noPath: true})
+	for width, want := range map[int]string{23: "(15) [9,10,11,12,13,14]", 17: "(15) [9,10,11…]", 1: "(15) […]"} {
+		var b strings.Builder
+		require.NoError(t, g.tree.Draw(&b, treekem.DrawOptions{Width: width}))
+		root, _, _ := strings.Cut(b.String(), "\n")
+		require.Equal(t, want, root)
+	}
+}
+
 var errBroken = errors.New("broken")
 
 type broken struct{}
