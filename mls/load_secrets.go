@@ -219,7 +219,7 @@ func (l *loader) loadPast(g *Group) error {
 func (l *loader) loadResumption(g *Group) error {
 	for _, d := range slices.Backward(l.top.open(recordResumption).numbers(1<<64 - 1)) {
 		p := resumptionPSK{epoch: framing.Epoch(d.number)}
-		if err := d.must(func(r *recordReader) { p.secret = r.secret() }); err != nil {
+		if err := d.must(func(r *recordReader) { l.readSecrets(r, []*ciphersuite.Secret{&p.secret}) }); err != nil {
 			return err
 		}
 		g.resumption = append(g.resumption, p)

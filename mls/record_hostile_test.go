@@ -160,6 +160,7 @@ func TestRecordsThatContradict(t *testing.T) {
 		"no keys for a past epoch":   {"member", func(s shelf) { delete(s, "epoch/2/senderdata") }, "epoch/2", "not past"},
 		"a short sender data secret": {"member", put("epoch/2/senderdata", append([]byte{1, 31}, member["epoch/2/senderdata"][3:]...)), "epoch/2", "31 bytes"},
 		"a short secret":             {"member", func(s shelf) { v := s["secrets"]; s["secrets"] = slices.Concat(v[:1], []byte{31}, v[2:33], v[34:]) }, "secrets", "secret of 31 bytes"},
+		"a short resumption PSK":     {"member", put("resumption/1", append([]byte{1, 31}, make([]byte, 31)...)), "resumption/1", "secret of 31 bytes"},
 		"an empty resumption PSK":    {"member", put("resumption/1", []byte{1, 0}), "resumption/1", "secret is missing"},
 		"an extension twice": {"member", func(s shelf) {
 			v := s["epoch/3"]
