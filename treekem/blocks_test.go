@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
 	"github.com/copse-mls/copse/treekem"
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
@@ -146,6 +147,19 @@ func TestBadBlocks(t *testing.T) {
 		"more":             func(s shelf) { s[bottom] = append(slices.Clone(s[bottom]), 0) },
 		"one byte":         func(s shelf) { s[bottom] = []byte{0} },
 		"empty node":       func(s shelf) { s[bottom] = []byte{0x40, 0, 0} },
+		"more of a leaf": func(s shelf) {
+			r := wire.NewReader("block", s[bottom])
+			w := wire.NewWriter(nil)
+			w.Uint16(r.Uint16())
+			for r.Remaining() > 0 {
+				node := slices.Clone(r.Opaque())
+				if r.Remaining() == 0 {
+					node = append(node, 0)
+				}
+				w.Opaque(node)
+			}
+			s[bottom], _ = w.Bytes()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := maps.Clone(good)
