@@ -137,7 +137,7 @@ func (g *Group) commitTo(list *proposalList, c *CommitParams, by crypto.Signer) 
 	}
 	own, _ := g.tree.Leaf(g.OwnLeaf())
 	d := &draft{group: g, params: c, rand: g.params.Entropy.Reader(), by: by, transition: t,
-		oldSecrets: g.secrets.InitSecret, base: g.private, template: *own}
+		init: g.secrets.InitSecret, base: g.private, template: *own}
 	return d.make()
 }
 
@@ -169,13 +169,13 @@ func (g *Group) maySend(by crypto.Signer) error {
 // draft is a commit in the making, a member's or a newcomer's.
 type draft struct {
 	*transition
-	group      *Group // nil for a newcomer
-	params     *CommitParams
-	rand       io.Reader
-	by         crypto.Signer          // of the commit
-	oldSecrets keyschedule.InitSecret // of the present epoch, or from ExternalInit
-	base       *treekem.PrivatePath   // nil for a newcomer
-	template   framing.LeafNode       // what the committer's leaf is made from
+	group    *Group // nil for a newcomer
+	params   *CommitParams
+	rand     io.Reader
+	by       crypto.Signer          // of the commit
+	init     keyschedule.InitSecret // of the present epoch, or from ExternalInit
+	base     *treekem.PrivatePath   // nil for a newcomer
+	template framing.LeafNode       // what the committer's leaf is made from
 
 	leafSigner crypto.Signer // of the next epoch
 	path       *treekem.Path // nil without one
@@ -321,7 +321,7 @@ func (d *draft) advanceWith(content *framing.AuthenticatedContent) (*nextEpoch, 
 	if d.path != nil {
 		secret = d.path.CommitSecret()
 	}
-	return d.advance(advanceParams{init: d.oldSecrets, commit: secret, psk: psk, input: input})
+	return d.advance(advanceParams{init: d.init, commit: secret, psk: psk, input: input})
 }
 
 // protect frames the commit as the group's policy says. It answers the secret tree after it.

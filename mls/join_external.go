@@ -47,11 +47,16 @@ func JoinExternal(p ExternalParams) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := p.draft(public, info)
+	externalInit, init, err := sendExternalInit(public, info)
 	if err != nil {
 		return nil, err
 	}
-	defer d.oldSecrets.Erase() // made for this commit alone
+	defer init.Erase() // made for this commit alone
+	d, err := p.draft(public, externalInit)
+	if err != nil {
+		return nil, err
+	}
+	d.init = init
 	s, err := d.make()
 	if err != nil {
 		return nil, err
@@ -80,24 +85,27 @@ func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphers
 	return info, suite, err
 }
 
-// draft begins the newcomer's commit.
-func (p *ExternalParams) draft(public *public, info *framing.GroupInfo) (*draft, error) {
+// sendExternalInit makes the secret that the newcomer's epoch starts from, and the proposal that tells the members of it.
+func sendExternalInit(public *public, info *framing.GroupInfo) (*framing.ExternalInit, keyschedule.InitSecret, error) {
 	var pub framing.ExternalPub
+	var none keyschedule.InitSecret
 	switch found, err := info.Extensions.Get(&pub); {
 	case err != nil:
-		return nil, err
+		return nil, none, err
 	case !found:
-		return nil, fail("V-EJ-01", info.Signer, "GroupInfo has no external_pub")
+		return nil, none, fail("V-EJ-01", info.Signer, "GroupInfo has no external_pub")
 	}
 	if err := public.suite.CheckHPKEPublicKey(pub.ExternalPub); err != nil {
-		return nil, failWith(err, "V-EJ-01", info.Signer, "external_pub")
+		return nil, none, failWith(err, "V-EJ-01", info.Signer, "external_pub")
 	}
+	kemOutput, init, err := keyschedule.SendExternalInit(public.suite, public.params.Entropy.Reader(), pub.ExternalPub)
+	return &framing.ExternalInit{KEMOutput: kemOutput}, init, err
+}
+
+// draft begins the newcomer's commit.
+func (p *ExternalParams) draft(public *public, externalInit *framing.ExternalInit) (*draft, error) {
 	rand := public.params.Entropy.Reader()
-	kemOutput, init, err := keyschedule.SendExternalInit(public.suite, rand, pub.ExternalPub)
-	if err != nil {
-		return nil, err
-	}
-	proposals := []framing.Proposal{&framing.ExternalInit{KEMOutput: kemOutput}}
+	proposals := []framing.Proposal{externalInit}
 	if p.Resync != nil {
 		proposals = append(proposals, &framing.Remove{Removed: *p.Resync})
 	}
@@ -122,7 +130,7 @@ func (p *ExternalParams) draft(public *public, info *framing.GroupInfo) (*draft,
 		return nil, err
 	}
 	return &draft{
-		transition: t, template: leaf, rand: rand, by: p.Client.Signer, oldSecrets: init,
+		transition: t, template: leaf, rand: rand, by: p.Client.Signer,
 		params: &CommitParams{AuthenticatedData: p.AuthenticatedData, PSKs: p.PSKs},
 	}, nil
 }

@@ -138,6 +138,17 @@ func leftRules() []ruleTest {
 			tell(s.Send[0].Message, alice, bob)
 			carol.take(carol.group.Adopt())
 			a.leaves(external, "JoinExternal", carol.group)
+			for when, p := range map[string]mls.ExternalParams{
+				"JoinExternal without its PSK":    {Client: carol.Client.Client, PSKIDs: []framing.PreSharedKeyID{psk.ID}},
+				"JoinExternal for a blank leaf":   {Client: carol.Client.Client, Resync: new(framing.LeafIndex(99))},
+				"JoinExternal without signer":     {Client: mls.Client{Credential: carol.Credential}},
+				"JoinExternal for a member's key": {Client: carol.Client.Client},
+			} {
+				p.GroupInfo, p.Now, p.Params = alice.info(), mlstest.Now(), carol.Params
+				_, err := mls.JoinExternal(p)
+				require.Error(a, err, when)
+				a.leaves(external, when, carol.group)
+			}
 			a.leaves(mine, "an external commit", alice.group)
 			alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, bob, carol)
 			a.leaves(theirs, "its removal", bob.group)
