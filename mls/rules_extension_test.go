@@ -3,6 +3,7 @@ package mls_test
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -301,6 +302,27 @@ func greaseRules() []ruleTest {
 			listed(alice.Client)
 			a.refusesCreation(alice, framing.Extension{Type: 0xdada})
 			a.refusesCreation(alice, extension(a.T, &framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{0x3a3a}}))
+			alice.Credential.Type = 0x5a5a
+			a.refusesCreation(alice)
+		}},
+		{"V-EXT-04", "published", "a credential", func(a *attempt) {
+			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				l.Credential.Type = 0x5a5a
+				l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), 0x5a5a)
+			}, nil)
+			_, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
+			a.gives(err)
+		}},
+		{"V-EXT-04", "send", "a credential", func(a *attempt) {
+			dave := newPlayer(a.T, "dave")
+			publish := func() error {
+				_, err := mls.NewKeyPackage(mls.KeyPackageParams{
+					CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mls.Lifetime(mlstest.Now(), time.Hour)})
+				return err
+			}
+			require.NoError(a, publish())
+			dave.Credential.Type = 0x5a5a
+			a.gives(publish())
 		}},
 		{"V-EXT-04", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()

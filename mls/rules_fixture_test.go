@@ -93,7 +93,7 @@ type intruder struct {
 // intrude makes an intruder with a GroupInfo.
 func (a *attempt) intrude(name string, info []byte) *intruder {
 	a.Helper()
-	c := mlstest.NewClient(a, testSuite, name)
+	c := mlstest.NewClient(a, mlstest.Parse[*framing.GroupInfo](a, info).GroupContext.CipherSuite, name)
 	return &intruder{mlstest.NewNewcomer(a, c, info), c.KeyPackage(a).KeyPackage.LeafNode}
 }
 

@@ -138,6 +138,21 @@ func keyPackageRules() []ruleTest {
 				}).Commit, genuine)
 			}
 		}},
+		{"V-KP-08", "value", "a key that the commit takes away", func(a *attempt) {
+			alice, bob, carol := a.trio()
+			carol.commit(mls.CommitParams{ForcePath: true}, alice, bob)
+			in, dave := bob.insider(), newPlayer(a.T, "dave")
+			over := func(p framing.Proposal) []byte {
+				return in.Commit(a, func(d *mlstest.Draft) {
+					d.Proposals, d.Welcome = in.ByValue(&framing.Remove{Removed: 2}, p), false
+				}).Commit
+			}
+			for _, x := range []treekem.NodeIndex{2, 3, 4} { // the committer, the root, the member who leaves
+				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
+				a.refusesMessage(alice.group, over(&framing.Add{KeyPackage: *k}), over(dave.addOf()))
+				a.refusesCommit(alice, &framing.Remove{Removed: 2}, &framing.Add{KeyPackage: *k})
+			}
+		}},
 		{"V-KP-08", "value", "the leaf key of another Add", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in, dave, eve := bob.insider(), newPlayer(a.T, "dave").addOf(), newPlayer(a.T, "eve")

@@ -291,6 +291,24 @@ func proposalRules() []ruleTest {
 				}), i.commit(a, nil))
 			}
 		}},
+		{"V-PR-13", "external", "all cipher suites", func(a *attempt) {
+			for _, suite := range ciphersuite.Supported() {
+				alice := newPlayer(a.T, "alice").with(suite)
+				alice.group = alice.Create(a, "group")
+				i := a.intrude("dave", alice.info())
+				good := i.externalInit(a)[0].Proposal.(*framing.ExternalInit).KEMOutput
+				last := len(good) - 1
+				bad := [][]byte{make([]byte, len(good)), good[:last], append(slices.Clone(good), 0)}
+				if good[0] == 4 && last%2 == 0 { // a point of a NIST curve, which not all pairs of coordinates are
+					bad = append(bad, append(slices.Clone(good[:last]), good[last]^1))
+				}
+				for _, kem := range bad {
+					a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+						d.Proposals = i.ByValue(&framing.ExternalInit{KEMOutput: kem})
+					}), i.commit(a, nil))
+				}
+			}
+		}},
 		{"V-PR-17", "proposal", "", func(a *attempt) {
 			alice, bob, _, service := a.open()
 			dave := newPlayer(a.T, "dave")

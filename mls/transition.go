@@ -324,11 +324,13 @@ func (t *transition) finish() error {
 	return err
 }
 
-// checkInitKeys: no node of the tree holds the init key of an Add (V-KP-08).
+// checkInitKeys: no node of the tree holds the init key of an Add, nor did one before the commit (V-KP-08).
 func (t *transition) checkInitKeys() error {
-	for k, a := range t.list.adds {
-		if x, found := t.tree.FindEncryptionKey(a.KeyPackage.InitKey); found {
-			return fail("V-KP-08", t.added[k], "init key of an Add is the encryption key of node %d", x)
+	for _, tree := range []*treekem.Tree{t.before.tree, t.tree} {
+		for k, a := range t.list.adds {
+			if x, found := tree.FindEncryptionKey(a.KeyPackage.InitKey); found {
+				return fail("V-KP-08", t.added[k], "init key of an Add is the encryption key of node %d", x)
+			}
 		}
 	}
 	return nil

@@ -47,6 +47,8 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 		return fail("V-LN-14", "capabilities lack cipher suite %v", r.context.CipherSuite)
 	case !slices.Contains(c.Credentials, leaf.Credential.Type):
 		return fail("V-LN-05", "capabilities lack the leaf's own credential type %v", leaf.Credential.Type)
+	case framing.IsGREASE(uint16(leaf.Credential.Type)): // listed or not (RFC 9420, Section 13.5)
+		return fail("V-LN-06", "nobody supports the credential type %v", leaf.Credential.Type)
 	}
 	if t, lacks := firstUnsupported(r.required.ExtensionTypes, c.Extensions); lacks {
 		return fail("V-LN-07", "required extension type %v is not supported", t)
