@@ -112,7 +112,7 @@ func (p *public) checkNew(leaf *framing.LeafNode) error {
 	if err := p.params.limitLeaf(0, leaf); err != nil {
 		return err
 	}
-	if err := p.params.limitExtensions(framing.NoLeaf, p.context.Extensions); err != nil {
+	if err := p.params.limitContext(p.context.Extensions); err != nil {
 		return err
 	}
 	if err := checkLifetime(leaf.Lifetime, time.Time{}, p.params.MaxLifetime); err != nil {

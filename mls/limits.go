@@ -60,7 +60,7 @@ func (p *Params) limitProposal(proposal framing.Proposal) error {
 	case *framing.Update:
 		return p.limitLeaf(framing.NoLeaf, &x.LeafNode)
 	case *framing.GroupContextExtensions:
-		return p.limitExtensions(framing.NoLeaf, x.Extensions)
+		return p.limitContext(x.Extensions)
 	case *framing.ReInit:
 		return p.limitExtensions(framing.NoLeaf, x.Extensions)
 	}
@@ -98,6 +98,26 @@ func (p *Params) limitExtensions(i framing.LeafIndex, list framing.Extensions) e
 	return nil
 }
 
+// limitContext judges the size of a group context's extensions, and of what external senders bring.
+func (p *Params) limitContext(list framing.Extensions) error {
+	if err := p.limitExtensions(framing.NoLeaf, list); err != nil {
+		return err
+	}
+	var senders framing.ExternalSenders
+	if _, err := list.Get(&senders); err != nil {
+		return err
+	}
+	if n := len(senders); n > p.MaxExternalSenders {
+		return fail("V-EXT-05", framing.NoLeaf, "%d external senders, at most %d", n, p.MaxExternalSenders)
+	}
+	for i := range senders {
+		if err := p.limitCredential(framing.NoLeaf, &senders[i].Credential); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // limitTree judges the size of the data of a ratchet_tree extension.
 func (p *Params) limitTree(data []byte) error {
 	if len(data) > p.MaxMessage {
@@ -111,7 +131,7 @@ func (p *Params) limitInfo(info *framing.GroupInfo) error {
 	if err := p.limitExtensions(framing.NoLeaf, info.Extensions); err != nil {
 		return err
 	}
-	return p.limitExtensions(framing.NoLeaf, info.GroupContext.Extensions)
+	return p.limitContext(info.GroupContext.Extensions)
 }
 
 // limitMembers judges how many members a commit would leave in the tree. As newcomers take the leftmost blank leaves,

@@ -1,6 +1,8 @@
 package mls_test
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,13 +22,18 @@ type limitTest struct {
 	limit   int
 	set     func(p *mls.Params, n int)
 	message func(t *testing.T, in *mlstest.Insider, n int) []byte
-	private bool // whether something has to be decrypted first
+	private bool   // whether something has to be decrypted first
+	rule    string // V-WIRE-13 when empty
 }
+
+// broken is the rule that one unit more breaks.
+func (l limitTest) broken() string { return cmp.Or(l.rule, "V-WIRE-13") }
 
 func setProposals(p *mls.Params, n int)    { p.MaxProposals = n }
 func setLeaves(p *mls.Params, n int)       { p.MaxLeaves = n }
 func setExtension(p *mls.Params, n int)    { p.MaxExtension = n }
 func setCertificates(p *mls.Params, n int) { p.MaxCertificates = n }
+func setSenders(p *mls.Params, n int)      { p.MaxExternalSenders = n }
 
 // sized are extensions of n bytes of data, n being small.
 func sized(t *testing.T, n int) framing.Extensions {
@@ -90,66 +97,82 @@ func sendersExtension(t *testing.T, in *mlstest.Insider, n int) framing.Extensio
 	return x
 }
 
+// certifiedSender is an external_senders extension of one, with a chain of n certificates.
+func certifiedSender(t *testing.T, in *mlstest.Insider, n int) framing.Extension {
+	key := in.OwnLeaf().SignatureKey
+	return extension(t, &framing.ExternalSenders{{SignatureKey: key, Credential: chain(key, n)}})
+}
+
+// sendersOfNumber is an external_senders extension of n.
+func sendersOfNumber(t *testing.T, in *mlstest.Insider, n int) framing.Extension {
+	one := framing.ExternalSender{SignatureKey: in.OwnLeaf().SignatureKey, Credential: framing.BasicCredential([]byte("service"))}
+	senders := framing.ExternalSenders(slices.Repeat([]framing.ExternalSender{one}, n))
+	return extension(t, &senders)
+}
+
 func limitTests() []limitTest {
 	return []limitTest{
 		{"proposals of a commit", 2, setProposals, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, nil, addsOf(t, n)...)
-		}, false},
+		}, false, ""},
 		{"proposals of a private commit", 2, setProposals, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, func(d *mlstest.Draft) {
 				d.OnContent = func(c *mlstest.Content) { c.Format = framing.WireFormatPrivateMessage }
 			}, addsOf(t, n)...)
-		}, true},
+		}, true, ""},
 		{"members", 5, setLeaves, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, nil, addsOf(t, n-4)...)
-		}, true}, // the signature of the commit comes first
+		}, true, ""}, // the signature of the commit comes first
 		{"extension of an added leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, nil, addWith(t, func(l *framing.LeafNode) { l.Extensions = sized(t, n) }, nil))
-		}, false},
+		}, false, ""},
 		{"extension of a proposed leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Extensions = sized(t, n) }, nil))
-		}, false},
+		}, false, ""},
 		{"extension of a KeyPackage", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, addWith(t, func(l *framing.LeafNode) {
 				l.Capabilities.Extensions = append(l.Capabilities.Extensions, limitExtension)
 			}, func(k *framing.KeyPackage) {
 				k.Extensions = framing.Extensions{{Type: limitExtension, Data: make([]byte, n)}}
 			}))
-		}, false},
+		}, false, ""},
 		{"extension of an updated leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, in.UpdateLeaf(t, "update", func(l *framing.LeafNode) { l.Extensions = sized(t, n) }))
-		}, false},
+		}, false, ""},
 		{"extension of a path leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, func(d *mlstest.Draft) { d.Template.Extensions = sized(t, n) })
-		}, false},
+		}, false, ""},
 		{"extension of the group", 200, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, nil,
 				&framing.GroupContextExtensions{Extensions: framing.Extensions{sendersExtension(t, in, n)}})
-		}, false},
+		}, false, ""},
 		{"extension of a successor group", 200, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, &framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite,
 				Extensions: framing.Extensions{sendersExtension(t, in, n)}})
-		}, false},
+		}, false, ""},
 		{"extension of a private path leaf", 40, setExtension, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, func(d *mlstest.Draft) {
 				d.Template.Extensions = sized(t, n)
 				d.OnContent = func(c *mlstest.Content) { c.Format = framing.WireFormatPrivateMessage }
 			})
-		}, true},
+		}, true, ""},
 		{"certificates of a newcomer", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, addWith(t, func(l *framing.LeafNode) { l.Credential = chain(l.SignatureKey, n) }, nil))
-		}, false},
+		}, false, ""},
 		{"certificates of a path leaf", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return committing(t, in, func(d *mlstest.Draft) { d.Template.Credential = chain(d.Template.SignatureKey, n) })
-		}, false},
+		}, false, ""},
 		{"certificates of an external sender", 3, setCertificates, func(t *testing.T, in *mlstest.Insider, n int) []byte {
 			return proposed(t, in, &framing.GroupContextExtensions{Extensions: framing.Extensions{
-				extension(t, &framing.ExternalSenders{{SignatureKey: in.OwnLeaf().SignatureKey, Credential: chain(in.OwnLeaf().SignatureKey, n)}})}})
-		}, true}, // the extension is read with the proposal
+				certifiedSender(t, in, n)}})
+		}, false, ""},
+		{"external senders", 2, setSenders, func(t *testing.T, in *mlstest.Insider, n int) []byte {
+			return committing(t, in, nil, &framing.GroupContextExtensions{Extensions: framing.Extensions{sendersOfNumber(t, in, n)}})
+		}, false, "V-EXT-05"},
 	}
 }
 
-// TestMessageLimits: what reaches a limit of Params is handled, and one unit more is refused by V-WIRE-13 before anything is
+// TestMessageLimits: what reaches a limit of Params is handled, and one unit more is refused by the limit's rule before anything is
 // hashed, verified or decrypted that need not be.
 func TestMessageLimits(t *testing.T) {
 	for _, test := range limitTests() {
@@ -166,7 +189,7 @@ func TestMessageLimits(t *testing.T) {
 			over := test.message(t, alice.insider(), test.limit+1)
 			var err error
 			used := counting.During(func() { _, err = bob.group.Handle(mls.Input{Message: over, Now: mlstest.Now()}) })
-			breaks(t, "V-WIRE-13", err)
+			breaks(t, test.broken(), err)
 			if !test.private {
 				require.Equal(t, mlstest.Counts{}, used, "work before the limit")
 			}
@@ -190,23 +213,29 @@ func TestImportLimits(t *testing.T) {
 	in.Tree.SetLeaf(1, leaf) // its signature does not fit any more, and is not what is looked at first
 	tree := in.Tree.Export(t)
 	bare := func(info *framing.GroupInfo) { info.Extensions = info.Extensions[1:] }
+	with := func(x framing.Extension) func(*framing.GroupInfo) {
+		return func(info *framing.GroupInfo) {
+			bare(info)
+			info.GroupContext.Extensions = framing.Extensions{x}
+		}
+	}
 	for _, test := range []struct {
 		name   string
 		limit  int
 		set    func(*mls.Params, int)
 		change func(*framing.GroupInfo)
+		rule   string
 	}{
-		{"leaves", 3, setLeaves, bare},
-		{"bytes of the tree", len(tree), func(p *mls.Params, n int) { p.MaxMessage = n }, bare},
-		{"extension of a leaf", 40, setExtension, bare},
+		{"leaves", 3, setLeaves, bare, "V-WIRE-13"},
+		{"bytes of the tree", len(tree), func(p *mls.Params, n int) { p.MaxMessage = n }, bare, "V-WIRE-13"},
+		{"extension of a leaf", 40, setExtension, bare, "V-WIRE-13"},
 		{"extension of the GroupInfo", 50, setExtension, func(info *framing.GroupInfo) {
 			bare(info)
 			info.Extensions = append(info.Extensions, framing.Extension{Type: limitExtension, Data: make([]byte, 50)})
-		}},
-		{"extension of the group", 60, setExtension, func(info *framing.GroupInfo) {
-			bare(info)
-			info.GroupContext.Extensions = framing.Extensions{{Type: limitExtension, Data: make([]byte, 60)}}
-		}},
+		}, "V-WIRE-13"},
+		{"extension of the group", 60, setExtension, with(framing.Extension{Type: limitExtension, Data: make([]byte, 60)}), "V-WIRE-13"},
+		{"certificates of an external sender", 3, setCertificates, with(certifiedSender(t, in, 3)), "V-WIRE-13"},
+		{"external senders", 2, setSenders, with(sendersOfNumber(t, in, 2)), "V-EXT-05"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			counting, suite := mlstest.NewCounting(t, testSuite)
@@ -224,12 +253,12 @@ func TestImportLimits(t *testing.T) {
 				},
 			} {
 				test.set(&params, test.limit-1)
-				used := counting.During(func() { breaks(t, "V-WIRE-13", call()) })
+				used := counting.During(func() { breaks(t, test.rule, call()) })
 				require.Equal(t, mlstest.Counts{}, used, "%s: work before the limit", name)
 				test.set(&params, test.limit)
 				var broken *mls.RuleError
 				require.ErrorAs(t, call(), &broken)
-				require.NotEqual(t, "V-WIRE-13", broken.Rule, "%s: %v", name, broken)
+				require.NotEqual(t, test.rule, broken.Rule, "%s: %v", name, broken)
 			}
 		})
 	}

@@ -136,19 +136,13 @@ func checkContextExtensions(list framing.Extensions) error {
 		framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders)
 }
 
-// checkExternalSenders judges the number of external senders, their keys, and that certificates are for these (V-EXT-05).
+// checkExternalSenders judges the keys of external senders, and that certificates are for these (V-EXT-05).
 func (p *public) checkExternalSenders(list framing.Extensions) error {
 	var senders framing.ExternalSenders
 	if _, err := list.Get(&senders); err != nil {
 		return err
 	}
-	if len(senders) > p.params.MaxExternalSenders {
-		return fail("V-EXT-05", framing.NoLeaf, "%d external senders, at most %d", len(senders), p.params.MaxExternalSenders)
-	}
 	for i := range senders {
-		if err := p.params.limitCredential(framing.NoLeaf, &senders[i].Credential); err != nil {
-			return err
-		}
 		if err := p.suite.CheckSignaturePublicKey(senders[i].SignatureKey); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "signature key of an external sender")
 		}
