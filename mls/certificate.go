@@ -1,33 +1,50 @@
 package mls
 
-// RFC 9420, Section 5.3: X.509 credentials, as far as they bind a certificate to a key.
+// RFC 9420, Section 5.3: X.509 credentials, as far as they bind a chain of certificates to a key.
 
 import (
 	"bytes"
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
-// checkCertificate judges whether the end-entity certificate of an X.509 credential is for the signature key that it comes
-// with. Whether to trust the certificate is the caller's to say, through Step.Judge; so is the rest of the chain, of which
-// members may leave out what others are known to have.
-func checkCertificate(who Identity) error {
+// checkCertificates judges whether an X.509 credential is a chain in order, and its first certificate for the signature
+// key that the credential comes with. Whether to trust the chain is the caller's to say, through Step.Judge: that takes
+// the certificates which members may leave out because others have them.
+func checkCertificates(who Identity) error {
 	if who.Credential.Type != framing.CredentialTypeX509 {
 		return nil
 	}
 	if len(who.Credential.Certificates) == 0 {
 		return errors.New("there is no certificate")
 	}
-	key, err := certifiedKey(who.Credential.Certificates[0])
-	if err != nil {
-		return fmt.Errorf("end-entity certificate: %w", err)
+	chain := make([]certificate, len(who.Credential.Certificates))
+	for k, der := range who.Credential.Certificates {
+		if err := chain[k].parse(der); err != nil {
+			return fmt.Errorf("certificate %d: %w", k, err)
+		}
 	}
-	if !bytes.Equal(key, who.SignatureKey) {
+	if !bytes.Equal(chain[0].TBS.PublicKey.Key.Bytes, who.SignatureKey) {
 		return errors.New("the end-entity certificate is for another key")
+	}
+	return checkOrder(chain)
+}
+
+// checkOrder: whichever certificate names its issuer stands before it, if the issuer's is in the chain at all.
+func checkOrder(chain []certificate) error {
+	for k := range chain {
+		issuer := chain[k].TBS.Issuer.FullBytes
+		named := func(c certificate) bool { return bytes.Equal(c.TBS.Subject.FullBytes, issuer) }
+		if named(chain[k]) || k+1 < len(chain) && named(chain[k+1]) {
+			continue
+		}
+		if at := slices.IndexFunc(chain, named); at >= 0 {
+			return fmt.Errorf("certificate %d, of the issuer of certificate %d, does not follow it", at, k)
+		}
 	}
 	return nil
 }
@@ -51,15 +68,11 @@ type certificate struct {
 	Signature asn1.BitString
 }
 
-// certifiedKey is the public key in a DER certificate.
-func certifiedKey(der []byte) (ciphersuite.SignaturePublicKey, error) {
-	var c certificate
-	rest, err := asn1.Unmarshal(der, &c)
-	if err != nil {
-		return nil, err
+// parse reads a DER certificate.
+func (c *certificate) parse(der []byte) error {
+	rest, err := asn1.Unmarshal(der, c)
+	if err == nil && len(rest) > 0 {
+		err = errors.New("bytes remain after it")
 	}
-	if len(rest) > 0 {
-		return nil, errors.New("bytes remain after the certificate")
-	}
-	return c.TBS.PublicKey.Key.Bytes, nil
+	return err
 }

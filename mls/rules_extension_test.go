@@ -105,6 +105,9 @@ func contextBreaches() []contextBreach {
 		{"V-EXT-05", "a certificate for another key", certified(func(key []byte) [][]byte {
 			return [][]byte{certificateFor(make([]byte, 32)), certificateFor(key)}
 		}), contextDoors},
+		{"V-EXT-05", "certificates in disorder", certified(func(key []byte) [][]byte {
+			return chainFor(key, "service works", "root root", "works root")
+		}), contextDoors},
 		{"V-EXT-05", "the last one's key", func(a *attempt) framing.Extensions {
 			senders := sendersOf(a, newPlayer(a.T, "service"), newPlayer(a.T, "gate"))
 			(*senders)[1].SignatureKey = neutral

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,14 +153,30 @@ func secretOf(fill byte) ciphersuite.Secret {
 }
 
 // certificateFor is a certificate for an Ed25519 key, by an issuer that nobody knows.
-func certificateFor(key []byte) []byte {
-	issuer := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+func certificateFor(key []byte) []byte { return certificateBy("issuer", "subject", key) }
+
+// certificateBy is a certificate for an Ed25519 key and a name, by an issuer of another.
+func certificateBy(issuer, subject string, key []byte) []byte {
+	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: mlstest.Now(), NotAfter: mlstest.Now().AddDate(1, 0, 0)}
-	der, err := x509.CreateCertificate(mlstest.Rand("certificate"), template, template, ed25519.PublicKey(key), issuer)
+	parent := *template
+	template.Subject.CommonName, parent.Subject.CommonName = subject, issuer
+	der, err := x509.CreateCertificate(mlstest.Rand("certificate"), template, &parent, ed25519.PublicKey(key), private)
 	if err != nil {
 		panic(err)
 	}
 	return der
+}
+
+// chainFor is a chain for an Ed25519 key, of certificates given as "subject issuer", the subject's first.
+func chainFor(key []byte, list ...string) [][]byte {
+	chain := make([][]byte, len(list))
+	for k, names := range list {
+		subject, issuer, _ := strings.Cut(names, " ")
+		chain[k] = certificateBy(issuer, subject, key)
+		key = make([]byte, ed25519.PublicKeySize) // the others'
+	}
+	return chain
 }
 
 // freshKey is a key that nobody has.

@@ -99,6 +99,16 @@ func certificateBreaches() []breach {
 		{"bytes after it", func(key []byte) [][]byte { return [][]byte{append(certificateFor(key), 0)} }},
 		{"for another key", func([]byte) [][]byte { return [][]byte{other} }},
 		{"in the second place", func(key []byte) [][]byte { return [][]byte{other, certificateFor(key)} }},
+		{"no certificate behind it", func(key []byte) [][]byte { return [][]byte{certificateFor(key), {1, 2, 3}} }},
+		{"a chain of which two are swapped", func(key []byte) [][]byte {
+			return chainFor(key, "dave works", "root root", "works root")
+		}},
+		{"a chain with a stranger between", func(key []byte) [][]byte {
+			return chainFor(key, "dave works", "shop root", "works root", "root root")
+		}},
+		{"a chain that goes back", func(key []byte) [][]byte {
+			return chainFor(key, "dave elsewhere", "root root", "works root")
+		}},
 	} {
 		out = append(out, breach{id: "V-LN-20", name: b.name, doors: leafDoors, leaf: func(l *framing.LeafNode) {
 			l.Credential = framing.X509Credential(b.chain(l.SignatureKey)...)
@@ -310,14 +320,23 @@ func leafRules() []ruleTest {
 			require.Equal(a, before, dump(a, alice.group))
 			alice.take(alice.group.Handle(mls.Input{Message: made})) // recommended, not demanded
 		}},
-		{"V-LN-20", "value", "a good certificate", func(a *attempt) {
+		{"V-LN-20", "value", "good chains", func(a *attempt) {
 			alice, bob, _, dave, _ := a.demanding()
 			in := bob.insider()
-			good := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
-				l.Credential = framing.X509Credential(certificateFor(l.SignatureKey), []byte("whatever issued it"))
-			}, nil)
-			s := alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *good}) }).Commit)
-			a.holds(len(s.Judge) == 1 && s.Judge[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Judge)
+			for _, chain := range [][]string{
+				{"dave works"}, {"dave works", "works root"}, {"dave works", "works root", "root root"},
+				{"dave dave"}, {"dave works", "root root"}, {"dave works", "shop root", "root root"}, // without those in between
+				{"dave works", "works root", "root other", "other other"}, // one root certified by another
+				{"dave root", "root root", "root root"},                   // a root with an old key and a new one
+			} {
+				good := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
+					l.Credential = framing.X509Credential(chainFor(l.SignatureKey, chain...)...)
+				}, nil)
+				message := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *good}) }).Commit
+				s, err := alice.group.Handle(input(message))
+				require.NoError(a, err, "%q", chain)
+				a.holds(len(s.Judge) == 1 && s.Judge[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Judge)
+			}
 		}},
 		{"V-LN-20", "create", "", func(a *attempt) {
 			alice := newPlayer(a.T, "alice")

@@ -73,7 +73,7 @@ func checkLeafContent(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	if err := checkPlacement(i, leaf.Extensions, framing.ExtensionTypeApplicationID); err != nil {
 		return err
 	}
-	if err := checkCertificate(identityOf(leaf)); err != nil {
+	if err := checkCertificates(identityOf(leaf)); err != nil {
 		return failWith(err, "V-LN-20", i, "X.509 credential")
 	}
 	return nil

@@ -146,7 +146,7 @@ func (p *public) checkExternalSenders(list framing.Extensions) error {
 		if err := p.suite.CheckSignaturePublicKey(senders[i].SignatureKey); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "signature key of an external sender")
 		}
-		if err := checkCertificate(Identity{senders[i].Credential, senders[i].SignatureKey}); err != nil {
+		if err := checkCertificates(Identity{senders[i].Credential, senders[i].SignatureKey}); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "X.509 credential of an external sender")
 		}
 	}
