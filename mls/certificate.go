@@ -34,7 +34,7 @@ func checkCertificates(who Identity) error {
 	return checkOrder(chain)
 }
 
-// checkOrder: whichever certificate names its issuer stands before it, if the issuer's is in the chain at all.
+// checkOrder: after each certificate comes its issuer's, unless the chain lacks it or the issuer is its own subject.
 func checkOrder(chain []certificate) error {
 	for k := range chain {
 		issuer := chain[k].TBS.Issuer.FullBytes

@@ -26,6 +26,20 @@ func named(name string, s ciphersuite.Secret) secretNamed {
 	return secretNamed{name, bytes.Clone(s.Bytes())}
 }
 
+// givenUp are the secrets that a Group holds and the next does not.
+func givenUp(name string, before, next *mls.Group) (out []secretNamed) {
+	stays := map[string]bool{}
+	for _, s := range mls.SecretsOf(next) {
+		stays[string(s.Bytes())] = true
+	}
+	for _, s := range mls.SecretsOf(before) {
+		if !stays[string(s.Bytes())] {
+			out = append(out, named(name, s))
+		}
+	}
+	return out
+}
+
 // gone checks that none of the secrets is in g or in what storage keeps of it.
 func (a *attempt) gone(g *mls.Group, secrets ...secretNamed) {
 	a.Helper()
@@ -337,16 +351,7 @@ func deletionRules() []ruleTest {
 			pending := s.Next
 			s, err = pending.Adopt()
 			require.NoError(a, err)
-			left := map[string]bool{}
-			for _, x := range mls.SecretsOf(s.Next) {
-				left[string(x.Bytes())] = true
-			}
-			var old []secretNamed
-			for _, x := range mls.SecretsOf(pending) {
-				if !left[string(x.Bytes())] {
-					old = append(old, named("a secret of the old epoch or the last", x))
-				}
-			}
+			old := givenUp("a secret of the old epoch or the last", pending, s.Next)
 			require.Greater(a, len(old), 12)
 			a.erases(s, pending, old...)
 		}},
@@ -456,16 +461,7 @@ func ratchetRules() []ruleTest {
 			}
 			before := alice.group
 			s := before.Forget(1)
-			stays := map[string]bool{}
-			for _, x := range mls.SecretsOf(s.Next) {
-				stays[string(x.Bytes())] = true
-			}
-			var past []secretNamed
-			for _, x := range mls.SecretsOf(before) {
-				if !stays[string(x.Bytes())] {
-					past = append(past, named("a secret of a past epoch", x))
-				}
-			}
+			past := givenUp("a secret of a past epoch", before, s.Next)
 			require.Len(a, past, 4, "the sender data secret and the root of the secret tree, twice")
 			stored := dump(a, before)
 			changes, err := s.Next.Changes(before)
