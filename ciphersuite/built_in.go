@@ -13,7 +13,7 @@ import (
 // provider is this package's own Provider: HMAC and HKDF in hash.go, HPKE in hpke.go, signatures in signature.go.
 type provider struct {
 	suite  CipherSuite
-	params Params
+	params Sizes
 	hash   hasher
 	aead   newAEAD
 	kem    dhkem
@@ -22,7 +22,7 @@ type provider struct {
 }
 
 func newProvider(cs CipherSuite) (Provider, error) {
-	params, known := cs.Params()
+	params, known := cs.Sizes()
 	aead, haveAEAD := aeadFor(params.AEAD)
 	curve, haveGroup := groupFor(params.KEM)
 	signs, haveScheme := schemeFor(cs)

@@ -14,7 +14,7 @@ import (
 // SealMany and SendExport give, byte for byte, what circl's one-shot HPKE gives for the same entropy.
 func TestHPKEAgainstCircl(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *Suite) {
-		suite := hpke.NewSuite(hpke.KEM(s.KEM), hpke.KDF(s.KDF), hpke.AEAD(s.Params.AEAD))
+		suite := hpke.NewSuite(hpke.KEM(s.KEM), hpke.KDF(s.KDF), hpke.AEAD(s.Sizes.AEAD))
 		kem := hpke.KEM(s.KEM).Scheme()
 		info := bytes.Repeat([]byte("info"), 1000)
 		to, pairs := recipients(t, s, 20)

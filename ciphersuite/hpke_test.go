@@ -47,7 +47,7 @@ func TestHPKEAgainstStandardLibrary(t *testing.T) {
 		require.NoError(t, err)
 		kdf, err := hpke.NewKDF(s.KDF)
 		require.NoError(t, err)
-		aead, err := hpke.NewAEAD(s.Params.AEAD)
+		aead, err := hpke.NewAEAD(s.Sizes.AEAD)
 		require.NoError(t, err)
 		to, pairs := recipients(t, s, 20)
 		info := []byte("info")

@@ -47,7 +47,7 @@ func (s *stream) Read(p []byte) (int, error) {
 func TestSuites(t *testing.T) {
 	require.Len(t, All(), 7)
 	for _, cs := range All() {
-		p, ok := cs.Params()
+		p, ok := cs.Sizes()
 		require.True(t, ok)
 		require.Equal(t, p.Name, cs.String())
 	}

@@ -25,7 +25,7 @@ const (
 var ErrUnsupported = errors.New("cipher suite not supported")
 
 // Params are the sizes and identifiers that a cipher suite fixes.
-type Params struct {
+type Sizes struct {
 	Name string // as registered, such as MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519
 
 	HashFunc  crypto.Hash
@@ -49,8 +49,8 @@ func All() []CipherSuite {
 }
 
 // Params reports the sizes of a suite of RFC 9420, and false for any other code point.
-func (cs CipherSuite) Params() (Params, bool) {
-	p := Params{NonceSize: 12, TagSize: 16}
+func (cs CipherSuite) Sizes() (Sizes, bool) {
+	p := Sizes{NonceSize: 12, TagSize: 16}
 	switch cs {
 	case MLS128DHKEMX25519AES128GCMSHA256Ed25519:
 		p.Name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519"
@@ -91,28 +91,28 @@ func (cs CipherSuite) Params() (Params, bool) {
 		p.aes256()
 		p.SignaturePublicKeySize = 97
 	default:
-		return Params{}, false
+		return Sizes{}, false
 	}
 	return p, true
 }
 
-func (p *Params) x25519() { p.kem(0x0020, 32, 32); p.kdf(0x0001, crypto.SHA256) }
-func (p *Params) x448()   { p.kem(0x0021, 56, 56); p.kdf(0x0003, crypto.SHA512) }
-func (p *Params) aes128() { p.AEAD, p.KeySize = 0x0001, 16 }
-func (p *Params) aes256() { p.AEAD, p.KeySize = 0x0002, 32 }
-func (p *Params) chacha() { p.AEAD, p.KeySize = 0x0003, 32 }
+func (p *Sizes) x25519() { p.kem(0x0020, 32, 32); p.kdf(0x0001, crypto.SHA256) }
+func (p *Sizes) x448()   { p.kem(0x0021, 56, 56); p.kdf(0x0003, crypto.SHA512) }
+func (p *Sizes) aes128() { p.AEAD, p.KeySize = 0x0001, 16 }
+func (p *Sizes) aes256() { p.AEAD, p.KeySize = 0x0002, 32 }
+func (p *Sizes) chacha() { p.AEAD, p.KeySize = 0x0003, 32 }
 
-func (p *Params) kem(id uint16, public, private int) {
+func (p *Sizes) kem(id uint16, public, private int) {
 	p.KEM, p.HPKEPublicKeySize, p.KEMOutputSize, p.HPKEPrivateKeySize = id, public, public, private
 }
 
-func (p *Params) kdf(id uint16, h crypto.Hash) {
+func (p *Sizes) kdf(id uint16, h crypto.Hash) {
 	p.KDF, p.HashFunc, p.HashSize = id, h, h.Size()
 }
 
 // String is the registered name, or the code point in hexadecimal.
 func (cs CipherSuite) String() string {
-	if p, ok := cs.Params(); ok {
+	if p, ok := cs.Sizes(); ok {
 		return p.Name
 	}
 	return fmt.Sprintf("CipherSuite(0x%04x)", uint16(cs))
@@ -122,7 +122,7 @@ func (cs CipherSuite) String() string {
 // RFC 9420, Sections 5.1, 5.2 and 8. It is safe for concurrent use.
 type Suite struct {
 	Provider
-	Params // sizes, for reading only
+	Sizes // sizes, for reading only
 }
 
 // New makes the suite with this build's own provider. It fails with ErrUnsupported for unknown code points, and for
@@ -137,11 +137,11 @@ func New(cs CipherSuite) (*Suite, error) {
 
 // NewWithProvider makes a suite on primitives from elsewhere: a hardware module, or a provider that counts.
 func NewWithProvider(p Provider) (*Suite, error) {
-	params, ok := p.CipherSuite().Params()
+	params, ok := p.CipherSuite().Sizes()
 	if !ok {
 		return nil, fmt.Errorf("%w: %v", ErrUnsupported, p.CipherSuite())
 	}
-	return &Suite{Provider: p, Params: params}, nil
+	return &Suite{Provider: p, Sizes: params}, nil
 }
 
 // Supported lists the suites that New makes in this build.

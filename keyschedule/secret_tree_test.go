@@ -357,10 +357,10 @@ func restoreAt(
 	t *testing.T, suite *ciphersuite.Suite, leaf framing.LeafIndex, next uint64, sent [2]uint64,
 ) *SecretTree {
 	t.Helper()
-	state := TreeState{TreeParams: TreeParams{Suite: suite, Leaves: 4}, Sent: sent}
+	state := TreeRecord{TreeParams: TreeParams{Suite: suite, Leaves: 4}, Sent: sent}
 	for _, kind := range kinds() {
 		secret := ciphersuite.NewSecret(pattern(byte(kind), suite.HashSize))
-		state.Ratchets = append(state.Ratchets, RatchetState{Leaf: leaf, Kind: kind, Next: next, Secret: secret})
+		state.Ratchets = append(state.Ratchets, RatchetRecord{Leaf: leaf, Kind: kind, Next: next, Secret: secret})
 	}
 	tree, err := RestoreSecretTree(state)
 	require.NoError(t, err)

@@ -9,19 +9,19 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// ErrTreeState says that the parts of a stored SecretTree do not fit together.
-var ErrTreeState = errors.New("parts of a secret tree do not fit together")
+// ErrTreeRecord says that the parts of a stored SecretTree do not fit together.
+var ErrTreeRecord = errors.New("parts of a secret tree do not fit together")
 
-// NodeState is a node of a SecretTree for storage. Nodes are counted within their level from the left; leaves are at
+// NodeRecord is a node of a SecretTree for storage. Nodes are counted within their level from the left; leaves are at
 // level 0.
-type NodeState struct {
+type NodeRecord struct {
 	Level    uint8
 	Position uint32
 	Secret   ciphersuite.Secret // zero when the node has no secret any more and is to be deleted from storage
 }
 
-// RatchetState is a ratchet of a SecretTree for storage.
-type RatchetState struct {
+// RatchetRecord is a ratchet of a SecretTree for storage.
+type RatchetRecord struct {
 	Leaf    framing.LeafIndex
 	Kind    RatchetKind
 	Next    uint64             // generation of Secret; 2^32 after the last one
@@ -32,27 +32,27 @@ type RatchetState struct {
 
 // Nodes yields the nodes of t that hold a secret, or only what differs from since, when that is not nil: nodes new in
 // t, and nodes whose secret is gone. The tree keeps the secrets yielded, and the loop must not call EraseExcept.
-func (t *SecretTree) Nodes(since *SecretTree) iter.Seq[NodeState] {
-	return func(yield func(NodeState) bool) {
+func (t *SecretTree) Nodes(since *SecretTree) iter.Seq[NodeRecord] {
+	return func(yield func(NodeRecord) bool) {
 		t.differences(since, func(d difference) bool {
 			if d.now.secret == d.then.secret {
 				return true
 			}
-			return yield(NodeState{uint8(d.level), d.position, d.now.secret})
+			return yield(NodeRecord{uint8(d.level), d.position, d.now.secret})
 		})
 	}
 }
 
 // Ratchets yields the ratchets of t, or only those that differ from since, when that is not nil. The tree keeps the
 // secrets yielded, and the loop must not call EraseExcept.
-func (t *SecretTree) Ratchets(since *SecretTree) iter.Seq[RatchetState] {
-	return func(yield func(RatchetState) bool) {
+func (t *SecretTree) Ratchets(since *SecretTree) iter.Seq[RatchetRecord] {
+	return func(yield func(RatchetRecord) bool) {
 		t.differences(since, func(d difference) bool {
 			for k, r := range d.now.ratchets {
 				if r == d.then.ratchets[k] || r == nil {
 					continue
 				}
-				state := RatchetState{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor, r.skipped}
+				state := RatchetRecord{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor, r.skipped}
 				if !yield(state) {
 					return false
 				}
@@ -102,20 +102,20 @@ func (t *SecretTree) differences(since *SecretTree, visit func(difference) bool)
 	walk(top)
 }
 
-// TreeState is a SecretTree for storage. It consists of what SecretTree.Nodes and SecretTree.Ratchets yielded, each
+// TreeRecord is a SecretTree for storage. It consists of what SecretTree.Nodes and SecretTree.Ratchets yielded, each
 // the latest state, and of SecretTree.Sent.
-type TreeState struct {
+type TreeRecord struct {
 	TreeParams
 	Sent     [2]uint64 // by RatchetKind
-	Nodes    []NodeState
-	Ratchets []RatchetState
+	Nodes    []NodeRecord
+	Ratchets []RatchetRecord
 }
 
 // RestoreSecretTree makes the tree that was stored, and takes over its secrets. A part that is missing counts as
-// erased. It fails as NewSecretTree does, and with ErrTreeState when a part has no place in the tree, two parts claim
+// erased. It fails as NewSecretTree does, and with ErrTreeRecord when a part has no place in the tree, two parts claim
 // the same place, or a ratchet contradicts itself. Whoever restores the same state twice sends with the same keys
 // twice.
-func RestoreSecretTree(state TreeState) (*SecretTree, error) {
+func RestoreSecretTree(state TreeRecord) (*SecretTree, error) {
 	t, err := newTree(state.TreeParams)
 	if err != nil {
 		return nil, err
@@ -138,14 +138,14 @@ func RestoreSecretTree(state TreeState) (*SecretTree, error) {
 			}
 		}
 		if sent > generations {
-			return nil, fmt.Errorf("%w: %d messages sent", ErrTreeState, sent)
+			return nil, fmt.Errorf("%w: %d messages sent", ErrTreeRecord, sent)
 		}
 		t.epoch.sent[kind].next.Store(sent)
 	}
 	return t, nil
 }
 
-func (t *SecretTree) restoreNode(s NodeState) error {
+func (t *SecretTree) restoreNode(s NodeRecord) error {
 	n, err := t.place(int(s.Level), s.Position)
 	if err != nil {
 		return err
@@ -154,15 +154,15 @@ func (t *SecretTree) restoreNode(s NodeState) error {
 	case s.Secret.Len() != t.epoch.suite.HashSize:
 		return fmt.Errorf("node at level %d, position %d: %w", s.Level, s.Position, ErrSecretSize)
 	case *n != node{}:
-		return fmt.Errorf("%w: node at level %d, position %d overlaps another", ErrTreeState, s.Level, s.Position)
+		return fmt.Errorf("%w: node at level %d, position %d overlaps another", ErrTreeRecord, s.Level, s.Position)
 	}
 	n.secret = s.Secret
 	return nil
 }
 
-func (t *SecretTree) restoreRatchet(s RatchetState) error {
+func (t *SecretTree) restoreRatchet(s RatchetRecord) error {
 	fail := func(reason string) error {
-		return fmt.Errorf("%w: leaf %d, %v ratchet %s", ErrTreeState, s.Leaf, s.Kind, reason)
+		return fmt.Errorf("%w: leaf %d, %v ratchet %s", ErrTreeRecord, s.Leaf, s.Kind, reason)
 	}
 	n, err := t.place(0, uint32(s.Leaf))
 	switch {
@@ -197,12 +197,12 @@ func (t *SecretTree) restoreRatchet(s RatchetState) error {
 // place finds or makes the node at a place whose ancestors hold no secret.
 func (t *SecretTree) place(level int, position uint32) (*node, error) {
 	if level > t.epoch.depth || position>>(t.epoch.depth-level) != 0 {
-		return nil, fmt.Errorf("%w: no level %d, position %d", ErrTreeState, level, position)
+		return nil, fmt.Errorf("%w: no level %d, position %d", ErrTreeRecord, level, position)
 	}
 	n := t.root
 	for above := t.epoch.depth; above > level; above-- {
 		if !n.consumed() {
-			return nil, fmt.Errorf("%w: level %d, position %d is below an unopened node", ErrTreeState, level, position)
+			return nil, fmt.Errorf("%w: level %d, position %d is below an unopened node", ErrTreeRecord, level, position)
 		}
 		i := position >> (above - level - 1) & 1
 		if n.child[i] == nil {

@@ -22,11 +22,11 @@ type (
 // storage holds the parts of a tree as a store would.
 type storage struct {
 	nodes    map[nodePlace][]byte
-	ratchets map[ratchetPlace]RatchetState
+	ratchets map[ratchetPlace]RatchetRecord
 }
 
 func newStorage() *storage {
-	return &storage{map[nodePlace][]byte{}, map[ratchetPlace]RatchetState{}}
+	return &storage{map[nodePlace][]byte{}, map[ratchetPlace]RatchetRecord{}}
 }
 
 // save writes what changed.
@@ -52,10 +52,10 @@ func (s *storage) save(tree, since *SecretTree) (written int) {
 	return written
 }
 
-func (s *storage) load(p TreeParams, sent [2]uint64) TreeState {
-	state := TreeState{TreeParams: p, Sent: sent}
+func (s *storage) load(p TreeParams, sent [2]uint64) TreeRecord {
+	state := TreeRecord{TreeParams: p, Sent: sent}
 	for place, secret := range s.nodes {
-		state.Nodes = append(state.Nodes, NodeState{uint8(place.level), place.position, secretOf(secret)})
+		state.Nodes = append(state.Nodes, NodeRecord{uint8(place.level), place.position, secretOf(secret)})
 	}
 	for _, r := range s.ratchets {
 		r.Secret = r.Secret.Clone()
@@ -167,33 +167,33 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 		}
 		return out
 	}
-	ratchet := func(r RatchetState) TreeState { return TreeState{Ratchets: []RatchetState{r}} }
+	ratchet := func(r RatchetRecord) TreeRecord { return TreeRecord{Ratchets: []RatchetRecord{r}} }
 	for name, c := range map[string]struct {
-		state TreeState
+		state TreeRecord
 		want  error
 	}{
-		"level":            {TreeState{Nodes: []NodeState{{3, 0, hash()}}}, ErrTreeState},
-		"position":         {TreeState{Nodes: []NodeState{{1, 2, hash()}}}, ErrTreeState},
-		"position of root": {TreeState{Nodes: []NodeState{{2, 1, hash()}}}, ErrTreeState},
-		"node size":        {TreeState{Nodes: []NodeState{{0, 0, short()}}}, ErrSecretSize},
-		"node missing":     {TreeState{Nodes: []NodeState{{0, 0, ciphersuite.Secret{}}}}, ErrSecretSize},
-		"twice":            {TreeState{Nodes: []NodeState{{0, 0, hash()}, {0, 0, hash()}}}, ErrTreeState},
-		"below":            {TreeState{Nodes: []NodeState{{1, 0, hash()}, {0, 1, hash()}}}, ErrTreeState},
-		"above":            {TreeState{Nodes: []NodeState{{0, 1, hash()}, {1, 0, hash()}}}, ErrTreeState},
-		"leaf":             {ratchet(RatchetState{Leaf: 4, Secret: hash()}), ErrTreeState},
-		"kind":             {ratchet(RatchetState{Kind: 2, Secret: hash()}), ErrTreeState},
-		"ratchet size":     {ratchet(RatchetState{Secret: short()}), ErrSecretSize},
-		"next":             {ratchet(RatchetState{Next: 1<<32 + 1, Secret: hash()}), ErrTreeState},
-		"floor":            {ratchet(RatchetState{Next: 1, Floor: 2, Secret: hash()}), ErrTreeState},
-		"secret at end":    {ratchet(RatchetState{Next: 1 << 32, Secret: hash()}), ErrTreeState},
-		"skipped at next":  {ratchet(RatchetState{Next: 1, Secret: hash(), Skipped: skipped(1)}), ErrTreeState},
-		"skipped at floor": {ratchet(RatchetState{Next: 9, Floor: 2, Secret: hash(), Skipped: skipped(1)}), ErrTreeState},
-		"skipped order":    {ratchet(RatchetState{Next: 9, Secret: hash(), Skipped: skipped(2, 1)}), ErrTreeState},
-		"skipped twice":    {ratchet(RatchetState{Next: 9, Secret: hash(), Skipped: skipped(2, 2)}), ErrTreeState},
-		"skipped size":     {ratchet(RatchetState{Next: 9, Secret: hash(), Skipped: []SkippedKey{{1, hash()}}}), ErrSecretSize},
-		"ratchet twice":    {TreeState{Ratchets: []RatchetState{{Secret: hash()}, {Secret: hash()}}}, ErrTreeState},
-		"leaf and ratchet": {TreeState{Nodes: []NodeState{{0, 0, hash()}}, Ratchets: []RatchetState{{Secret: hash()}}}, ErrTreeState},
-		"sent":             {TreeState{Sent: [2]uint64{1<<32 + 1, 0}}, ErrTreeState},
+		"level":            {TreeRecord{Nodes: []NodeRecord{{3, 0, hash()}}}, ErrTreeRecord},
+		"position":         {TreeRecord{Nodes: []NodeRecord{{1, 2, hash()}}}, ErrTreeRecord},
+		"position of root": {TreeRecord{Nodes: []NodeRecord{{2, 1, hash()}}}, ErrTreeRecord},
+		"node size":        {TreeRecord{Nodes: []NodeRecord{{0, 0, short()}}}, ErrSecretSize},
+		"node missing":     {TreeRecord{Nodes: []NodeRecord{{0, 0, ciphersuite.Secret{}}}}, ErrSecretSize},
+		"twice":            {TreeRecord{Nodes: []NodeRecord{{0, 0, hash()}, {0, 0, hash()}}}, ErrTreeRecord},
+		"below":            {TreeRecord{Nodes: []NodeRecord{{1, 0, hash()}, {0, 1, hash()}}}, ErrTreeRecord},
+		"above":            {TreeRecord{Nodes: []NodeRecord{{0, 1, hash()}, {1, 0, hash()}}}, ErrTreeRecord},
+		"leaf":             {ratchet(RatchetRecord{Leaf: 4, Secret: hash()}), ErrTreeRecord},
+		"kind":             {ratchet(RatchetRecord{Kind: 2, Secret: hash()}), ErrTreeRecord},
+		"ratchet size":     {ratchet(RatchetRecord{Secret: short()}), ErrSecretSize},
+		"next":             {ratchet(RatchetRecord{Next: 1<<32 + 1, Secret: hash()}), ErrTreeRecord},
+		"floor":            {ratchet(RatchetRecord{Next: 1, Floor: 2, Secret: hash()}), ErrTreeRecord},
+		"secret at end":    {ratchet(RatchetRecord{Next: 1 << 32, Secret: hash()}), ErrTreeRecord},
+		"skipped at next":  {ratchet(RatchetRecord{Next: 1, Secret: hash(), Skipped: skipped(1)}), ErrTreeRecord},
+		"skipped at floor": {ratchet(RatchetRecord{Next: 9, Floor: 2, Secret: hash(), Skipped: skipped(1)}), ErrTreeRecord},
+		"skipped order":    {ratchet(RatchetRecord{Next: 9, Secret: hash(), Skipped: skipped(2, 1)}), ErrTreeRecord},
+		"skipped twice":    {ratchet(RatchetRecord{Next: 9, Secret: hash(), Skipped: skipped(2, 2)}), ErrTreeRecord},
+		"skipped size":     {ratchet(RatchetRecord{Next: 9, Secret: hash(), Skipped: []SkippedKey{{1, hash()}}}), ErrSecretSize},
+		"ratchet twice":    {TreeRecord{Ratchets: []RatchetRecord{{Secret: hash()}, {Secret: hash()}}}, ErrTreeRecord},
+		"leaf and ratchet": {TreeRecord{Nodes: []NodeRecord{{0, 0, hash()}}, Ratchets: []RatchetRecord{{Secret: hash()}}}, ErrTreeRecord},
+		"sent":             {TreeRecord{Sent: [2]uint64{1<<32 + 1, 0}}, ErrTreeRecord},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.state.TreeParams = TreeParams{Suite: suite, Leaves: 4}
@@ -201,16 +201,16 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 			require.ErrorIs(t, err, c.want)
 		})
 	}
-	_, err := RestoreSecretTree(TreeState{TreeParams: TreeParams{Suite: suite, Leaves: 5}})
+	_, err := RestoreSecretTree(TreeRecord{TreeParams: TreeParams{Suite: suite, Leaves: 5}})
 	require.ErrorIs(t, err, ErrLeafCount)
 	_, err = RestoreSecretTree(ratchetAtEnd(suite))
 	require.NoError(t, err)
 }
 
-func ratchetAtEnd(suite *ciphersuite.Suite) TreeState {
-	return TreeState{
+func ratchetAtEnd(suite *ciphersuite.Suite) TreeRecord {
+	return TreeRecord{
 		TreeParams: TreeParams{Suite: suite, Leaves: 4},
-		Ratchets:   []RatchetState{{Next: 1 << 32}},
+		Ratchets:   []RatchetRecord{{Next: 1 << 32}},
 	}
 }
 
@@ -228,13 +228,13 @@ func FuzzRestore(f *testing.F) {
 			data = data[1:]
 			return b
 		}
-		state := TreeState{TreeParams: TreeParams{Suite: suite, Leaves: 4}}
+		state := TreeRecord{TreeParams: TreeParams{Suite: suite, Leaves: 4}}
 		for len(data) > 0 {
 			if next()%2 == 0 {
-				state.Nodes = append(state.Nodes, NodeState{next(), uint32(next()), ciphersuite.NewSecret(pattern(1, 32))})
+				state.Nodes = append(state.Nodes, NodeRecord{next(), uint32(next()), ciphersuite.NewSecret(pattern(1, 32))})
 				continue
 			}
-			r := RatchetState{
+			r := RatchetRecord{
 				Leaf: framing.LeafIndex(next()), Kind: RatchetKind(next()),
 				Next: uint64(next()), Floor: uint64(next()), Secret: ciphersuite.NewSecret(pattern(2, 32)),
 			}

@@ -168,7 +168,7 @@ func (a *player) welcome(newcomers ...*player) []byte {
 // say encrypts data.
 func (a *player) say(data string) []byte {
 	a.t.Helper()
-	return a.take(a.group.Protect([]byte(data), mls.ProtectOptions{}, a.Signer)).Send[0].Message
+	return a.take(a.group.Protect([]byte(data), mls.ProtectParams{}, a.Signer)).Send[0].Message
 }
 
 // read decrypts data.
@@ -196,7 +196,7 @@ func (a *player) observe() *mls.Observer {
 // reload is a restart: of the group, only its records are left.
 func (a *player) reload() {
 	a.t.Helper()
-	records, err := a.group.Changes(nil)
+	records, err := a.group.Records(nil)
 	require.NoError(a.t, err)
 	a.group.EraseAll()
 	a.group, err = mls.Load(mls.LoadParams{Records: slices.Values(records), Params: a.Params})
@@ -230,6 +230,12 @@ func together(players ...*player) {
 			}
 		}
 	}
+}
+
+// seeded is params with randomness that follows from seed.
+func seeded(params mls.Params, seed string) mls.Params {
+	mlstest.Seed(&params, seed)
+	return params
 }
 
 // breaks checks that an error names a rule.

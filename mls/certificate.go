@@ -13,7 +13,7 @@ import (
 )
 
 // checkCertificates judges whether an X.509 credential is a chain in order, and its first certificate for the signature
-// key that the credential comes with. Whether to trust the chain is the caller's to say, through Step.Judge: that takes
+// key that the credential comes with. Whether to trust the chain is the caller's to say, through Step.Claims: that takes
 // the certificates which members may leave out because others have them.
 func checkCertificates(who Identity) error {
 	if who.Credential.Type != framing.CredentialTypeX509 {

@@ -17,7 +17,7 @@ import (
 //
 // It fails with ErrErased when g itself is erased, with ErrWrongGroup, and when a value is too large to be encoded, all
 // wrapped in a *RecordError.
-func (g *Group) Changes(since *Group) ([]Record, error) {
+func (g *Group) Records(since *Group) ([]Record, error) {
 	r := &recorder{own: g.OwnLeaf()}
 	if since == nil {
 		since = new(Group)
@@ -44,8 +44,8 @@ func (g *Group) Changes(since *Group) ([]Record, error) {
 }
 
 // Changes lists what a store that holds since has to write and delete to hold o; everything when since is nil. See
-// Group.Changes.
-func (o *Observer) Changes(since *Observer) ([]Record, error) {
+// Group.Records.
+func (o *Observer) Records(since *Observer) ([]Record, error) {
 	r := &recorder{own: framing.NoLeaf}
 	if since == nil {
 		since = new(Observer)
@@ -164,11 +164,11 @@ func (r *recorder) replace(now, then func(r *recorder)) {
 	}
 }
 
-func blockKey(prefix string, b treekem.BlockState) string {
+func blockKey(prefix string, b treekem.BlockRecord) string {
 	return fmt.Sprintf("%s%s/%d/%d", prefix, recordTree, b.Layer, b.Index)
 }
 
-func (r *recorder) block(prefix string, b treekem.BlockState) {
+func (r *recorder) block(prefix string, b treekem.BlockRecord) {
 	r.put(blockKey(prefix, b), 1+len(b.Data), func(w *recordWriter) { w.Raw(b.Data) })
 }
 

@@ -131,7 +131,7 @@ func ratchetKey(prefix string, leaf framing.LeafIndex, kind keyschedule.RatchetK
 
 // ratchet records one ratchet, an own one with the number of generations that were given out: other Groups of the epoch
 // may have taken more than this one knows of.
-func (r *recorder) ratchet(key string, tree *keyschedule.SecretTree, s *keyschedule.RatchetState) {
+func (r *recorder) ratchet(key string, tree *keyschedule.SecretTree, s *keyschedule.RatchetRecord) {
 	r.put(key, 160+64*len(s.Skipped), func(w *recordWriter) {
 		sent := uint64(0)
 		if s.Leaf == r.own {

@@ -109,7 +109,7 @@ func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
 	if g.pending != nil {
 		return nil, ErrPending
 	}
-	rand := g.params.Entropy.Reader()
+	rand := g.params.rand
 	list, left, err := g.gather(rand, &c)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (g *Group) commitTo(list *proposalList, c *CommitParams, by crypto.Signer) 
 		return nil, err
 	}
 	own, _ := g.tree.Leaf(g.OwnLeaf())
-	d := &draft{group: g, params: c, rand: g.params.Entropy.Reader(), by: by, transition: t,
+	d := &draft{group: g, params: c, rand: g.params.rand, by: by, transition: t,
 		init: g.secrets.InitSecret, base: g.private, template: *own}
 	return d.make()
 }
@@ -243,7 +243,7 @@ func (d *draft) complete() (*Step, error) {
 
 // step is the Step that holds the commit.
 func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *Step {
-	s := &Step{old: d.group, Staged: d.change, Judge: d.judge}
+	s := &Step{old: d.group, Change: d.change, Claims: d.claims}
 	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: d.message}}
 	if d.group == nil {
 		s.Next = &Group{epochState: *pending.next, pending: pending, status: StatusJoining}

@@ -35,10 +35,10 @@ func TestLightCommit(t *testing.T) {
 			alice, bob := cast[0], cast[1]
 			s := alice.take(alice.group.Commit(mls.CommitParams{
 				Proposals: test.proposals, ForcePath: force, PSKs: mls.PSKs{psk}, Now: mlstest.Now()}, alice.Signer))
-			require.Equal(t, test.path || force, s.Staged.Path, name)
+			require.Equal(t, test.path || force, s.Change.Path, name)
 			alice.take(alice.group.Adopt())
 			change := bob.take(bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{psk}})).Events[0].(*mls.EpochChanged).Change
-			require.Equal(t, s.Staged, change, "both sides see the same change")
+			require.Equal(t, s.Change, change, "both sides see the same change")
 		}
 	}
 }
@@ -117,7 +117,7 @@ func TestSeveralUpdates(t *testing.T) {
 	commit := carol.take(carol.group.Commit(choice, carol.Signer)).Send[0].Message
 	s := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer))
 	require.Len(t, s.Left, 2)
-	require.Equal(t, refs[2].Ref, s.Staged.Proposals[0].Ref)
+	require.Equal(t, refs[2].Ref, s.Change.Proposals[0].Ref)
 	carol.take(carol.group.Adopt())
 	tell(commit, alice, bob)
 	together(alice, bob, carol)
@@ -184,7 +184,7 @@ func TestUnfit(t *testing.T) {
 	add("will be expired", func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) })
 	propose(&framing.CustomProposal{Type: 0xf00d})
 	propose(&framing.GroupContextExtensions{Extensions: framing.Extensions{{Type: 0xf00e}}})
-	propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("known to nobody"))})
+	propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known to nobody"))})
 	add("good as well", nil)
 	waiting := alice.group.Proposals()
 	require.Len(t, waiting, 8)
@@ -197,7 +197,7 @@ func TestUnfit(t *testing.T) {
 	require.Equal(t, waiting[6].Ref, without.Left[0].Ref)
 	require.Len(t, without.Left, 6)
 	alice.take(alice.group.Drop())
-	psk := mls.PSKs{{ID: mls.ExternalPSK([]byte("known to nobody")), Secret: externalPSK("now").Secret}}
+	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("known to nobody")), Secret: externalPSK("now").Secret}}
 	s := alice.take(alice.group.Commit(mls.CommitParams{Now: later, PSKs: psk}, alice.Signer))
 	var left []framing.ProposalRef
 	for _, l := range s.Left {
@@ -239,7 +239,7 @@ func TestUnfitTogether(t *testing.T) {
 	for _, l := range s.Left {
 		left = append(left, l.Ref)
 	}
-	for _, p := range s.Staged.Proposals {
+	for _, p := range s.Change.Proposals {
 		committed = append(committed, p.Ref)
 	}
 	require.ElementsMatch(t, []framing.ProposalRef{waiting[1].Ref, waiting[2].Ref, waiting[4].Ref}, left)
@@ -271,8 +271,8 @@ func TestManyConflicts(t *testing.T) {
 	add("late", nil)
 	waiting := alice.group.Proposals()
 	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
-	require.Len(t, s.Staged.Proposals, 2)
-	for i, p := range s.Staged.Proposals {
+	require.Len(t, s.Change.Proposals, 2)
+	for i, p := range s.Change.Proposals {
 		require.Equal(t, waiting[i].Ref, p.Ref)
 	}
 	require.Len(t, s.Left, 81, "with the last, for which nobody looked any more")
@@ -299,7 +299,7 @@ func TestCandidates(t *testing.T) {
 	message, change, ok := alice.group.Pending()
 	require.True(t, ok)
 	require.Equal(t, empty.Send[0].Message, message)
-	require.Same(t, empty.Staged, change)
+	require.Same(t, empty.Change, change)
 	_, err = alice.group.Handle(mls.Input{Message: remove.Send[0].Message})
 	require.ErrorIs(t, err, mls.ErrOwnMessage, "it was made from this Group, but is not the pending one")
 	alice.hear(empty.Send[0].Message)
@@ -372,7 +372,7 @@ func TestSuites(t *testing.T) {
 			alice, bob, carol := as("alice"), as("bob"), as("carol")
 			alice.group = alice.Create(t, "group")
 			alice.welcome(bob)
-			carol.joinAlone(mls.ExternalParams{}, alice, bob)
+			carol.joinAlone(mls.JoinExternalParams{}, alice, bob)
 			together(alice, bob, carol)
 			s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
 			tell(s.Send[0].Message, alice, carol)

@@ -95,7 +95,7 @@ func TestCountsOfData(t *testing.T) {
 		var s *mls.Step
 		sent := counts.During(func() {
 			var err error
-			s, err = g.Protect(make([]byte, 1000), mls.ProtectOptions{}, signer)
+			s, err = g.Protect(make([]byte, 1000), mls.ProtectParams{}, signer)
 			require.NoError(t, err)
 		})
 		require.Equal(t, mlstest.Counts{Signatures: 1, AEADs: 2}, sent)

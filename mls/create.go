@@ -17,7 +17,7 @@ type CreateParams struct {
 	CipherSuite ciphersuite.CipherSuite
 	GroupID     []byte // random when empty
 	Extensions  framing.Extensions
-	Client      Client           // the creator
+	Leaf        LeafParams       // the creator
 	Lifetime    framing.Lifetime // of the creator's leaf
 	// Invited are the KeyPackages of those who will be added: the cipher suite is refused when it is not the best that
 	// all of them and the creator support, by Preference (RFC 9420, Section 11), and those who are to be in a Successor
@@ -45,7 +45,7 @@ func Create(c CreateParams) (*Step, error) {
 	if err := checkPreference(&c); err != nil {
 		return nil, err
 	}
-	rand := params.Entropy.Reader()
+	rand := params.rand
 	if err := c.nameGroup(suite, params); err != nil {
 		return nil, err
 	}
@@ -53,12 +53,12 @@ func Create(c CreateParams) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := c.Client.leaf(suite)
+	leaf, err := c.Leaf.leaf(suite)
 	if err != nil {
 		return nil, err
 	}
 	leaf.EncryptionKey, leaf.LeafNodeSource, leaf.Lifetime = leafKey.Public, framing.LeafNodeSourceKeyPackage, c.Lifetime
-	if err := leaf.Sign(framing.SignParams{Suite: suite, Rand: rand, Signer: c.Client.Signer}, nil, framing.NoLeaf); err != nil {
+	if err := leaf.Sign(framing.SignParams{Suite: suite, Rand: rand, Signer: c.Leaf.Signer}, nil, framing.NoLeaf); err != nil {
 		return nil, err
 	}
 	tree, err := treekem.New(suite, &leaf)
@@ -102,7 +102,7 @@ func (c *CreateParams) nameGroup(suite *ciphersuite.Suite, params *Params) error
 	if len(c.GroupID) > 0 {
 		return nil
 	}
-	id, err := suite.RandomSecret(params.Entropy.Reader(), suite.HashSize)
+	id, err := suite.RandomSecret(params.rand, suite.HashSize)
 	c.GroupID = id.Bytes()
 	return err
 }
@@ -138,7 +138,7 @@ func (p *public) begun(
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Next: &Group{epochState: state}, Judge: judgeExternalSenders(p.context.Extensions)}
+	s := &Step{Next: &Group{epochState: state}, Claims: claimExternalSenders(p.context.Extensions)}
 	if c.Successor == nil {
 		return s, nil
 	}
@@ -159,8 +159,8 @@ func (s *Step) succeed(c *CreateParams) error {
 		return err
 	}
 	own, _ := g.tree.Leaf(g.OwnLeaf())
-	judged, err := judgeMembership(c.Successor, g.successor.id, invitedTo(own, c.Invited))
-	s.Judge = append(s.Judge, judged...)
+	judged, err := claimMembership(c.Successor, g.successor.id, invitedTo(own, c.Invited))
+	s.Claims = append(s.Claims, judged...)
 	return err
 }
 

@@ -4,7 +4,7 @@
 // # Which function to call
 //
 // [Create] makes a group. Others are added by their KeyPackages, which they make with [NewKeyPackage] and directories judge
-// with [OpenKeyPackage]: [Group.Commit] with an Add, then [Group.Adopt], whose Welcome they [Join] by. Who has a GroupInfo
+// with [VerifyKeyPackage]: [Group.Commit] with an Add, then [Group.Adopt], whose Welcome they [Join] by. Who has a GroupInfo
 // joins without being asked, by [JoinExternal].
 //
 // [Group.Handle] takes every message of the group, whoever sent it and of whatever kind. [Group.Protect] encrypts data.
@@ -12,7 +12,7 @@
 // a member does that wants to leave. [Group.Export] derives keys for other uses.
 //
 // A group that ends in favour of another, and a part of a group that goes on by itself, are made by [Create] with a
-// Successor. [Observe] follows a group from outside, for servers, auditors and external senders. [Group.Changes] says
+// Successor. [Observe] follows a group from outside, for servers, auditors and external senders. [Group.Records] says
 // what to store, and [Load] reads it.
 //
 // # The contract
@@ -20,11 +20,11 @@
 // A [Group] is a value that never changes. A transition returns a [Step], which is only a proposition: nothing has
 // happened until the caller lets it take effect, by doing this, in this order:
 //
-//  1. Judge. Ask the authentication service about every [Judgement] in Step.Judge, which are all credentials that Next
+//  1. Judge. Ask the authentication service about every [Claim] in Step.Claims, which are all credentials that Next
 //     would trust and the old Group did not. This package never says what a credential means. Look at what the Step
-//     changes, in Step.Staged or in the [Change] of an event, if there is a policy about who may do what. When
+//     changes, in Step.Change or in the [Change] of an event, if there is a policy about who may do what. When
 //     any answer is no, drop the Step: the old Group is as good as before.
-//  2. Store. Write what Next.Changes lists in one transaction. [Record] tells how.
+//  2. Store. Write what Next.Records lists in one transaction. [Record] tells how.
 //  3. Erase. Call [Step.Erase], which overwrites the secrets that Next does not need. From then on the old Group answers
 //     [ErrErased].
 //  4. Send. Hand Step.Send to the delivery service.

@@ -25,7 +25,7 @@ func check(err error) {
 
 // person is somebody in the examples: a client, and its view of one group.
 type person struct {
-	mls.Client
+	mls.LeafParams
 	group *mls.Group
 }
 
@@ -36,17 +36,17 @@ func newPersonFor(cs ciphersuite.CipherSuite, name string) *person {
 	check(err)
 	signer, err := suite.GenerateSigner(nil)
 	check(err)
-	return &person{Client: mls.Client{Credential: framing.BasicCredential([]byte(name)), Signer: signer}}
+	return &person{LeafParams: mls.LeafParams{Credential: framing.BasicCredential([]byte(name)), Signer: signer}}
 }
 
 func (p *person) keyPackage() *mls.OwnKeyPackage {
 	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: exampleSuite, Client: p.Client, Lifetime: mls.Lifetime(exampleTime, 90*24*time.Hour)})
+		CipherSuite: exampleSuite, Leaf: p.LeafParams, Lifetime: mls.LifetimeFrom(exampleTime, 90*24*time.Hour)})
 	check(err)
 	return k
 }
 
-// take lets a Step take effect. A real client first has the credentials in Judge judged and stores Next.
+// take lets a Step take effect. A real client first has the claims answered and stores Next.
 func (p *person) take(s *mls.Step, err error) *mls.Step {
 	check(err)
 	p.group = s.Next
@@ -63,7 +63,7 @@ func (p *person) receive(message []byte) *mls.Step {
 func friends(names ...string) []*person {
 	alice := newPerson(names[0])
 	alice.take(mls.Create(mls.CreateParams{
-		CipherSuite: exampleSuite, Client: alice.Client, Lifetime: mls.Lifetime(exampleTime, time.Hour)}))
+		CipherSuite: exampleSuite, Leaf: alice.LeafParams, Lifetime: mls.LifetimeFrom(exampleTime, time.Hour)}))
 	people := []*person{alice}
 	if len(names) == 1 {
 		return people
@@ -108,8 +108,8 @@ func Example() {
 	check(err)
 	bobKeys, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		CipherSuite: suite.CipherSuite(),
-		Client:      mls.Client{Credential: framing.BasicCredential([]byte("bob")), Signer: bobSigner},
-		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+		Leaf:        mls.LeafParams{Credential: framing.BasicCredential([]byte("bob")), Signer: bobSigner},
+		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
 	})
 	check(err)
 	published := bobKeys.KeyPackage
@@ -119,8 +119,8 @@ func Example() {
 	check(err)
 	step, err := mls.Create(mls.CreateParams{
 		CipherSuite: suite.CipherSuite(),
-		Client:      mls.Client{Credential: framing.BasicCredential([]byte("alice")), Signer: aliceSigner},
-		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+		Leaf:        mls.LeafParams{Credential: framing.BasicCredential([]byte("alice")), Signer: aliceSigner},
+		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
 	})
 	check(err)
 	step, err = step.Next.Commit(mls.CommitParams{
@@ -128,7 +128,7 @@ func Example() {
 		Now:       exampleTime,
 	}, aliceSigner)
 	check(err)
-	for _, j := range step.Judge { // ask the authentication service
+	for _, j := range step.Claims { // ask the authentication service
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
 
@@ -144,7 +144,7 @@ func Example() {
 	bob := step.Next
 
 	// Alice says something.
-	step, err = alice.Protect([]byte("hello Bob"), mls.ProtectOptions{}, aliceSigner)
+	step, err = alice.Protect([]byte("hello Bob"), mls.ProtectParams{}, aliceSigner)
 	check(err)
 	step, err = bob.Handle(mls.Input{Message: step.Send[0].Message, Now: exampleTime})
 	check(err)
@@ -168,8 +168,8 @@ func ExampleCreate() {
 		CipherSuite: exampleSuite,
 		GroupID:     []byte("garden"),
 		Extensions:  framing.Extensions{colour},
-		Client:      alice.Client,
-		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+		Leaf:        alice.LeafParams,
+		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
 	})
 	check(err)
 	group := step.Next
@@ -187,8 +187,8 @@ func ExampleNewKeyPackage() {
 	bob := newPerson("bob")
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		CipherSuite: exampleSuite,
-		Client:      bob.Client,
-		Lifetime:    mls.Lifetime(exampleTime, 90*24*time.Hour),
+		Leaf:        bob.LeafParams,
+		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
 		LastResort:  true,
 	})
 	check(err)
@@ -204,19 +204,19 @@ func ExampleNewKeyPackage() {
 }
 
 // A directory looks at what it is given to publish.
-func ExampleOpenKeyPackage() {
+func ExampleVerifyKeyPackage() {
 	bob := newPerson("bob")
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: exampleSuite, Client: bob.Client, Lifetime: mls.Lifetime(exampleTime, 90*24*time.Hour)})
+		CipherSuite: exampleSuite, Leaf: bob.LeafParams, Lifetime: mls.LifetimeFrom(exampleTime, 90*24*time.Hour)})
 	check(err)
 	message, err := keys.Message()
 	check(err)
 
-	k, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: exampleTime})
+	k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: exampleTime})
 	check(err)
 	fmt.Printf("from %s\n", k.LeafNode.Credential.Identity)
 
-	_, err = mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: exampleTime.AddDate(1, 0, 0)})
+	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: exampleTime.AddDate(1, 0, 0)})
 	var broken *mls.RuleError
 	fmt.Println("a year later:", errors.As(err, &broken), broken.Rule)
 	// Output:
@@ -233,7 +233,7 @@ func ExampleGroup_Commit() {
 		Proposals: []framing.Proposal{&framing.Remove{Removed: carol.group.OwnLeaf()}},
 	}, alice.Signer))
 	fmt.Println("before: epoch", alice.group.Epoch()) // nothing has changed yet
-	for _, c := range step.Staged.Removed {
+	for _, c := range step.Change.Removed {
 		fmt.Printf("will remove %s\n", c.Old.Credential.Identity)
 	}
 	commit := step.Send[0].Message // to the delivery service, which takes it
@@ -321,7 +321,7 @@ func ExampleJoin() {
 		Now:         exampleTime,
 	})
 	check(err)
-	for _, j := range step.Judge {
+	for _, j := range step.Claims {
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
 	bob.take(step, nil)
@@ -338,7 +338,7 @@ func ExampleGroup_Handle() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
 	say := func(text string) []byte {
-		return bob.take(bob.group.Protect([]byte(text), mls.ProtectOptions{}, bob.Signer)).Send[0].Message
+		return bob.take(bob.group.Protect([]byte(text), mls.ProtectParams{}, bob.Signer)).Send[0].Message
 	}
 	one, two, late := say("one"), say("two"), say("late")
 	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
@@ -387,7 +387,7 @@ func ExampleGroup_Propose() {
 	bob.receive(proposal)
 
 	// From here on nobody sends data before the proposal is committed.
-	_, err := bob.group.Protect([]byte("hello"), mls.ProtectOptions{}, bob.Signer)
+	_, err := bob.group.Protect([]byte("hello"), mls.ProtectParams{}, bob.Signer)
 	fmt.Println(errors.Is(err, mls.ErrPendingProposals))
 
 	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message // covers all that waits
@@ -408,16 +408,16 @@ func ExampleGroup_ProposeUpdate() {
 
 	proposal := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{Signer: renewed}, mls.ProposeParams{}, bob.Signer))
 	step := alice.receive(proposal.Send[0].Message)
-	for _, j := range step.Judge {
+	for _, j := range step.Claims {
 		fmt.Printf("%v: may this key take the place of %s's old one?\n", j.Moment, j.Predecessors[0].Credential.Identity)
 	}
 	commit := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
 	alice.take(alice.group.Adopt())
 	bob.receive(commit)
 
-	_, err := bob.group.Protect(nil, mls.ProtectOptions{}, bob.Signer)
+	_, err := bob.group.Protect(nil, mls.ProtectParams{}, bob.Signer)
 	fmt.Println("old key refused:", errors.Is(err, mls.ErrSigner))
-	_, err = bob.group.Protect(nil, mls.ProtectOptions{}, renewed)
+	_, err = bob.group.Protect(nil, mls.ProtectParams{}, renewed)
 	fmt.Println("new key:", err)
 	// Output:
 	// update: may this key take the place of bob's old one?
@@ -429,7 +429,7 @@ func ExampleGroup_ProposeUpdate() {
 func ExampleGroup_Protect() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	options := mls.ProtectOptions{
+	options := mls.ProtectParams{
 		Padding:           framing.PadToMultiple(256),
 		AuthenticatedData: []byte("message 1"),
 	}
@@ -476,11 +476,11 @@ func ExampleJoinExternal() {
 	check(err)
 
 	carol := newPerson("carol")
-	step := carol.take(mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: carol.Client, Now: exampleTime}))
+	step := carol.take(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: carol.LeafParams, Now: exampleTime}))
 	commit := step.Send[0].Message // to the delivery service, which takes it
 	carol.take(carol.group.Adopt())
 
-	for _, j := range alice.receive(commit).Judge {
+	for _, j := range alice.receive(commit).Claims {
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
 	bob.receive(commit)
@@ -499,8 +499,8 @@ func ExampleJoinExternal_resync() {
 
 	info, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	check(err)
-	step := bob.take(mls.JoinExternal(mls.ExternalParams{
-		GroupInfo: info, Client: bob.Client, Resync: &former, Now: exampleTime}))
+	step := bob.take(mls.JoinExternal(mls.JoinExternalParams{
+		GroupInfo: info, Leaf: bob.LeafParams, Resync: &former, Now: exampleTime}))
 	bob.take(bob.group.Adopt())
 
 	change := alice.receive(step.Send[0].Message).Events[0].(*mls.EpochChanged).Change
@@ -552,7 +552,7 @@ func ExampleObserver_Propose() {
 		Proposals: []framing.Proposal{&framing.GroupContextExtensions{Extensions: framing.Extensions{senders}}},
 	}, alice.Signer))
 	alice.take(alice.group.Adopt())
-	for _, j := range bob.receive(step.Send[0].Message).Judge {
+	for _, j := range bob.receive(step.Send[0].Message).Claims {
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
 
@@ -627,7 +627,7 @@ func ExampleGroup_EpochAuthenticator() {
 func ExamplePSKs() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	id := mls.ExternalPSK([]byte("our password"))
+	id := mls.ExternalPSKID([]byte("our password"))
 	secret := mls.PSKs{{ID: id, Secret: ciphersuite.NewSecret([]byte("squeamish ossifrage"))}}
 
 	commit := alice.take(alice.group.Commit(mls.CommitParams{
@@ -659,16 +659,16 @@ func ExampleCreate_reInit() {
 	}}}, alice.Signer)).Send[0].Message
 	alice.take(alice.group.Adopt())
 	bob.receive(commit)
-	_, err := bob.group.Protect([]byte("hello?"), mls.ProtectOptions{}, bob.Signer)
+	_, err := bob.group.Protect([]byte("hello?"), mls.ProtectParams{}, bob.Signer)
 	fmt.Println(err)
 
 	// Either of them may create the successor. What was announced is taken from the old group.
-	lifetime := mls.Lifetime(exampleTime, 90*24*time.Hour)
+	lifetime := mls.LifetimeFrom(exampleTime, 90*24*time.Hour)
 	old := alice.group
-	alice, bob.Client = newPersonFor(better, "alice"), newPersonFor(better, "bob").Client
-	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: better, Client: bob.Client, Lifetime: lifetime})
+	alice, bob.LeafParams = newPersonFor(better, "alice"), newPersonFor(better, "bob").LeafParams
+	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: better, Leaf: bob.LeafParams, Lifetime: lifetime})
 	check(err)
-	alice.take(mls.Create(mls.CreateParams{Client: alice.Client, Lifetime: lifetime, Successor: old}))
+	alice.take(mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Lifetime: lifetime, Successor: old}))
 	alice.take(alice.group.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
 	}, alice.Signer))
@@ -691,8 +691,8 @@ func ExampleCreate_branch() {
 
 	keys := bob.keyPackage()
 	alice.take(mls.Create(mls.CreateParams{
-		CipherSuite: exampleSuite, GroupID: []byte("the two of us"), Client: alice.Client,
-		Lifetime: mls.Lifetime(exampleTime, time.Hour), Successor: parent,
+		CipherSuite: exampleSuite, GroupID: []byte("the two of us"), Leaf: alice.LeafParams,
+		Lifetime: mls.LifetimeFrom(exampleTime, time.Hour), Successor: parent,
 	}))
 	alice.take(alice.group.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
@@ -710,13 +710,13 @@ func ExampleCreate_branch() {
 }
 
 // Alice stores her group after every step. Her process ends, and she goes on from the records.
-func ExampleGroup_Changes() {
+func ExampleGroup_Records() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
 
 	store := map[string][]byte{} // in real life a database, and one transaction for each Step
 	save := func(s *mls.Step, before *mls.Group) {
-		changes, err := s.Next.Changes(before)
+		changes, err := s.Next.Records(before)
 		check(err)
 		for _, r := range changes {
 			if r.Value == nil {
@@ -727,7 +727,7 @@ func ExampleGroup_Changes() {
 		}
 	}
 	save(&mls.Step{Next: alice.group}, nil)
-	step, err := alice.group.Protect([]byte("one"), mls.ProtectOptions{}, alice.Signer)
+	step, err := alice.group.Protect([]byte("one"), mls.ProtectParams{}, alice.Signer)
 	check(err)
 	save(step, alice.group) // before it is sent
 	one := alice.take(step, nil).Send[0].Message
@@ -740,7 +740,7 @@ func ExampleGroup_Changes() {
 		}
 	}})
 	check(err)
-	two := alice.take(alice.group.Protect([]byte("two"), mls.ProtectOptions{}, alice.Signer)).Send[0].Message
+	two := alice.take(alice.group.Protect([]byte("two"), mls.ProtectParams{}, alice.Signer)).Send[0].Message
 	for _, message := range [][]byte{one, two} {
 		m := bob.receive(message).Events[0].(*mls.ApplicationMessage)
 		fmt.Printf("%s, generation %d\n", m.Data, m.Generation)

@@ -40,7 +40,7 @@ func newSenderKey(t *testing.T, suite *ciphersuite.Suite) ciphersuite.SignatureP
 // effect.
 func TestExternalSender(t *testing.T) {
 	const custom = 0xf00d
-	psk := mls.PSKs{{ID: mls.ExternalPSK([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("shared by all"))}}
+	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("shared by all"))}}
 	change := func(c *mlstest.Client) {
 		c.Capabilities.Proposals = []framing.ProposalType{custom}
 		c.Params.ExternalProposals = []framing.ProposalType{custom}
@@ -67,7 +67,7 @@ func TestExternalSender(t *testing.T) {
 
 			made := bob.take(bob.group.Commit(mls.CommitParams{PSKs: psk, Now: mlstest.Now()}, bob.Signer))
 			require.Empty(t, made.Left)
-			require.Equal(t, received.Ref, made.Staged.Proposals[0].Ref)
+			require.Equal(t, received.Ref, made.Change.Proposals[0].Ref)
 			bob.take(bob.group.Adopt())
 			commit := made.Send[0].Message
 			alice.take(alice.group.Handle(mls.Input{Message: commit, PSKs: psk}))
@@ -154,7 +154,7 @@ func TestNewMemberProposal(t *testing.T) {
 	message, err := seen.ProposeSelf(&keys.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, carol.Signer)
 	require.NoError(t, err)
 
-	require.Equal(t, mls.MomentAdd, alice.hear(message).Judge[0].Moment)
+	require.Equal(t, mls.MomentAdd, alice.hear(message).Claims[0].Moment)
 	bob.hear(message)
 	_, adopted := alice.commit(mls.CommitParams{}, bob)
 	carol.take(mls.Join(mls.JoinParams{
@@ -179,9 +179,9 @@ func TestNewMemberProposal(t *testing.T) {
 }
 
 // joinAlone joins by external commit and lets members hear it.
-func (a *player) joinAlone(p mls.ExternalParams, members ...*player) *mls.Step {
+func (a *player) joinAlone(p mls.JoinExternalParams, members ...*player) *mls.Step {
 	a.t.Helper()
-	p.Client, p.Now, p.Params = a.Client.Client, mlstest.Now(), a.Params
+	p.Leaf, p.Now, p.Params = a.LeafParams, mlstest.Now(), a.Params
 	if p.GroupInfo == nil {
 		p.GroupInfo = members[0].info()
 	}
@@ -202,10 +202,10 @@ func TestJoinExternal(t *testing.T) {
 		// The leftmost blank leaf first, then a place beyond the tree.
 		eve, frank := newPlayer(t, "eve"), newPlayer(t, "frank")
 		eve.Params.Handshake, frank.Params.Handshake = policy, policy
-		eve.joinAlone(mls.ExternalParams{AuthenticatedData: []byte("hi")}, carol, alice, dave)
+		eve.joinAlone(mls.JoinExternalParams{AuthenticatedData: []byte("hi")}, carol, alice, dave)
 		require.EqualValues(t, 1, eve.group.OwnLeaf())
 		together(alice, carol, dave, eve)
-		frank.joinAlone(mls.ExternalParams{}, eve, alice, carol, dave)
+		frank.joinAlone(mls.JoinExternalParams{}, eve, alice, carol, dave)
 		require.EqualValues(t, 4, frank.group.OwnLeaf())
 		eve.commit(mls.CommitParams{}, alice, carol, dave, frank)
 		together(alice, carol, dave, eve, frank)
@@ -219,7 +219,7 @@ func TestJoinExternalTree(t *testing.T) {
 	bare, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: true}, alice.Signer)
 	require.NoError(t, err)
 	carol := newPlayer(t, "carol")
-	join := mls.ExternalParams{GroupInfo: bare, Client: carol.Client.Client, Now: mlstest.Now(), Params: carol.Params}
+	join := mls.JoinExternalParams{GroupInfo: bare, Leaf: carol.LeafParams, Now: mlstest.Now(), Params: carol.Params}
 	_, err = mls.JoinExternal(join)
 	require.ErrorIs(t, err, mls.ErrNoTree)
 	_, err = mls.Observe(mls.ObserveParams{GroupInfo: bare})
@@ -232,16 +232,16 @@ func TestJoinExternalTree(t *testing.T) {
 	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: bare, RatchetTree: tree})
 	require.NoError(t, err)
 	require.Equal(t, alice.group.Context(), observed.Next.Context())
-	carol.joinAlone(mls.ExternalParams{GroupInfo: bare, RatchetTree: tree}, alice, bob)
+	carol.joinAlone(mls.JoinExternalParams{GroupInfo: bare, RatchetTree: tree}, alice, bob)
 	together(alice, bob, carol)
 }
 
 func TestJoinExternalPSK(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
-	psk := mls.PSKs{{ID: mls.ExternalPSK([]byte("ticket")), Secret: ciphersuite.NewSecret([]byte("admit one"))}}
+	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("ticket")), Secret: ciphersuite.NewSecret([]byte("admit one"))}}
 	carol := newPlayer(t, "carol")
-	join := mls.ExternalParams{GroupInfo: alice.info(), Client: carol.Client.Client, PSKIDs: []framing.PreSharedKeyID{psk[0].ID},
+	join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams, PSKIDs: []framing.PreSharedKeyID{psk[0].ID},
 		Params: carol.Params}
 	_, err := mls.JoinExternal(join)
 	var missing *mls.MissingPSKError
@@ -269,7 +269,7 @@ func TestResync(t *testing.T) {
 
 	var s *mls.Step
 	bob.Signer = newPlayer(t, "bob's new key").Signer
-	s = bob.joinAlone(mls.ExternalParams{Resync: &leaf, Groups: [][]byte{alice.group.GroupID()}}, alice, carol)
+	s = bob.joinAlone(mls.JoinExternalParams{Resync: &leaf, Groups: [][]byte{alice.group.GroupID()}}, alice, carol)
 	require.Equal(t, leaf, bob.group.OwnLeaf())
 	together(alice, bob, carol)
 	former.hear(s.Send[0].Message)
@@ -278,19 +278,19 @@ func TestResync(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, alice.group.Context(), observed.Next.Context())
 	require.Len(t, observed.Events, 1)
-	require.Len(t, observed.Judge, 1)
-	require.Equal(t, mls.MomentExternalCommit, observed.Judge[0].Moment)
-	require.Equal(t, "bob", string(observed.Judge[0].Predecessors[0].Credential.Identity))
+	require.Len(t, observed.Claims, 1)
+	require.Equal(t, mls.MomentExternalCommit, observed.Claims[0].Moment)
+	require.Equal(t, "bob", string(observed.Claims[0].Predecessors[0].Credential.Identity))
 
 	stranger := newPlayer(t, "stranger")
-	join := mls.ExternalParams{GroupInfo: alice.info(), Client: stranger.Client.Client, Resync: new(framing.LeafIndex), Params: stranger.Params}
+	join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: stranger.LeafParams, Resync: new(framing.LeafIndex), Params: stranger.Params}
 	*join.Resync = 3
 	_, err = mls.JoinExternal(join)
 	breaks(t, "V-PR-07", err)
 	*join.Resync = leaf
 	step, err := mls.JoinExternal(join)
 	require.NoError(t, err)
-	asked := step.Judge[len(step.Judge)-1]
+	asked := step.Claims[len(step.Claims)-1]
 	require.Equal(t, "stranger", string(asked.Credential.Identity))
 	require.Equal(t, "bob", string(asked.Predecessors[0].Credential.Identity), "whether one may follow the other is for the application to say")
 }
@@ -310,7 +310,7 @@ func TestResyncAlone(t *testing.T) {
 		seen := last.observe()
 		info := last.info()
 		former := *last
-		s := last.joinAlone(mls.ExternalParams{GroupInfo: info, Resync: &leaf})
+		s := last.joinAlone(mls.JoinExternalParams{GroupInfo: info, Resync: &leaf})
 		require.Zero(t, last.group.OwnLeaf())
 		former.hear(s.Send[0].Message)
 		require.Equal(t, mls.StatusRemoved, former.group.Status())
@@ -328,10 +328,10 @@ func TestJoinExternalLost(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
 	carol := newPlayer(t, "carol")
-	join := mls.ExternalParams{GroupInfo: alice.info(), Client: carol.Client.Client, Now: mlstest.Now(), Params: carol.Params}
+	join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams, Now: mlstest.Now(), Params: carol.Params}
 	s := carol.take(mls.JoinExternal(join))
 	require.Equal(t, mls.StatusJoining, carol.group.Status())
-	_, err := carol.group.Protect(nil, mls.ProtectOptions{}, carol.Signer)
+	_, err := carol.group.Protect(nil, mls.ProtectParams{}, carol.Signer)
 	require.ErrorIs(t, err, mls.ErrPending)
 	_, err = carol.group.Commit(mls.CommitParams{}, carol.Signer)
 	require.ErrorIs(t, err, mls.ErrPending)
@@ -345,7 +345,7 @@ func TestJoinExternalLost(t *testing.T) {
 	require.ErrorIs(t, err, mls.ErrOldEpoch)
 	carol.take(carol.group.Drop())
 	require.Equal(t, mls.StatusAbandoned, carol.group.Status())
-	_, err = carol.group.Protect(nil, mls.ProtectOptions{}, carol.Signer)
+	_, err = carol.group.Protect(nil, mls.ProtectParams{}, carol.Signer)
 	require.ErrorIs(t, err, mls.ErrInactive)
 	_, err = carol.group.Adopt()
 	require.ErrorIs(t, err, mls.ErrNotPending)
@@ -369,28 +369,28 @@ func TestJoinExternalRefused(t *testing.T) {
 	alice, bob := cast[0], cast[1]
 	carol := newPlayer(t, "carol")
 	supportsAnnouncement(carol.Client)
-	good := mls.ExternalParams{GroupInfo: alice.info(), Client: carol.Client.Client, Now: mlstest.Now(), Params: carol.Params}
+	good := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams, Now: mlstest.Now(), Params: carol.Params}
 	evil := bob.insider()
-	for rule, change := range map[string]func(*mls.ExternalParams){
-		"V-WEL-06": func(p *mls.ExternalParams) { p.Groups = [][]byte{alice.group.GroupID()} },
-		"V-LN-11":  func(p *mls.ExternalParams) { p.Client.Capabilities.Extensions = nil },
-		"V-LN-15":  func(p *mls.ExternalParams) { p.Now = p.Now.AddDate(2, 0, 0) },
-		"V-LN-18":  func(p *mls.ExternalParams) { p.Client.Signer = bob.Signer },
-		"V-PSK-01": func(p *mls.ExternalParams) {
+	for rule, change := range map[string]func(*mls.JoinExternalParams){
+		"V-WEL-06": func(p *mls.JoinExternalParams) { p.Groups = [][]byte{alice.group.GroupID()} },
+		"V-LN-11":  func(p *mls.JoinExternalParams) { p.Leaf.Capabilities.Extensions = nil },
+		"V-LN-15":  func(p *mls.JoinExternalParams) { p.Now = p.Now.AddDate(2, 0, 0) },
+		"V-LN-18":  func(p *mls.JoinExternalParams) { p.Leaf.Signer = bob.Signer },
+		"V-PSK-01": func(p *mls.JoinExternalParams) {
 			p.PSKIDs = []framing.PreSharedKeyID{{PSKType: framing.PSKTypeExternal, PSKNonce: []byte("short")}}
 		},
-		"V-EJ-01": func(p *mls.ExternalParams) {
+		"V-EJ-01": func(p *mls.JoinExternalParams) {
 			var err error
 			p.GroupInfo, err = alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
 			require.NoError(t, err)
 		},
-		"V-WEL-05": func(p *mls.ExternalParams) {
+		"V-WEL-05": func(p *mls.JoinExternalParams) {
 			p.GroupInfo = evil.GroupInfo(t, func(i *framing.GroupInfo) { i.Signer = 0 })
 		},
-		"V-TREE-03": func(p *mls.ExternalParams) {
+		"V-TREE-03": func(p *mls.JoinExternalParams) {
 			p.GroupInfo = evil.GroupInfo(t, func(i *framing.GroupInfo) { i.GroupContext.TreeHash = make([]byte, 32) })
 		},
-		"V-WEL-03": func(p *mls.ExternalParams) {
+		"V-WEL-03": func(p *mls.JoinExternalParams) {
 			p.GroupInfo = evil.GroupInfo(t, func(i *framing.GroupInfo) { i.GroupContext.Version = 2 })
 		},
 	} {
@@ -402,7 +402,7 @@ func TestJoinExternalRefused(t *testing.T) {
 	good.GroupInfo = bob.say("not a GroupInfo")
 	_, err := mls.JoinExternal(good)
 	require.ErrorIs(t, err, mls.ErrUnexpectedMessage)
-	carol.joinAlone(mls.ExternalParams{}, alice, bob)
+	carol.joinAlone(mls.JoinExternalParams{}, alice, bob)
 	together(alice, bob, carol)
 }
 
@@ -465,9 +465,9 @@ func TestExternalCommitRefused(t *testing.T) {
 }
 
 func TestExternalCommitPolicy(t *testing.T) {
-	psk := mls.PSKs{{ID: mls.ExternalPSK([]byte("ticket")), Secret: ciphersuite.NewSecret([]byte("admit one"))}}
+	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("ticket")), Secret: ciphersuite.NewSecret([]byte("admit one"))}}
 	bob1 := framing.LeafIndex(1)
-	joins := map[string]mls.ExternalParams{
+	joins := map[string]mls.JoinExternalParams{
 		"plain":  {},
 		"psk":    {PSKIDs: []framing.PreSharedKeyID{psk[0].ID}, PSKs: psk},
 		"resync": {Resync: &bob1},

@@ -106,7 +106,7 @@ func FuzzHandleBytes(f *testing.F) {
 		}
 		c := s.outside[0]
 		_, _ = mls.Join(mls.JoinParams{Welcome: message, KeyPackages: s.packages, Now: mlstest.Now(), PSKs: s.psks})
-		_, _ = mls.JoinExternal(mls.ExternalParams{GroupInfo: message, Client: c.Client, Now: mlstest.Now(), Params: c.Params})
+		_, _ = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: message, Leaf: c.LeafParams, Now: mlstest.Now(), Params: c.Params})
 		_, _ = mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()})
 	})
 }

@@ -137,11 +137,11 @@ func (tr *trial) door(in *tape) string {
 		return "stumbled"
 	}
 	c := tr.outside[3]
-	params := mls.ExternalParams{GroupInfo: message, Client: c.Client, Now: mlstest.Now(), PSKs: tr.psks,
-		Params: mls.Params{Entropy: mlstest.Entropy("door")}}
+	params := mls.JoinExternalParams{GroupInfo: message, Leaf: c.LeafParams, Now: mlstest.Now(), PSKs: tr.psks,
+		Params: seeded(mls.Params{}, "door")}
 	if flags.has(0) {
 		own := tr.mallory.Leaf
-		params.Resync, params.Client.Signer = &own, tr.mallory.Signer
+		params.Resync, params.Leaf.Signer = &own, tr.mallory.Signer
 	}
 	o, errObserver := mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()})
 	s, err := mls.JoinExternal(params)
@@ -156,7 +156,7 @@ func (tr *trial) door(in *tape) string {
 	commit := s.Send[0].Message
 	s, err = s.Next.Adopt()
 	require.NoError(tr, err)
-	joined := newHonest(tr, s.Next, params.Client.Signer, 0)
+	joined := newHonest(tr, s.Next, params.Leaf.Signer, 0)
 	public, _ := digest(tr, joined.group, nil)
 	followed, _ := digest(tr, nil, step.Next)
 	require.Equal(tr, public, followed)

@@ -60,10 +60,10 @@ func (h honest) with(t testing.TB, g *mls.Group) honest { return newHonest(t, g,
 // apart is the member with a Group that shares nothing with others, loaded from its records: what it sends from is not
 // used up for those who begin from the same scene, and its randomness is always the same.
 func (h honest) apart(t testing.TB) honest {
-	list, err := h.group.Changes(nil)
+	list, err := h.group.Records(nil)
 	require.NoError(t, err)
 	loaded, err := mls.Load(mls.LoadParams{Records: slices.Values(list),
-		Params: mls.Params{Handshake: h.policy, Entropy: mlstest.Entropy(fmt.Sprintf("leaf %d in epoch %d", h.group.OwnLeaf(), h.group.Epoch()))}})
+		Params: seeded(mls.Params{Handshake: h.policy}, fmt.Sprintf("leaf %d in epoch %d", h.group.OwnLeaf(), h.group.Epoch()))})
 	require.NoError(t, err)
 	sameRecords(t, h.before, recordsOf(t, loaded), "loaded from records")
 	return h.with(t, loaded)
@@ -143,7 +143,7 @@ func meeting(t testing.TB, policy mls.HandshakePolicy) *scene {
 		require.NoError(t, err)
 		groups[i] = step.Next
 		hear(message, i)
-		step, err = groups[i].Protect([]byte("data of "+c.Name), mls.ProtectOptions{}, c.Signer)
+		step, err = groups[i].Protect([]byte("data of "+c.Name), mls.ProtectParams{}, c.Signer)
 		require.NoError(t, err)
 		groups[i] = step.Next
 		s.replays = append(s.replays, step.Send[0].Message)
@@ -177,7 +177,7 @@ func (s *scene) wait(t testing.TB, cast []*mlstest.Client, groups []*mls.Group, 
 	erin := fuzzClient(t, "erin")
 	step, err = groups[3].Propose(&framing.Add{KeyPackage: erin.KeyPackage(t).KeyPackage}, params, cast[3].Signer)
 	covers(3, step, err)
-	step, err = groups[0].Propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("known"))}, params, cast[0].Signer)
+	step, err = groups[0].Propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known"))}, params, cast[0].Signer)
 	covers(0, step, err)
 }
 
@@ -198,7 +198,7 @@ func (s *scene) ready(t testing.TB, mallory honest) {
 	if s.sender == nil {
 		s.sender = mallory.signer
 	}
-	s.psks = mls.PSKs{{ID: mls.ExternalPSK([]byte("known")), Secret: ciphersuite.NewSecret([]byte("a key that all members know"))}}
+	s.psks = mls.PSKs{{ID: mls.ExternalPSKID([]byte("known")), Secret: ciphersuite.NewSecret([]byte("a key that all members know"))}}
 	info, err := s.honest[0].group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, s.honest[0].signer)
 	require.NoError(t, err)
 	o, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now(),
@@ -208,7 +208,7 @@ func (s *scene) ready(t testing.TB, mallory honest) {
 	for _, message := range s.replays {
 		s.overhear(t, message)
 	}
-	step, err := mallory.group.Propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("known"))}, mls.ProposeParams{}, mallory.signer)
+	step, err := mallory.group.Propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known"))}, mls.ProposeParams{}, mallory.signer)
 	require.NoError(t, err)
 	s.replays = append(s.replays, step.Send[0].Message)
 	secrets := []ciphersuite.Secret{s.psks[0].Secret}
@@ -283,9 +283,9 @@ func (s *scene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) []ml
 		id.PSKNonce = bytes.Repeat([]byte{nonce}, 32)
 		return &framing.PreSharedKey{PSK: id}
 	}
-	add(3, func() framing.Proposal { return psk(mls.ExternalPSK([]byte("known")), 1) })
-	add(4, func() framing.Proposal { return psk(mls.ExternalPSK([]byte("unknown")), 2) })
-	add(5, func() framing.Proposal { return psk(mls.ResumptionPSK(in.Context.GroupID, in.Context.Epoch), 3) })
+	add(3, func() framing.Proposal { return psk(mls.ExternalPSKID([]byte("known")), 1) })
+	add(4, func() framing.Proposal { return psk(mls.ExternalPSKID([]byte("unknown")), 2) })
+	add(5, func() framing.Proposal { return psk(mls.ResumptionPSKID(in.Context.GroupID, in.Context.Epoch), 3) })
 	add(6, func() framing.Proposal {
 		return &framing.GroupContextExtensions{Extensions: append(framing.Extensions{{Type: fuzzExtension, Data: []byte("new")}}, in.Context.Extensions...)}
 	})
@@ -326,7 +326,7 @@ func (s *scene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, send
 
 // recordsOf are all that storage would keep of a Group.
 func recordsOf(t testing.TB, g *mls.Group) map[string]string {
-	list, err := g.Changes(nil)
+	list, err := g.Records(nil)
 	require.NoError(t, err)
 	out := map[string]string{}
 	for _, r := range list {

@@ -224,7 +224,7 @@ func (tr *trial) sendUpdate(h honest, _ flagSet, m *mutator) (*mls.Step, error) 
 
 // sendApplication encrypts data.
 func (tr *trial) sendApplication(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
-	o := mls.ProtectOptions{Padding: framing.Padding{}}
+	o := mls.ProtectParams{Padding: framing.Padding{}}
 	data := make([]byte, flags&0xfff)
 	m.wanted(sendData, &o.AuthenticatedData)
 	return h.group.Protect(data, o, h.signer)

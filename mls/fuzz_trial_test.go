@@ -269,7 +269,7 @@ func (tr *trial) talk() {
 	if len(tr.honest) < 2 {
 		return
 	}
-	s, err := tr.honest[0].group.Protect([]byte("hello"), mls.ProtectOptions{}, tr.honest[0].signer)
+	s, err := tr.honest[0].group.Protect([]byte("hello"), mls.ProtectParams{}, tr.honest[0].signer)
 	require.NoError(tr, err)
 	s, err = tr.honest[1].group.Handle(mls.Input{Message: s.Send[0].Message})
 	require.NoError(tr, err)

@@ -87,15 +87,15 @@ type Input struct {
 	PSKs    PSKs      // secrets for the IDs that a MissingPSKError asked for
 }
 
-// Step is what follows from a transition. In this order: have Judge answered, store Next, call Erase, send, deliver
+// Step is what follows from a transition. In this order: have Claims answered, store Next, call Erase, send, deliver
 // Events.
 type Step struct {
 	Next   *Group
 	Send   []Outgoing
 	Events []Event
-	Judge  []Judgement // every credential that Next would trust anew
-	Staged *Change     // what the pending commit will do, when the Step made one
-	Used   *UsedKey    // the KeyPackage whose private part the Step used up, when it joined by Welcome
+	Claims []Claim  // every credential that Next would trust anew
+	Change *Change  // what the pending commit will do, when the Step made one
+	Used   *UsedKey // the KeyPackage whose private part the Step used up, when it joined by Welcome
 	// Left lists stored proposals that a commit did not cover although it might have, and why.
 	Left []LeftProposal
 
@@ -240,9 +240,9 @@ func (g *Group) ResumptionPSKs() PSKs {
 	if g.secrets == nil {
 		return nil
 	}
-	all := PSKs{{ResumptionPSK(g.GroupID(), g.Epoch()), g.secrets.ResumptionPSK}}
+	all := PSKs{{ID: ResumptionPSKID(g.GroupID(), g.Epoch()), Secret: g.secrets.ResumptionPSK}}
 	for _, r := range g.resumption {
-		all = append(all, PSK{ResumptionPSK(g.GroupID(), r.epoch), r.secret})
+		all = append(all, PSK{ID: ResumptionPSKID(g.GroupID(), r.epoch), Secret: r.secret})
 	}
 	return all
 }

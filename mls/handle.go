@@ -293,7 +293,7 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	if err := g.checkRoom(); err != nil {
 		return nil, err
 	}
-	if s.Judge, err = g.checkProposal(c.Proposal, c.Sender, in.Now, MomentAdd); err != nil {
+	if s.Claims, err = g.checkProposal(c.Proposal, c.Sender, in.Now, MomentAdd); err != nil {
 		return nil, err
 	}
 	next.proposals = g.proposals.with(&storedProposal{ref: ref, content: content})

@@ -1,29 +1,26 @@
 package mls
 
 import (
-	"errors"
+	"io"
 
 	"github.com/copse-mls/copse/mls/internal/inside"
 )
 
-// Reveal shows package mlstest what the member knows. The type of its parameter cannot be named elsewhere; applications
-// that need the state of a Group store its records.
-func (g *Group) Reveal(to *inside.Parts) {
-	if to == nil {
-		return
-	}
-	*to = inside.Parts{
+// Package mlstest and the tests of this package look into a Group by these functions, which are nobody else's business.
+var _ = inside.Set(inside.Hooks{
+	Reveal:   func(group any) inside.Parts { return group.(*Group).reveal() },
+	Assemble: func(p *inside.Parts, params any) (any, error) { return assemble(p, params.(Params)) },
+	Rand:     func(params any) *io.Reader { return &params.(*Params).rand },
+})
+
+func (g *Group) reveal() inside.Parts {
+	return inside.Parts{
 		Suite: g.suite, Context: g.context, Tree: g.tree, ConfirmationTag: g.tag,
 		Private: g.private, Secrets: g.secrets, Messages: g.messages,
 	}
 }
 
-// Assemble makes a Group of its parts for package mlstest, without any check. The type of its parameter cannot be named
-// elsewhere; applications load stored records.
-func Assemble(from *inside.Parts, params Params) (*Group, error) {
-	if from == nil {
-		return nil, errors.New("mls: nothing to assemble")
-	}
+func assemble(from *inside.Parts, params Params) (*Group, error) {
 	p, err := newPublic(from.Suite, params.withDefaults(), from.Context, from.Tree)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type JoinParams struct {
 }
 
 // Join makes the Group of a member that was welcomed (RFC 9420, Section 12.4.3.1). Every credential of the group is in
-// Judge. Used names the KeyPackage, of which the private part is to be deleted. On failure the KeyPackage is as good
+// Claims. Used names the KeyPackage, of which the private part is to be deleted. On failure the KeyPackage is as good
 // as before.
 //
 // It fails with a *SyntaxError, a *RuleError, ErrNoTree, ErrSuccessor, a *MissingPSKError, ErrUnexpectedMessage,
@@ -80,7 +80,7 @@ type joiner struct {
 	public   *public
 	private  *treekem.PrivatePath
 	state    epochState
-	judge    []Judgement
+	claims   []Claim
 }
 
 // findKeyPackage finds which of the client's KeyPackages the Welcome names (V-WEL-01, V-WEL-02).
@@ -282,11 +282,11 @@ func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
 	return nil
 }
 
-// judgeAll asks about every member and external sender of a group that is being joined.
-func (p *public) judgeAll() []Judgement {
-	out := judgeExternalSenders(p.context.Extensions)
+// claimAll asks about every member and external sender of a group that is being joined.
+func (p *public) claimAll() []Claim {
+	out := claimExternalSenders(p.context.Extensions)
 	for i, leaf := range p.tree.Leaves() {
-		out = append(out, judge(MomentJoin, i, leaf))
+		out = append(out, claim(MomentJoin, i, leaf))
 	}
 	return out
 }
@@ -319,15 +319,15 @@ func (j *joiner) findLeaf() error {
 
 // checkSuccession judges a group that is the successor of another.
 func (j *joiner) checkSuccession() error {
-	j.judge = j.public.judgeAll()
+	j.claims = j.public.claimAll()
 	if !j.linked {
 		return nil
 	}
 	if err := checkSuccessor(j.Successor, j.link, &j.public.context); err != nil {
 		return atLeaf(err, j.info.Signer)
 	}
-	more, err := judgeMembership(j.Successor, j.link, membersOf(j.public.tree))
-	j.judge = append(j.judge, more...)
+	more, err := claimMembership(j.Successor, j.link, membersOf(j.public.tree))
+	j.claims = append(j.claims, more...)
 	return atLeaf(err, j.info.Signer)
 }
 
@@ -361,8 +361,8 @@ func (j *joiner) erase() {
 func (j *joiner) step() (*Step, error) {
 	j.erase()
 	return &Step{
-		Next:  &Group{epochState: j.state},
-		Judge: j.judge,
-		Used:  &UsedKey{j.ref, j.own.LastResort()},
+		Next:   &Group{epochState: j.state},
+		Claims: j.claims,
+		Used:   &UsedKey{j.ref, j.own.LastResort()},
 	}, nil
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// ExternalParams are a GroupInfo and what it takes to join by it.
-type ExternalParams struct {
+// JoinExternalParams are a GroupInfo and what it takes to join by it.
+type JoinExternalParams struct {
 	GroupInfo   []byte // one MLSMessage, with an external_pub extension
 	RatchetTree []byte // the data of a ratchet_tree extension, when it is not in the GroupInfo
-	Client      Client
+	Leaf        LeafParams
 	// Resync names the client's own former leaf, which the commit removes; nil to join as a new member.
 	Resync            *framing.LeafIndex
 	PSKIDs            []framing.PreSharedKeyID // to prove possession of; a PSK without a nonce gets one
@@ -28,11 +28,11 @@ type ExternalParams struct {
 
 // JoinExternal makes an external commit, by which the client adds itself to a group (RFC 9420, Section 12.4.3.2). Next
 // has StatusJoining: it is of use after Adopt, or once Handle has seen the commit come back. When another commit won,
-// Drop it and begin again with a new GroupInfo. Every credential of the group is in Judge, to be answered before the
+// Drop it and begin again with a new GroupInfo. every credential of the group is in Claims, to be answered before the
 // commit is sent.
 //
 // It fails as Join does.
-func JoinExternal(p ExternalParams) (*Step, error) {
+func JoinExternal(p JoinExternalParams) (*Step, error) {
 	params := p.Params.withDefaults()
 	info, suite, err := openGroupInfo(p.GroupInfo, params)
 	if err != nil {
@@ -61,7 +61,7 @@ func JoinExternal(p ExternalParams) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Judge = append(public.judgeAll(), s.Judge...)
+	s.Claims = append(public.claimAll(), s.Claims...)
 	return s, nil
 }
 
@@ -98,13 +98,13 @@ func sendExternalInit(public *public, info *framing.GroupInfo) (*framing.Externa
 	if err := public.suite.CheckHPKEPublicKey(pub.ExternalPub); err != nil {
 		return nil, none, failWith(err, "V-EJ-01", info.Signer, "external_pub")
 	}
-	kemOutput, init, err := keyschedule.SendExternalInit(public.suite, public.params.Entropy.Reader(), pub.ExternalPub)
+	kemOutput, init, err := keyschedule.SendExternalInit(public.suite, public.params.rand, pub.ExternalPub)
 	return &framing.ExternalInit{KEMOutput: kemOutput}, init, err
 }
 
 // draft begins the newcomer's commit.
-func (p *ExternalParams) draft(public *public, externalInit *framing.ExternalInit) (*draft, error) {
-	rand := public.params.Entropy.Reader()
+func (p *JoinExternalParams) draft(public *public, externalInit *framing.ExternalInit) (*draft, error) {
+	rand := public.params.rand
 	proposals := []framing.Proposal{externalInit}
 	if p.Resync != nil {
 		proposals = append(proposals, &framing.Remove{Removed: *p.Resync})
@@ -125,12 +125,12 @@ func (p *ExternalParams) draft(public *public, externalInit *framing.ExternalIni
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := p.Client.leaf(public.suite)
+	leaf, err := p.Leaf.leaf(public.suite)
 	if err != nil {
 		return nil, err
 	}
 	return &draft{
-		transition: t, template: leaf, rand: rand, by: p.Client.Signer,
+		transition: t, template: leaf, rand: rand, by: p.Leaf.Signer,
 		params: &CommitParams{AuthenticatedData: p.AuthenticatedData, PSKs: p.PSKs},
 	}, nil
 }

@@ -17,8 +17,8 @@ import (
 // draft, Section "Last Resort KeyPackages").
 const ExtensionTypeLastResort framing.ExtensionType = 0x000A
 
-// Client is what a client says of itself in the leaves that it makes.
-type Client struct {
+// LeafParams are what a client says of itself in the leaves that it makes.
+type LeafParams struct {
 	Credential framing.Credential
 	Signer     crypto.Signer `json:"-" xml:"-"`
 	// Capabilities beside those that Copse adds: the version, the cipher suite, and the credential's type. Default types
@@ -29,14 +29,14 @@ type Client struct {
 }
 
 // Format prints all but the signer, which may be a private key.
-func (c Client) Format(f fmt.State, verb rune) {
-	type plain Client // without this method
+func (c LeafParams) Format(f fmt.State, verb rune) {
+	type plain LeafParams // without this method
 	c.Signer = nil
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c)) // fmt.State reports failures by its own means
 }
 
 // leaf is a leaf of the client without encryption key, source and signature.
-func (c *Client) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
+func (c *LeafParams) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
 	key, err := suite.PublicKeyOf(c.Signer)
 	if err != nil {
 		return framing.LeafNode{}, err
@@ -64,9 +64,9 @@ func including[T comparable](list []T, x T) []T {
 	return append(slices.Clone(list), x)
 }
 
-// Lifetime is the lifetime from an hour before now, for clocks that are behind, until after now (RFC 9420,
+// LifetimeFrom returns the lifetime from an hour before now, for clocks that are behind, until after now (RFC 9420,
 // Section 7.2). That hour counts, too, for Params.MaxLifetime.
-func Lifetime(now time.Time, after time.Duration) framing.Lifetime {
+func LifetimeFrom(now time.Time, after time.Duration) framing.Lifetime {
 	const slack = time.Hour
 	return framing.Lifetime{
 		NotBefore: uint64(max(now.Add(-slack).Unix(), 0)),
@@ -77,7 +77,7 @@ func Lifetime(now time.Time, after time.Duration) framing.Lifetime {
 // KeyPackageParams say what a KeyPackage holds.
 type KeyPackageParams struct {
 	CipherSuite ciphersuite.CipherSuite
-	Client      Client
+	Leaf        LeafParams
 	Lifetime    framing.Lifetime
 	Extensions  framing.Extensions // of the KeyPackage, not of its leaf
 	LastResort  bool               // marks it so, and lets it serve more than one join
@@ -104,7 +104,7 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	if own.KeyPackage, err = p.unsigned(suite); err != nil {
 		return nil, err
 	}
-	if err := own.complete(suite, params, p.Client.Signer); err != nil {
+	if err := own.complete(suite, params, p.Leaf.Signer); err != nil {
 		own.Erase()
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 
 // unsigned is the KeyPackage without keys and signatures.
 func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (framing.KeyPackage, error) {
-	extensions, client := p.Extensions, p.Client
+	extensions, client := p.Extensions, p.Leaf
 	if p.LastResort {
 		extensions = append(slices.Clone(extensions), framing.Extension{Type: ExtensionTypeLastResort})
 	}
@@ -129,7 +129,7 @@ func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (framing.KeyPackag
 
 // complete makes the keys, judges the KeyPackage as receivers will, and signs it.
 func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by crypto.Signer) error {
-	rand := params.Entropy.Reader()
+	rand := params.rand
 	initKey, err := suite.GenerateKeyPair(rand)
 	if err != nil {
 		return err

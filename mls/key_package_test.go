@@ -20,7 +20,7 @@ func TestOpenKeyPackage(t *testing.T) {
 	message, err := keys.Message()
 	require.NoError(t, err)
 	open := func(message []byte, p mls.Params) error {
-		k, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: mlstest.Now(), Params: p})
+		k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now(), Params: p})
 		if err == nil {
 			require.Equal(t, keys.KeyPackage, *k)
 		} else {
@@ -33,7 +33,7 @@ func TestOpenKeyPackage(t *testing.T) {
 	breaks(t, "V-WIRE-13", open(message, mls.Params{MaxMessage: len(message) - 1}))
 	var syntax *mls.SyntaxError
 	require.ErrorAs(t, open(message[:len(message)-1], mls.Params{}), &syntax)
-	_, err = mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message})
+	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message})
 	require.ErrorIs(t, err, mls.ErrNoTime)
 
 	unknown := keys.KeyPackage
@@ -65,8 +65,8 @@ func TestOwnLifetime(t *testing.T) {
 		{lifetime: span(day + time.Second), longest: day, refused: true},
 	} {
 		params := mls.Params{MaxLifetime: test.longest}
-		_, byPackage := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: c.Client.Client, Lifetime: test.lifetime, Params: params})
-		_, byGroup := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: c.Client.Client, Lifetime: test.lifetime, Params: params})
+		_, byPackage := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: c.LeafParams, Lifetime: test.lifetime, Params: params})
+		_, byGroup := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: c.LeafParams, Lifetime: test.lifetime, Params: params})
 		for _, err := range []error{byPackage, byGroup} {
 			if test.refused {
 				breaks(t, "V-LN-16", err)

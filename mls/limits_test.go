@@ -248,7 +248,7 @@ func TestImportLimits(t *testing.T) {
 					return err
 				},
 				"join": func() error {
-					_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: message, RatchetTree: tree, Client: client.Client, Params: params})
+					_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: message, RatchetTree: tree, Leaf: client.LeafParams, Params: params})
 					return err
 				},
 			} {
@@ -269,21 +269,21 @@ func TestOwnLimits(t *testing.T) {
 	client := mlstest.NewClient(t, testSuite, "alice")
 	knowing(client)
 	params := mls.Params{MaxExtension: 40, MaxCertificates: 3, MaxProposals: 2, MaxLeaves: 2}
-	refuses := func(change func(*mls.Client)) {
+	refuses := func(change func(*mls.LeafParams)) {
 		t.Helper()
-		c := client.Client
+		c := client.LeafParams
 		change(&c)
-		_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: c, Lifetime: mlstest.Lifetime(), Params: params})
+		_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: c, Lifetime: mlstest.Lifetime(), Params: params})
 		breaks(t, "V-WIRE-13", err)
-		_, err = mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: c, Lifetime: mlstest.Lifetime(), Params: params})
+		_, err = mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: c, Lifetime: mlstest.Lifetime(), Params: params})
 		breaks(t, "V-WIRE-13", err)
 	}
-	refuses(func(c *mls.Client) { c.Extensions = sized(t, 41) })
-	refuses(func(c *mls.Client) { c.Credential = chain(make([]byte, 32), 4) })
-	_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: client.Client, Lifetime: mlstest.Lifetime(), Params: params,
+	refuses(func(c *mls.LeafParams) { c.Extensions = sized(t, 41) })
+	refuses(func(c *mls.LeafParams) { c.Credential = chain(make([]byte, 32), 4) })
+	_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: client.LeafParams, Lifetime: mlstest.Lifetime(), Params: params,
 		Extensions: sized(t, 41)})
 	breaks(t, "V-WIRE-13", err)
-	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: client.Client, Lifetime: mlstest.Lifetime(), Params: params})
+	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: client.LeafParams, Lifetime: mlstest.Lifetime(), Params: params})
 	require.NoError(t, err)
 	commit := func(c mls.CommitParams) error {
 		c.Now = mlstest.Now()

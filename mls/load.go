@@ -252,11 +252,11 @@ func (l *loader) public(at, in *drawer, base *public) (*public, error) {
 }
 
 // loadBlocks loads blocks of a tree. Only where they change another tree may they be blank.
-func loadBlocks(d *drawer, blank bool) ([]treekem.BlockState, error) {
-	var out []treekem.BlockState
+func loadBlocks(d *drawer, blank bool) ([]treekem.BlockRecord, error) {
+	var out []treekem.BlockRecord
 	for _, layer := range d.numbers(1<<8 - 1) {
 		for _, index := range layer.numbers(1<<32 - 1) {
-			b := treekem.BlockState{Layer: uint8(layer.number), Index: uint32(index.number)}
+			b := treekem.BlockRecord{Layer: uint8(layer.number), Index: uint32(index.number)}
 			found, err := index.load(func(r *recordReader) {
 				if n := r.Remaining(); n > 0 {
 					b.Data = r.Fixed(n)

@@ -128,11 +128,11 @@ func (l *loader) private(d *drawer, tree *treekem.Tree, base *treekem.PrivatePat
 
 // messages loads the secret tree of an epoch.
 func (l *loader) messages(d *drawer, tree *treekem.Tree) (*keyschedule.SecretTree, error) {
-	state := keyschedule.TreeState{TreeParams: keyschedule.TreeParams{
+	state := keyschedule.TreeRecord{TreeParams: keyschedule.TreeParams{
 		Suite: l.suite, Leaves: tree.Width(), Own: l.header.leaf, Limits: l.params.Ratchets}}
 	for _, level := range d.open(recordNode).numbers(1<<8 - 1) {
 		for _, position := range level.numbers(1<<32 - 1) {
-			n := keyschedule.NodeState{Level: uint8(level.number), Position: uint32(position.number)}
+			n := keyschedule.NodeRecord{Level: uint8(level.number), Position: uint32(position.number)}
 			found, err := position.load(func(r *recordReader) { n.Secret = r.secret() })
 			if err != nil {
 				return nil, err
@@ -154,8 +154,8 @@ func (l *loader) messages(d *drawer, tree *treekem.Tree) (*keyschedule.SecretTre
 }
 
 // loadRatchet loads one ratchet, and for an own one the number of generations given out.
-func loadRatchet(leaf numbered, kind keyschedule.RatchetKind, state *keyschedule.TreeState) error {
-	s := keyschedule.RatchetState{Leaf: framing.LeafIndex(leaf.number), Kind: kind}
+func loadRatchet(leaf numbered, kind keyschedule.RatchetKind, state *keyschedule.TreeRecord) error {
+	s := keyschedule.RatchetRecord{Leaf: framing.LeafIndex(leaf.number), Kind: kind}
 	_, err := leaf.open(kind.String()).load(func(r *recordReader) {
 		sent := r.Uint64()
 		derived := r.Optional()

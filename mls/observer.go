@@ -25,11 +25,11 @@ type ObserveParams struct {
 	Params      Params
 }
 
-// ObserverStep is what follows for an Observer. In this order: have Judge answered, store Next, deliver Events.
+// ObserverStep is what follows for an Observer. In this order: have Claims answered, store Next, deliver Events.
 type ObserverStep struct {
 	Next   *Observer
 	Events []Event
-	Judge  []Judgement
+	Claims []Claim
 }
 
 // Observe begins to follow a group (RFC 9420, Section 12.4.3). It fails as JoinExternal does.
@@ -43,7 +43,7 @@ func Observe(p ObserveParams) (*ObserverStep, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ObserverStep{Next: &Observer{public: public}, Judge: public.judgeAll()}, nil
+	return &ObserverStep{Next: &Observer{public: public}, Claims: public.claimAll()}, nil
 }
 
 // Handle follows a proposal or commit sent as PublicMessage. It fails as Group.Handle does; a PrivateMessage is
@@ -96,7 +96,7 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 	next := *o
 	next.proposals = o.proposals.with(&storedProposal{ref: ref, content: content})
 	events := []Event{&ProposalReceived{ref, c.Sender, c.Proposal, c.AuthenticatedData}}
-	return &ObserverStep{Next: &next, Events: events, Judge: judged}, nil
+	return &ObserverStep{Next: &next, Events: events, Claims: judged}, nil
 }
 
 func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
@@ -117,7 +117,7 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 		return nil, fail("V-CM-14", t.leaf, "confirmation tag of %d bytes", len(tag))
 	}
 	next.confirm(tag)
-	s := &ObserverStep{Next: &Observer{public: next, reInit: t.change.ReInit}, Judge: t.judge}
+	s := &ObserverStep{Next: &Observer{public: next, reInit: t.change.ReInit}, Claims: t.claims}
 	s.Events = []Event{&EpochChanged{t.change}}
 	if t.change.ReInit != nil {
 		s.Events = append(s.Events, &ReInitialized{t.change, t.change.ReInit})
@@ -140,7 +140,7 @@ func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposePar
 	if have, err := o.suite.PublicKeyOf(by); err != nil || string(have) != string(want) {
 		return nil, ErrSigner
 	}
-	rand := o.params.Entropy.Reader()
+	rand := o.params.rand
 	if proposal, err = withNonce(o.suite, rand, proposal); err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto
 
 // outside signs and frames a proposal from outside the group, which travels as PublicMessage.
 func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p ProposeParams, by crypto.Signer) ([]byte, error) {
-	content, err := o.sign(o.params.Entropy.Reader(), by, framing.WireFormatPublicMessage, &framing.FramedContent{
+	content, err := o.sign(o.params.rand, by, framing.WireFormatPublicMessage, &framing.FramedContent{
 		Sender: sender, AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
 	})

@@ -1,12 +1,13 @@
 package mls
 
 import (
+	"crypto/rand"
+	"io"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
-	"github.com/copse-mls/copse/mls/internal/entropy"
 )
 
 // Params are a member's own settings for a group: limits, retention and policy. They are not part of the group's
@@ -59,8 +60,7 @@ type Params struct {
 	// Suites makes cipher suites, for primitives from elsewhere. Default: ciphersuite.New.
 	Suites func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
 
-	// Entropy replaces crypto/rand in this module's own tests. Its type cannot be named elsewhere.
-	Entropy entropy.Source
+	rand io.Reader // replaces crypto/rand in this module's own tests
 }
 
 // HandshakePolicy says how handshake messages travel (RFC 9420, Section 6). External senders and newcomers always use
@@ -128,6 +128,9 @@ func (p Params) withDefaults() *Params {
 	p.MaxExtension = orDefault(p.MaxExtension, 1<<20)
 	p.MaxCertificates = orDefault(p.MaxCertificates, 16)
 	p.MaxLifetime = orDefault(p.MaxLifetime, 366*24*time.Hour)
+	if p.rand == nil {
+		p.rand = rand.Reader
+	}
 	if p.Suites == nil {
 		p.Suites = ciphersuite.New
 	}

@@ -33,7 +33,7 @@ func TestHandshakePolicy(t *testing.T) {
 			receiver.Params.Handshake = to.policy
 			sender.group = sender.Create(t, "group")
 			sender.welcome(receiver)
-			proposal := sender.propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("psk"))})
+			proposal := sender.propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("psk"))})
 			commit, _ := sender.commit(mls.CommitParams{References: []framing.ProposalRef{}})
 			for _, message := range [][]byte{proposal, commit} {
 				var m framing.Message
@@ -108,8 +108,8 @@ func TestLimits(t *testing.T) {
 	alice := cast[0]
 	bob := newPlayer(t, "bob")
 	lasting := func(c *player, days time.Duration) *mls.OwnKeyPackage {
-		k, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: c.Client.Client,
-			Lifetime: mls.Lifetime(mlstest.Now(), days*24*time.Hour-time.Hour), Params: mls.Params{MaxLifetime: -1}})
+		k, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: c.LeafParams,
+			Lifetime: mls.LifetimeFrom(mlstest.Now(), days*24*time.Hour-time.Hour), Params: mls.Params{MaxLifetime: -1}})
 		require.NoError(t, err)
 		return k
 	}
@@ -124,7 +124,7 @@ func TestLimits(t *testing.T) {
 
 	// Proposals, sent and received.
 	propose := func(i int) *framing.PreSharedKey {
-		return &framing.PreSharedKey{PSK: mls.ExternalPSK([]byte(fmt.Sprint(i)))}
+		return &framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte(fmt.Sprint(i)))}
 	}
 	alice.propose(propose(0), bob)
 	bob.propose(propose(1), alice)
@@ -170,7 +170,7 @@ func TestErasedGroup(t *testing.T) {
 	alice.take(alice.group.Adopt())
 	tell(pending.Send[0].Message, bob)
 	for _, g := range []*mls.Group{old, withPending} {
-		_, err := g.Protect(nil, mls.ProtectOptions{}, alice.Signer)
+		_, err := g.Protect(nil, mls.ProtectParams{}, alice.Signer)
 		require.ErrorIs(t, err, mls.ErrErased)
 		_, err = g.Export("label", nil, 32)
 		require.ErrorIs(t, err, mls.ErrErased)
@@ -186,7 +186,7 @@ func TestErasedGroup(t *testing.T) {
 
 	all := alice.group
 	all.EraseAll()
-	_, err := all.Protect(nil, mls.ProtectOptions{}, alice.Signer)
+	_, err := all.Protect(nil, mls.ProtectParams{}, alice.Signer)
 	require.ErrorIs(t, err, mls.ErrErased)
 	for _, s := range secretsOf(all) {
 		require.Empty(t, s)

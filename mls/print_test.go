@@ -247,8 +247,8 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 		return s
 	}
 	alice, bob, carol := mlstest.NewClient(t, testSuite, "alice"), mlstest.NewClient(t, testSuite, "bob"), mlstest.NewClient(t, testSuite, "carol")
-	psk := mls.PSK{ID: mls.ExternalPSK([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret that many share"))}
-	created := keep(mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Client: alice.Client,
+	psk := mls.PSK{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret that many share"))}
+	created := keep(mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Leaf: alice.LeafParams,
 		Lifetime: mlstest.Lifetime(), Params: alice.Params}))
 	own := bob.KeyPackage(t)
 	params := mls.CommitParams{PSKs: mls.PSKs{psk}, Now: mlstest.Now(), ForcePath: true, Proposals: []framing.Proposal{
@@ -263,24 +263,24 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	committed := keep(told.Next.Commit(mls.CommitParams{}, alice.Signer))
 	advanced := keep(committed.Next.Adopt())
 	followed := keep(updating.Next.Handle(mls.Input{Message: committed.Send[0].Message}))
-	said := keep(advanced.Next.Protect([]byte("data"), mls.ProtectOptions{}, alice.Signer))
-	keep(said.Next.Protect([]byte("data"), mls.ProtectOptions{}, alice.Signer))
-	late := keep(said.Next.Protect([]byte("data"), mls.ProtectOptions{}, alice.Signer))
+	said := keep(advanced.Next.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer))
+	keep(said.Next.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer))
+	late := keep(said.Next.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer))
 	keep(followed.Next.Handle(mls.Input{Message: late.Send[0].Message})) // leaves skipped keys
 	info, err := said.Next.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	require.NoError(t, err)
-	external := mls.ExternalParams{GroupInfo: info, Client: carol.Client, PSKs: params.PSKs, Params: carol.Params}
+	external := mls.JoinExternalParams{GroupInfo: info, Leaf: carol.LeafParams, PSKs: params.PSKs, Params: carol.Params}
 	keep(mls.JoinExternal(external))
 	ended := keep(said.Next.Commit(mls.CommitParams{Proposals: []framing.Proposal{
 		&framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}}}, alice.Signer))
 	over := keep(ended.Next.Adopt())
-	succession := mls.CreateParams{Client: alice.Client, Lifetime: mlstest.Lifetime(), Successor: over.Next, Params: alice.Params}
+	succession := mls.CreateParams{Leaf: alice.LeafParams, Lifetime: mlstest.Lifetime(), Successor: over.Next, Params: alice.Params}
 	keep(mls.Create(succession))
 
 	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
 	require.NoError(t, err)
 	roots = append(roots, observed, said.Next.Tree().Edit(), said.Next.Tree().Support())
-	records, err := committed.Next.Changes(nil)
+	records, err := committed.Next.Records(nil)
 	require.NoError(t, err)
 	in := mlstest.NewInsider(t, advanced.Next, alice.Signer)
 	roots = append(roots, own, &params, &join, &external, &succession, &psk, &mls.Input{PSKs: params.PSKs}, &records)
@@ -288,7 +288,7 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	secrets = append(append(secrets, own.InitKey, own.LeafKey, psk.Secret), secretsBelow...)
 	for _, c := range []*mlstest.Client{alice, bob, carol} {
 		signers = append(signers, ciphersuite.NewSecret(c.Signer.(ed25519.PrivateKey).Seed()))
-		roots = append(roots, &c.Client, &mls.KeyPackageParams{Client: c.Client}, &mls.CommitParams{Leaf: mls.LeafUpdate{Signer: c.Signer}},
+		roots = append(roots, &c.LeafParams, &mls.KeyPackageParams{Leaf: c.LeafParams}, &mls.CommitParams{Leaf: mls.LeafUpdate{Signer: c.Signer}},
 			&treekem.PathParams{Signer: c.Signer}, &framing.SignContentParams{SignParams: framing.SignParams{Signer: c.Signer}})
 	}
 	return slices.Concat(roots, more, madeUp(psk.Secret, alice.Signer)), secrets, signers
@@ -303,10 +303,10 @@ func madeUp(secret ciphersuite.Secret, signer crypto.Signer) []any {
 		&framing.SenderData{}, &framing.SealPrivateParams{}, &framing.OpenPrivateParams{}, &framing.Remove{},
 		&framing.GroupContextExtensions{}, &framing.CustomProposal{}, &framing.TaggedProposal{}, &framing.OpenPublicParams{},
 		new(framing.NodeType), &framing.RatchetTree{}, &framing.Node{}, &framing.RawNode{}, &framing.RuleError{}, &framing.NewWelcomeParams{},
-		&treekem.BlockState{}, &treekem.DrawOptions{}, &treekem.ImportParams{}, &treekem.DecapsulateParams{}, &treekem.ApplyPathParams{},
-		&keyschedule.RatchetError{}, &keyschedule.TreeState{},
+		&treekem.BlockRecord{}, &treekem.DrawParams{}, &treekem.ImportParams{}, &treekem.DecapsulateParams{}, &treekem.ApplyPathParams{},
+		&keyschedule.RatchetError{}, &keyschedule.TreeRecord{},
 		&mls.MissingPSKError{}, &mls.MissingProposalError{}, &mls.InactiveError{}, &mls.Echo{}, &mls.Removed{}, &mls.LeftProposal{},
-		&mls.LoadParams{}, &mls.OpenKeyPackageParams{}, &mls.ObserveParams{}, &mls.ProposeParams{}, &mls.ProtectOptions{}, &mls.RecordError{}, &mls.GroupInfoParams{},
+		&mls.LoadParams{}, &mls.VerifyKeyPackageParams{}, &mls.ObserveParams{}, &mls.ProposeParams{}, &mls.ProtectParams{}, &mls.RecordError{}, &mls.GroupInfoParams{},
 	}
 	for _, v := range list {
 		fill(reflect.ValueOf(v).Elem(), secret, signer)
@@ -380,12 +380,12 @@ func below(t *testing.T, in *mlstest.Insider, g *mls.Group) (roots []any, secret
 	key, messages, err := messages.SendingKey(keyschedule.ApplicationRatchet)
 	require.NoError(t, err)
 	secrets = append(secrets, key.Key)
-	var ratchets []keyschedule.RatchetState
+	var ratchets []keyschedule.RatchetRecord
 	for r := range messages.Ratchets(nil) {
 		ratchets = append(ratchets, r)
 		secrets = append(secrets, r.Secret)
 	}
-	var nodes []keyschedule.NodeState
+	var nodes []keyschedule.NodeRecord
 	for n := range messages.Nodes(nil) {
 		nodes = append(nodes, n)
 		secrets = append(secrets, n.Secret)

@@ -18,7 +18,7 @@ import (
 
 // snapshot is all that a Group knows, in short.
 func snapshot(t require.TestingT, g *mls.Group) string {
-	records, err := g.Changes(nil)
+	records, err := g.Records(nil)
 	require.NoError(t, err)
 	slices.SortFunc(records, func(a, b mls.Record) int { return bytes.Compare([]byte(a.Key), []byte(b.Key)) })
 	h := sha256.New()
@@ -40,7 +40,7 @@ func (r *reception) handle(message []byte) (*mls.Step, error) {
 }
 
 func worldPSKs() mls.PSKs {
-	return mls.PSKs{{ID: mls.ExternalPSK([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("of everybody"))}}
+	return mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("of everybody"))}}
 }
 
 // checkGenuine handles the genuine message and answers what came of it: the same each time, with the Group as before.
@@ -92,7 +92,7 @@ func (w *world) receptions(format string) (all []*reception) {
 	proposals := []framing.Proposal{
 		&framing.Add{KeyPackage: dave.KeyPackage(w.t).KeyPackage},
 		&framing.Remove{Removed: carol.group.OwnLeaf()},
-		&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("psk"))},
+		&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("psk"))},
 		&framing.GroupContextExtensions{Extensions: w.extensions()},
 		&framing.CustomProposal{Type: worldProposal, Data: []byte("custom")},
 	}
@@ -102,7 +102,7 @@ func (w *world) receptions(format string) (all []*reception) {
 	}
 	s, err := carol.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.by())
 	update := add("update", s, err)
-	s, err = bob.group.Protect([]byte("hello"), mls.ProtectOptions{AuthenticatedData: []byte("aad")}, bob.by())
+	s, err = bob.group.Protect([]byte("hello"), mls.ProtectParams{AuthenticatedData: []byte("aad")}, bob.by())
 	add("data", s, err)
 	s, err = bob.group.Commit(mls.CommitParams{}, bob.by())
 	add("empty commit", s, err)
@@ -129,7 +129,7 @@ func (w *world) receptions(format string) (all []*reception) {
 		outside("external sender's proposal", message, err)
 		info, err := bob.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, bob.by())
 		require.NoError(w.t, err)
-		s, err = mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Params: dave.Params})
+		s, err = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Params: dave.Params})
 		require.NoError(w.t, err)
 		outside("external commit", s.Send[0].Message, nil)
 	}
@@ -329,7 +329,7 @@ func TestInsidersMessages(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, snapshot(t, s.Next), snapshot(t, again.Next))
 		require.Equal(t, s.Events, again.Events)
-		require.Equal(t, s.Judge, again.Judge)
+		require.Equal(t, s.Claims, again.Claims)
 		require.Equal(t, before, snapshot(t, r.group))
 	})
 	t.Logf("%d refused, %d accepted", refused, accepted)
@@ -382,7 +382,7 @@ func TestDamagedGroupInfo(t *testing.T) {
 	info, err := alice.Create(t, "info").GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	require.NoError(t, err)
 	try := func(info []byte) (join, observe error) {
-		_, join = mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: bob.Client, Params: bob.Params})
+		_, join = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: bob.LeafParams, Params: bob.Params})
 		_, observe = mls.Observe(mls.ObserveParams{GroupInfo: info})
 		return join, observe
 	}

@@ -29,7 +29,7 @@ func (g *Group) Propose(proposal framing.Proposal, p ProposeParams, by crypto.Si
 	if err := g.maySend(by); err != nil {
 		return nil, err
 	}
-	proposal, err := withNonce(g.suite, g.params.Entropy.Reader(), proposal)
+	proposal, err := withNonce(g.suite, g.params.rand, proposal)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (g *Group) ProposeUpdate(u LeafUpdate, p ProposeParams, by crypto.Signer) (
 	if err != nil {
 		return nil, err
 	}
-	rand := g.params.Entropy.Reader()
+	rand := g.params.rand
 	pair, err := g.suite.GenerateKeyPair(rand)
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	if err != nil {
 		return nil, err
 	}
-	rand := g.params.Entropy.Reader()
+	rand := g.params.rand
 	content, err := g.sign(rand, by, g.params.Handshake.wireFormat(), &framing.FramedContent{
 		Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
@@ -96,7 +96,7 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	}
 	s := g.step(next)
 	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
-	s.Judge = judged
+	s.Claims = judged
 	return s, nil
 }
 
@@ -111,7 +111,7 @@ func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 
 // checkProposal judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It answers the credentials
 // to be judged.
-func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Judgement, error) {
+func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Claim, error) {
 	if err := p.params.limitProposal(proposal); err != nil {
 		return nil, err
 	}
@@ -124,15 +124,15 @@ func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, n
 		if err := verifyKeyPackages(p.suite, []*framing.KeyPackage{&x.KeyPackage}); err != nil {
 			return nil, err
 		}
-		return []Judgement{judge(add, framing.NoLeaf, &x.KeyPackage.LeafNode)}, nil
+		return []Claim{claim(add, framing.NoLeaf, &x.KeyPackage.LeafNode)}, nil
 	case *framing.Update:
 		if err := x.LeafNode.VerifySignature(p.suite, p.context.GroupID, from.LeafIndex); err != nil {
 			return nil, err
 		}
 		old, _ := p.tree.Leaf(from.LeafIndex)
-		return judgeReplaced(MomentUpdate, from.LeafIndex, old, &x.LeafNode), nil
+		return claimReplaced(MomentUpdate, from.LeafIndex, old, &x.LeafNode), nil
 	case *framing.GroupContextExtensions:
-		return judgeExternalSenders(x.Extensions), nil
+		return claimExternalSenders(x.Extensions), nil
 	}
 	return nil, nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// ProtectOptions say how data is sent.
-type ProtectOptions struct {
+// ProtectParams say how data is sent.
+type ProtectParams struct {
 	AuthenticatedData []byte          // goes along, signed but not encrypted
 	Padding           framing.Padding // the zero value means that of Params
 }
@@ -18,14 +18,14 @@ type ProtectOptions struct {
 // epoch they start from. Store Next before sending. It fails with ErrPendingProposals when proposals wait, with an
 // *InactiveError, ErrPending while joining, ErrSigner, ErrErased, or a *keyschedule.RatchetError when the epoch's
 // usage limit is reached and a commit is due.
-func (g *Group) Protect(data []byte, o ProtectOptions, by crypto.Signer) (*Step, error) {
+func (g *Group) Protect(data []byte, o ProtectParams, by crypto.Signer) (*Step, error) {
 	if err := g.maySend(by); err != nil {
 		return nil, err
 	}
 	if g.proposals.len() > 0 {
 		return nil, ErrPendingProposals
 	}
-	rand := g.params.Entropy.Reader()
+	rand := g.params.rand
 	content, err := g.sign(rand, by, framing.WireFormatPrivateMessage, &framing.FramedContent{
 		Sender: g.self(), AuthenticatedData: o.AuthenticatedData,
 		ContentType: framing.ContentTypeApplication, ApplicationData: data,

@@ -12,21 +12,19 @@ import (
 
 // PSK is a pre-shared key that the caller brings. In ID, only what names the key counts: PSKID of an external one,
 // PSKGroupID and PSKEpoch of a resumption PSK.
-type PSK struct {
-	ID     framing.PreSharedKeyID
-	Secret ciphersuite.Secret // stays the caller's
-}
+// The Secret stays the caller's.
+type PSK = keyschedule.PSK
 
 // PSKs are the pre-shared keys at hand for one transition.
 type PSKs []PSK
 
-// ExternalPSK names an external pre-shared key.
-func ExternalPSK(id []byte) framing.PreSharedKeyID {
+// ExternalPSKID names an external pre-shared key.
+func ExternalPSKID(id []byte) framing.PreSharedKeyID {
 	return framing.PreSharedKeyID{PSKType: framing.PSKTypeExternal, PSKID: id}
 }
 
-// ResumptionPSK names the resumption PSK of an epoch of a group, for use in a commit.
-func ResumptionPSK(groupID []byte, epoch framing.Epoch) framing.PreSharedKeyID {
+// ResumptionPSKID names the resumption PSK of an epoch of a group, for use in a commit.
+func ResumptionPSKID(groupID []byte, epoch framing.Epoch) framing.PreSharedKeyID {
 	return framing.PreSharedKeyID{PSKType: framing.PSKTypeResumption,
 		Usage: framing.ResumptionPSKUsageApplication, PSKGroupID: groupID, PSKEpoch: epoch}
 }
@@ -95,7 +93,7 @@ func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources .
 			missing = append(missing, id)
 			continue
 		}
-		found = append(found, keyschedule.PSK{ID: id, Secret: secret})
+		found = append(found, PSK{ID: id, Secret: secret})
 	}
 	if len(missing) > 0 {
 		return ciphersuite.Secret{}, &MissingPSKError{missing}

@@ -14,7 +14,7 @@ import (
 )
 
 func externalPSK(name string) mls.PSK {
-	return mls.PSK{ID: mls.ExternalPSK([]byte(name)), Secret: ciphersuite.NewSecret([]byte("secret of " + name))}
+	return mls.PSK{ID: mls.ExternalPSKID([]byte(name)), Secret: ciphersuite.NewSecret([]byte("secret of " + name))}
 }
 
 func inject(ids ...framing.PreSharedKeyID) (out []framing.Proposal) {
@@ -80,7 +80,7 @@ func TestPSKNonce(t *testing.T) {
 	commit := func() framing.PreSharedKeyID {
 		s, err := alice.group.Commit(mls.CommitParams{Proposals: inject(psk.ID), PSKs: mls.PSKs{psk}}, alice.Signer)
 		require.NoError(t, err)
-		return s.Staged.PSKs[0]
+		return s.Change.PSKs[0]
 	}
 	first, second := commit(), commit()
 	require.Len(t, first.PSKNonce, 32)
@@ -117,21 +117,21 @@ func TestResumptionPSK(t *testing.T) {
 	}
 	now := alice.group.Epoch()
 	for back := range framing.Epoch(3) {
-		id := mls.ResumptionPSK(alice.group.GroupID(), now-back)
+		id := mls.ResumptionPSKID(alice.group.GroupID(), now-back)
 		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
 		require.NoError(t, err, "%d epochs back", back)
 	}
 	for _, id := range []framing.PreSharedKeyID{
-		mls.ResumptionPSK(alice.group.GroupID(), now-3),
-		mls.ResumptionPSK(alice.group.GroupID(), now+1),
-		mls.ResumptionPSK([]byte("another group"), now),
+		mls.ResumptionPSKID(alice.group.GroupID(), now-3),
+		mls.ResumptionPSKID(alice.group.GroupID(), now+1),
+		mls.ResumptionPSKID([]byte("another group"), now),
 	} {
 		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
 		var missing *mls.MissingPSKError
 		require.ErrorAs(t, err, &missing)
 		require.Equal(t, id.PSKEpoch, missing.IDs[0].PSKEpoch)
 	}
-	alice.commit(mls.CommitParams{Proposals: inject(mls.ResumptionPSK(alice.group.GroupID(), now-2))}, bob)
+	alice.commit(mls.CommitParams{Proposals: inject(mls.ResumptionPSKID(alice.group.GroupID(), now-2))}, bob)
 	together(alice, bob)
 }
 
@@ -158,7 +158,7 @@ func TestResumptionPSKOfAnotherGroup(t *testing.T) {
 	former := bob.group
 	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.group.OwnLeaf()}}})
 	psks := former.ResumptionPSKs()
-	bob.joinAlone(mls.ExternalParams{PSKIDs: []framing.PreSharedKeyID{psks[0].ID}, PSKs: psks}, alice)
+	bob.joinAlone(mls.JoinExternalParams{PSKIDs: []framing.PreSharedKeyID{psks[0].ID}, PSKs: psks}, alice)
 	together(alice, bob)
 
 	removed := *bob
@@ -198,7 +198,7 @@ func TestWaitingPSKs(t *testing.T) {
 	s := alice.take(alice.group.Commit(mls.CommitParams{PSKs: mls.PSKs{one, two}, LeaveMissingPSKs: true}, alice.Signer))
 	require.Len(t, s.Left, 1)
 	require.Equal(t, waiting[2].Ref, s.Left[0].Ref)
-	require.Len(t, s.Staged.PSKs, 2)
+	require.Len(t, s.Change.PSKs, 2)
 	alice.take(alice.group.Drop())
 
 	s = alice.take(alice.group.Commit(mls.CommitParams{Proposals: inject(two.ID), PSKs: mls.PSKs{one, two}}, alice.Signer))

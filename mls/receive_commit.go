@@ -33,7 +33,7 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 	}
 	next := current.enter(*state)
 	s := g.step(next)
-	s.Judge = t.judge
+	s.Claims = t.claims
 	s.Events = []Event{&EpochChanged{t.change}}
 	if next.end(s, t.change); next.status != StatusActive {
 		state.eraseUnused(r.base)

@@ -17,7 +17,7 @@ import (
 //
 // The contract. For each Step, in this order:
 //
-//  1. Write the records of Next.Changes(old) in one atomic transaction, with old being the Group that the store holds,
+//  1. Write the records of Next.Records(old) in one atomic transaction, with old being the Group that the store holds,
 //     on the condition that it still does hold it: of two processes that began from the same Group, one has to lose.
 //  2. Only then call Step.Erase, and only then send what is in Step.Send. A message that left before its record was
 //     written is encrypted with a key that the stored Group would use once more after a crash.

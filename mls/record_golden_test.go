@@ -48,7 +48,7 @@ func exhibits(t *testing.T) map[string]exhibit {
 	alice.say("once more")
 
 	seen := alice.observe()
-	psk := &framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("psk"))}
+	psk := &framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("psk"))}
 	proposal := bob.propose(psk, alice, carol)
 	s, err := seen.Handle(mls.Input{Message: proposal})
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func exhibits(t *testing.T) map[string]exhibit {
 	tell(update, bob, carol)
 	out["observer"] = exhibit{whole(t, s.Next), update}
 
-	joining, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: carol.info(), Client: newPlayer(t, "eve").Client.Client,
+	joining, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: carol.info(), Leaf: newPlayer(t, "eve").LeafParams,
 		Params: newPlayer(t, "eve").Params, Now: mlstest.Now()})
 	require.NoError(t, err)
 	show("joining", joining.Next, joining.Send[0].Message)
@@ -91,7 +91,7 @@ func endings(t *testing.T) map[string]exhibit {
 	frank, grace := cast[0], cast[1]
 	frank.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
 		GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}}}, grace)
-	s, err := mls.Create(mls.CreateParams{Client: frank.Client.Client, Lifetime: mlstest.Lifetime(),
+	s, err := mls.Create(mls.CreateParams{Leaf: frank.LeafParams, Lifetime: mlstest.Lifetime(),
 		Successor: frank.group, Params: frank.Params})
 	require.NoError(t, err)
 	return map[string]exhibit{
@@ -212,7 +212,7 @@ func TestGoldenPending(t *testing.T) {
 		require.Len(t, out.To, 1)
 	}
 	s.Erase()
-	_, err = g.Changes(nil)
+	_, err = g.Records(nil)
 	require.ErrorIs(t, err, mls.ErrErased)
 }
 

@@ -77,7 +77,7 @@ func (g *troupe) say() {
 	if g.waiting {
 		return
 	}
-	s, err := a.group().Protect([]byte("data"), mls.ProtectOptions{}, a.Signer)
+	s, err := a.group().Protect([]byte("data"), mls.ProtectParams{}, a.Signer)
 	message := g.take(a, s, err).Send[0].Message
 	for _, b := range g.members {
 		if b != a {
@@ -172,7 +172,7 @@ func (g *troupe) joinExternally() {
 	info, err := a.group().GroupInfo(mls.GroupInfoParams{ExternalPub: true}, a.Signer)
 	require.NoError(g.t, err)
 	n := g.newMember()
-	s, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: n.Client.Client, Now: mlstest.Now(), Params: n.Params})
+	s, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: n.LeafParams, Now: mlstest.Now(), Params: n.Params})
 	message := g.take(n, s, err).Send[0].Message
 	if rapid.IntRange(0, 4).Draw(g.t, "lost") == 0 {
 		s, err = n.group().Drop()
@@ -195,7 +195,7 @@ func TestRecordsFollow(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		g := &troupe{t: r}
 		a := g.newMember()
-		s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Client: a.Client.Client,
+		s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Leaf: a.LeafParams,
 			Lifetime: mlstest.Lifetime(), Params: a.Params})
 		g.members = []*stored{a}
 		g.take(a, s, err)
@@ -265,26 +265,26 @@ func TestNoKeyTwiceAfterLoad(t *testing.T) {
 	uses := newKeyUses(t, alice.group)
 	k := newKeeper(t, alice.Params)
 	held := alice.group
-	k.store.put(t, must(held.Changes(nil)), nil)
+	k.store.put(t, must(held.Records(nil)), nil)
 	for range 4 {
-		s, err := held.Protect([]byte("data"), mls.ProtectOptions{}, alice.Signer)
+		s, err := held.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer)
 		require.NoError(t, err)
-		k.store.put(t, must(s.Next.Changes(held)), nil)
+		k.store.put(t, must(s.Next.Records(held)), nil)
 		uses.note(s)
 		require.Equal(t, "data", bob.read(s.Send[0].Message))
 		held = k.load()
 	}
 
 	// Two Steps from one Group: the store takes the second, and then goes back.
-	first, err := held.Protect([]byte("first"), mls.ProtectOptions{}, alice.Signer)
+	first, err := held.Protect([]byte("first"), mls.ProtectParams{}, alice.Signer)
 	require.NoError(t, err)
-	second, err := held.Protect([]byte("second"), mls.ProtectOptions{}, alice.Signer)
+	second, err := held.Protect([]byte("second"), mls.ProtectParams{}, alice.Signer)
 	require.NoError(t, err)
-	k.store.put(t, must(second.Next.Changes(held)), nil)
-	k.store.put(t, must(first.Next.Changes(second.Next)), nil)
+	k.store.put(t, must(second.Next.Records(held)), nil)
+	k.store.put(t, must(first.Next.Records(second.Next)), nil)
 	uses.note(first)
 	uses.note(second)
-	third, err := k.load().Protect([]byte("third"), mls.ProtectOptions{}, alice.Signer)
+	third, err := k.load().Protect([]byte("third"), mls.ProtectParams{}, alice.Signer)
 	require.NoError(t, err)
 	uses.note(third)
 }
@@ -295,16 +295,16 @@ func TestNoKeyTwiceAfterGoingBack(t *testing.T) {
 	alice := cast[0]
 	uses := newKeyUses(t, alice.group)
 	store := whole(t, alice.group)
-	sent, err := alice.group.Protect([]byte("data"), mls.ProtectOptions{}, alice.Signer)
+	sent, err := alice.group.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer)
 	require.NoError(t, err)
-	store.put(t, must(sent.Next.Changes(alice.group)), nil)
+	store.put(t, must(sent.Next.Records(alice.group)), nil)
 	uses.note(sent)
-	store.put(t, must(alice.group.Changes(sent.Next)), nil)
+	store.put(t, must(alice.group.Records(sent.Next)), nil)
 	again, err := mls.Load(mls.LoadParams{Records: store.records(), Params: alice.Params})
 	require.NoError(t, err)
 	store.same(t, whole(t, again))
 	store.same(t, whole(t, alice.group))
-	s, err := again.Protect([]byte("more"), mls.ProtectOptions{}, alice.Signer)
+	s, err := again.Protect([]byte("more"), mls.ProtectParams{}, alice.Signer)
 	require.NoError(t, err)
 	uses.note(s)
 	require.Equal(t, []framing.Generation{0, 1}, uses.generations(0, 1))
@@ -324,18 +324,18 @@ func TestChangesRefuse(t *testing.T) {
 	old := alice.group
 	alice.commit(mls.CommitParams{ForcePath: true}, bob)
 	for _, call := range []func() ([]mls.Record, error){
-		func() ([]mls.Record, error) { return old.Changes(nil) },
-		func() ([]mls.Record, error) { return old.Changes(alice.group) },
+		func() ([]mls.Record, error) { return old.Records(nil) },
+		func() ([]mls.Record, error) { return old.Records(alice.group) },
 	} {
 		records, err := call()
 		require.ErrorIs(t, err, mls.ErrErased)
 		require.Nil(t, records)
 	}
-	_, err := alice.group.Changes(bob.group)
+	_, err := alice.group.Records(bob.group)
 	require.ErrorIs(t, err, mls.ErrWrongGroup)
-	_, err = alice.group.Changes(alice.Create(t, "another"))
+	_, err = alice.group.Records(alice.Create(t, "another"))
 	require.ErrorIs(t, err, mls.ErrWrongGroup)
-	_, err = alice.observe().Changes(stage(t, "carol", "dave")[0].observe())
+	_, err = alice.observe().Records(stage(t, "carol", "dave")[0].observe())
 	require.NoError(t, err, "observers of groups of one name")
 }
 
@@ -350,7 +350,7 @@ func TestChangesRefuseInPart(t *testing.T) {
 	for _, i := range []int{0, 3, 2, 4} { // with and without keys that are kept, of which 2 is one
 		old := bob.group
 		bob.hear(sent[i])
-		records, err := old.Changes(nil)
+		records, err := old.Records(nil)
 		require.ErrorIs(t, err, mls.ErrErased, "message %d", i)
 		require.Nil(t, records)
 	}
@@ -396,7 +396,7 @@ func changeSizes(t *testing.T, members int) map[string]changeSize {
 	sizes := map[string]changeSize{}
 	follow := func(what string, g **mls.Group, s *mls.Step, err error) *mls.Step {
 		require.NoError(t, err)
-		changes, err := s.Next.Changes(*g)
+		changes, err := s.Next.Records(*g)
 		require.NoError(t, err)
 		size := changeSize{records: len(changes)}
 		for _, r := range changes {
@@ -417,7 +417,7 @@ func changeSizes(t *testing.T, members int) map[string]changeSize {
 		follow("adopt", &alice, s, err)
 		hear("receive", message)
 		for range 3 { // the first of an epoch derives the ratchets
-			s, err = alice.Protect([]byte("data"), mls.ProtectOptions{}, f.SignerOf(3))
+			s, err = alice.Protect([]byte("data"), mls.ProtectParams{}, f.SignerOf(3))
 			hear("data in", follow("data out", &alice, s, err).Send[0].Message)
 		}
 	}
@@ -439,7 +439,7 @@ func TestObserverRecords(t *testing.T) {
 		}
 		s, err := seen.Handle(mls.Input{Message: message})
 		require.NoError(t, err)
-		store.put(t, must(s.Next.Changes(seen)), nil)
+		store.put(t, must(s.Next.Records(seen)), nil)
 		store.same(t, whole(t, s.Next))
 		seen, err = mls.LoadObserver(mls.LoadParams{Records: store.records()})
 		require.NoError(t, err)
@@ -453,7 +453,7 @@ func TestSuccessorRecords(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice := cast[0]
 	k := newKeeper(t, alice.Params)
-	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Client: alice.Client.Client,
+	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Leaf: alice.LeafParams,
 		Lifetime: mlstest.Lifetime(), Successor: alice.group, Params: alice.Params})
 	require.NoError(t, err)
 	k.follow(s)
@@ -461,8 +461,8 @@ func TestSuccessorRecords(t *testing.T) {
 	s, err = k.reload().Commit(mls.CommitParams{Now: mlstest.Now(), Proposals: []framing.Proposal{
 		&framing.Add{KeyPackage: newPlayer(t, "bob").KeyPackage(t).KeyPackage}}}, alice.Signer)
 	require.NoError(t, err)
-	require.Len(t, s.Staged.PSKs, 1)
-	require.Equal(t, framing.ResumptionPSKUsageBranch, s.Staged.PSKs[0].Usage)
+	require.Len(t, s.Change.PSKs, 1)
+	require.Equal(t, framing.ResumptionPSKUsageBranch, s.Change.PSKs[0].Usage)
 	k.follow(s)
 	k.check()
 	s, err = k.reload().Adopt()
@@ -488,7 +488,7 @@ func TestChangesBetweenAny(t *testing.T) {
 		return keep(keep(g.Commit(mls.CommitParams{ForcePath: true, Proposals: p, Now: mlstest.Now()}, alice.Signer)).Next.Adopt()).Next
 	}
 	hear := func(g *mls.Group, message []byte) *mls.Group { return keep(g.Handle(mls.Input{Message: message})).Next }
-	data := func(g *mls.Group) *mls.Group { return keep(g.Protect(nil, mls.ProtectOptions{}, alice.Signer)).Next }
+	data := func(g *mls.Group) *mls.Group { return keep(g.Protect(nil, mls.ProtectParams{}, alice.Signer)).Next }
 
 	start := alice.group
 	bob.say("skipped")
@@ -516,7 +516,7 @@ func TestChangesBetweenAny(t *testing.T) {
 	for i, from := range groups {
 		for j, to := range groups {
 			store := maps.Clone(stores[i])
-			for _, r := range must(to.Changes(from)) {
+			for _, r := range must(to.Records(from)) {
 				if store[r.Key] = r.Value; r.Value == nil {
 					delete(store, r.Key)
 				}
@@ -534,8 +534,8 @@ func benchGroup(b *testing.B) (f *mlstest.Fixture, alice, bob *mls.Group) {
 
 func BenchmarkChanges(b *testing.B) {
 	f, alice, bob := benchGroup(b)
-	first := must(alice.Protect(nil, mls.ProtectOptions{}, f.SignerOf(0)))
-	second := must(first.Next.Protect(nil, mls.ProtectOptions{}, f.SignerOf(0)))
+	first := must(alice.Protect(nil, mls.ProtectParams{}, f.SignerOf(0)))
+	second := must(first.Next.Protect(nil, mls.ProtectParams{}, f.SignerOf(0)))
 	pending := must(alice.Commit(mls.CommitParams{ForcePath: true}, f.SignerOf(0)))
 	received := must(bob.Handle(mls.Input{Message: pending.Send[0].Message}))
 	for name, pair := range map[string][2]*mls.Group{
@@ -544,7 +544,7 @@ func BenchmarkChanges(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				_ = must(pair[1].Changes(pair[0]))
+				_ = must(pair[1].Records(pair[0]))
 			}
 		})
 	}

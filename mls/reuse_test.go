@@ -76,7 +76,7 @@ func TestNoKeyTwice(t *testing.T) {
 	var mu sync.Mutex
 	var sent [][]byte
 	send := func(from *mls.Group) *mls.Group {
-		s, err := from.Protect([]byte("again"), mls.ProtectOptions{}, signer)
+		s, err := from.Protect([]byte("again"), mls.ProtectParams{}, signer)
 		require.NoError(t, err)
 		uses.note(s)
 		mu.Lock()
@@ -150,7 +150,7 @@ func TestNoKeyTwiceAfterReload(t *testing.T) {
 	stored := map[string][]byte{}
 	var saved *mls.Group
 	store := func(g *mls.Group) {
-		changes, err := g.Changes(saved)
+		changes, err := g.Records(saved)
 		require.NoError(t, err)
 		for _, r := range changes {
 			if r.Value == nil {
@@ -164,7 +164,7 @@ func TestNoKeyTwiceAfterReload(t *testing.T) {
 	store(g)
 	for round := range 6 {
 		for range 3 {
-			s, err := g.Protect([]byte("again"), mls.ProtectOptions{}, signer)
+			s, err := g.Protect([]byte("again"), mls.ProtectParams{}, signer)
 			require.NoError(t, err)
 			store(s.Next)
 			uses.note(s)
@@ -197,14 +197,14 @@ func TestNoKeyTwiceAfterReload(t *testing.T) {
 // TestErasedAnswersErrErased uses a value after a Step's Erase in every way there is.
 func TestErasedAnswersErrErased(t *testing.T) {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full})
-	other, err := f.Group(t, 4).Protect([]byte("late"), mls.ProtectOptions{}, f.SignerOf(4))
+	other, err := f.Group(t, 4).Protect([]byte("late"), mls.ProtectParams{}, f.SignerOf(4))
 	require.NoError(t, err)
 	foreign, err := f.Group(t, 4).Commit(mls.CommitParams{}, f.SignerOf(4))
 	require.NoError(t, err)
 	signer := f.SignerOf(2)
 	uses := map[string]func(*mls.Group) error{
 		"Protect": func(g *mls.Group) error {
-			_, err := g.Protect(nil, mls.ProtectOptions{}, signer)
+			_, err := g.Protect(nil, mls.ProtectParams{}, signer)
 			return err
 		},
 		"Commit": func(g *mls.Group) error {
@@ -248,13 +248,13 @@ func TestErasedAnswersErrErased(t *testing.T) {
 	s.Erase()
 	_, err = g.Handle(mls.Input{Message: other.Send[0].Message})
 	require.ErrorIs(t, err, mls.ErrErased)
-	_, err = g.Protect(nil, mls.ProtectOptions{}, signer)
+	_, err = g.Protect(nil, mls.ProtectParams{}, signer)
 	require.ErrorIs(t, err, mls.ErrErased)
-	_, err = s.Next.Protect(nil, mls.ProtectOptions{}, signer)
+	_, err = s.Next.Protect(nil, mls.ProtectParams{}, signer)
 	require.NoError(t, err)
 
 	s.Next.EraseAll()
-	_, err = s.Next.Protect(nil, mls.ProtectOptions{}, signer)
+	_, err = s.Next.Protect(nil, mls.ProtectParams{}, signer)
 	require.ErrorIs(t, err, mls.ErrErased)
 }
 
@@ -265,13 +265,13 @@ func TestEraseWhileInUse(t *testing.T) {
 	signer := f.SignerOf(2)
 	for range 10 {
 		g, reader := f.Group(t, 2), f.Group(t, 4)
-		s, err := g.Protect([]byte("first"), mls.ProtectOptions{}, signer)
+		s, err := g.Protect([]byte("first"), mls.ProtectParams{}, signer)
 		require.NoError(t, err)
 		var all sync.WaitGroup
 		messages := make([][]byte, 8)
 		for k := range messages {
 			all.Go(func() {
-				s, err := g.Protect([]byte("while"), mls.ProtectOptions{}, signer)
+				s, err := g.Protect([]byte("while"), mls.ProtectParams{}, signer)
 				if err == nil {
 					messages[k] = s.Send[0].Message
 				} else if !errors.Is(err, mls.ErrErased) {
@@ -293,8 +293,8 @@ func TestEraseWhileInUse(t *testing.T) {
 // in their nonce.
 func TestReuseGuard(t *testing.T) {
 	guard := func(seed string) []byte {
-		f := mlstest.Build(t, mlstest.GroupParams{Members: 2, Params: mls.Params{Entropy: mlstest.Entropy(seed)}})
-		s, err := f.Group(t, 0).Protect([]byte("same"), mls.ProtectOptions{}, f.SignerOf(0))
+		f := mlstest.Build(t, mlstest.GroupParams{Members: 2, Params: seeded(mls.Params{}, seed)})
+		s, err := f.Group(t, 0).Protect([]byte("same"), mls.ProtectParams{}, f.SignerOf(0))
 		require.NoError(t, err)
 		m := mlstest.Parse[*framing.PrivateMessage](t, s.Send[0].Message)
 		sender, err := m.OpenSenderData(mlstest.Suite(t, 1), mlstest.NewInsider(t, f.Group(t, 0), nil).Secrets.SenderDataSecret)
@@ -308,7 +308,7 @@ func TestReuseGuard(t *testing.T) {
 // TestReplayAfterRemoval reads a late message after the removal of its reader: once.
 func TestReplayAfterRemoval(t *testing.T) {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: 4})
-	late, err := f.Group(t, 1).Protect([]byte("late"), mls.ProtectOptions{}, f.SignerOf(1))
+	late, err := f.Group(t, 1).Protect([]byte("late"), mls.ProtectParams{}, f.SignerOf(1))
 	require.NoError(t, err)
 	remove, err := f.Group(t, 0).Commit(
 		mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, f.SignerOf(0))

@@ -281,7 +281,7 @@ func (a *attempt) refusesObserving(c *mlstest.Client, bad, tree, genuine []byte)
 	a.Helper()
 	for _, open := range []func(info, tree []byte) error{
 		func(info, tree []byte) error {
-			_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, RatchetTree: tree, Client: c.Client, Now: mlstest.Now(),
+			_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, RatchetTree: tree, Leaf: c.LeafParams, Now: mlstest.Now(),
 				Params: c.Params})
 			return err
 		},
@@ -313,7 +313,7 @@ func (a *attempt) refusesDecoding(v framing.Value, bad, genuine []byte) {
 }
 
 // judged finds who is to be judged at a moment.
-func judged(list []mls.Judgement, m mls.Moment) (names []string) {
+func judged(list []mls.Claim, m mls.Moment) (names []string) {
 	for _, j := range list {
 		if j.Moment == m {
 			names = append(names, string(j.Credential.Identity))
@@ -323,7 +323,7 @@ func judged(list []mls.Judgement, m mls.Moment) (names []string) {
 }
 
 // asks checks that names, and nobody else, are to be judged at a moment.
-func (a *attempt) asks(list []mls.Judgement, m mls.Moment, names ...string) {
+func (a *attempt) asks(list []mls.Claim, m mls.Moment, names ...string) {
 	a.Helper()
 	a.done = true
 	require.Equal(a, names, judged(list, m), "%s: judgements at %v", a.rule.ID, m)
@@ -331,7 +331,7 @@ func (a *attempt) asks(list []mls.Judgement, m mls.Moment, names ...string) {
 
 // dump is all that storage would keep of a Group.
 func dump(t require.TestingT, g *mls.Group) map[string]string {
-	records, err := g.Changes(nil)
+	records, err := g.Records(nil)
 	require.NoError(t, err)
 	out := map[string]string{}
 	for _, r := range records {

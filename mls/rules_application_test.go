@@ -17,7 +17,7 @@ import (
 func (a *attempt) refusesData(p *player, g *mls.Group) {
 	a.Helper()
 	a.refusesCall(g, func() error {
-		_, err := g.Protect([]byte("hello"), mls.ProtectOptions{}, p.Signer)
+		_, err := g.Protect([]byte("hello"), mls.ProtectParams{}, p.Signer)
 		return err
 	})
 }
@@ -62,12 +62,12 @@ func applicationRules() []ruleTest {
 			alice.commit(mls.CommitParams{}, bob, carol)
 			message := alice.say("hello")
 			require.Equal(a, framing.Epoch(2), mlstest.Parse[*framing.PrivateMessage](a, message).Epoch)
-			_, err := old.Protect([]byte("hello"), mls.ProtectOptions{}, alice.Signer)
+			_, err := old.Protect([]byte("hello"), mls.ProtectParams{}, alice.Signer)
 			a.gives(err)
 			require.Equal(a, "hello", bob.read(message))
 			receiver := carol.group // the same for who receives a commit
 			carol.hear(bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message)
-			_, err = receiver.Protect([]byte("hello"), mls.ProtectOptions{}, carol.Signer)
+			_, err = receiver.Protect([]byte("hello"), mls.ProtectParams{}, carol.Signer)
 			a.gives(err)
 		}},
 		{"V-APP-04", "send", "", func(a *attempt) {
@@ -80,7 +80,7 @@ func applicationRules() []ruleTest {
 		}},
 		{"V-APP-05", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			s, err := bob.group.Protect([]byte("from: carol"), mls.ProtectOptions{AuthenticatedData: []byte("for all")}, bob.Signer)
+			s, err := bob.group.Protect([]byte("from: carol"), mls.ProtectParams{AuthenticatedData: []byte("for all")}, bob.Signer)
 			require.NoError(a, err)
 			genuine := s.Send[0].Message
 			for _, data := range []string{"", "for al", "for none", "for all "} {
@@ -112,18 +112,17 @@ func applicationRules() []ruleTest {
 // worn is a player's group in which it may encrypt one more message.
 func (a *attempt) worn(p *player) *mls.Group {
 	a.Helper()
-	var parts inside.Parts
-	p.group.Reveal(&parts)
+	parts := inside.Reveal(p.group)
 	own := p.group.OwnLeaf()
-	state := keyschedule.TreeState{TreeParams: keyschedule.TreeParams{Suite: parts.Suite, Leaves: parts.Messages.Leaves(), Own: own}}
+	state := keyschedule.TreeRecord{TreeParams: keyschedule.TreeParams{Suite: parts.Suite, Leaves: parts.Messages.Leaves(), Own: own}}
 	next := uint64(keyschedule.MaxMessagesAESGCM - 1)
 	state.Sent[keyschedule.ApplicationRatchet] = next
-	state.Ratchets = []keyschedule.RatchetState{{Leaf: own, Kind: keyschedule.ApplicationRatchet, Next: next, Floor: next,
+	state.Ratchets = []keyschedule.RatchetRecord{{Leaf: own, Kind: keyschedule.ApplicationRatchet, Next: next, Floor: next,
 		Secret: ciphersuite.NewSecret(make([]byte, parts.Suite.HashSize))}}
 	var err error
 	parts.Messages, err = keyschedule.RestoreSecretTree(state)
 	require.NoError(a, err)
-	g, err := mls.Assemble(&parts, p.Params)
+	g, err := inside.Assemble(&parts, p.Params)
 	require.NoError(a, err)
-	return g
+	return g.(*mls.Group)
 }

@@ -122,7 +122,7 @@ func (b *breach) at(a *attempt, door string) {
 		open := func(add *framing.Add) error {
 			message, err := framing.Marshal(&framing.Message{Body: &add.KeyPackage})
 			require.NoError(a, err)
-			_, err = mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: message, Now: mlstest.Now()})
+			_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
 			return err
 		}
 		a.gives(open(bad()))

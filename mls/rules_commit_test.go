@@ -277,8 +277,8 @@ func commitRules() []ruleTest {
 		}},
 		{"V-CM-15", "commit", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			one := mls.PSK{ID: mls.ExternalPSK([]byte("one")), Secret: secretOf(1)}
-			two := mls.PSK{ID: mls.ExternalPSK([]byte("two")), Secret: secretOf(2)}
+			one := mls.PSK{ID: mls.ExternalPSKID([]byte("one")), Secret: secretOf(1)}
+			two := mls.PSK{ID: mls.ExternalPSKID([]byte("two")), Secret: secretOf(2)}
 			message := bob.take(bob.group.Commit(mls.CommitParams{PSKs: mls.PSKs{one, two},
 				Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: one.ID}, &framing.PreSharedKey{PSK: two.ID}}}, bob.Signer)).Send[0].Message
 			genuine := mls.Input{Message: message, PSKs: mls.PSKs{two, one}}
@@ -295,7 +295,7 @@ func commitRules() []ruleTest {
 		}},
 		{"V-CM-15", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			a.refusesCommit(alice, &framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("one"))})
+			a.refusesCommit(alice, &framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("one"))})
 		}},
 		{"V-CM-17", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
@@ -370,7 +370,7 @@ func sendingCalls(p *player) []func() error {
 			_, err := p.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, p.Signer)
 			return err
 		},
-		func() error { _, err := p.group.Protect([]byte("hello"), mls.ProtectOptions{}, p.Signer); return err },
+		func() error { _, err := p.group.Protect([]byte("hello"), mls.ProtectParams{}, p.Signer); return err },
 		func() error { _, err := p.group.GroupInfo(mls.GroupInfoParams{}, p.Signer); return err },
 	}
 }

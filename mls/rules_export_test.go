@@ -10,7 +10,7 @@ import (
 
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
-	"github.com/copse-mls/copse/mls/internal/entropy"
+	"github.com/copse-mls/copse/mls/internal/inside"
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
@@ -41,16 +41,16 @@ func (nothing) Read(p []byte) (int, error) {
 // starved makes a call with sources that fail: at once, and after ever more bytes until the call succeeds.
 func (a *attempt) starved(what string, params *mls.Params, call func() error) {
 	a.Helper()
-	before := params.Entropy
-	defer func() { params.Entropy = before }()
+	rand := inside.Rand(params)
+	defer func(before io.Reader) { *rand = before }(*rand)
 	if what != "Protect" { // which takes four bytes: so many zeros may be chance
-		params.Entropy = entropy.From(nothing{})
+		*rand = nothing{}
 		a.gives(call())
 	}
 	for _, end := range []error{errNoEntropy, io.EOF} {
 		for n := 0; ; n += 3 {
 			require.Less(a, n, 4096, "%s does not end", what)
-			params.Entropy = entropy.From(&outage{n, mlstest.Rand(what), end})
+			*rand = &outage{n, mlstest.Rand(what), end}
 			err := call()
 			if err == nil {
 				require.Positive(a, n, "%s takes no randomness", what)
@@ -109,9 +109,9 @@ func exportRules() []ruleTest {
 					secrets = append(secrets, s.Bytes())
 				}
 				secrets = slices.DeleteFunc(secrets, func(s []byte) bool { return len(s) < 12 }) // too short to be told from chance
-				for _, v := range []any{alice, dave, *alice, alice.Next, *alice.Next, dave.Judge, alice.Events, own, *own, psk, mls.PSKs{psk},
+				for _, v := range []any{alice, dave, *alice, alice.Next, *alice.Next, dave.Claims, alice.Events, own, *own, psk, mls.PSKs{psk},
 					mls.Input{PSKs: mls.PSKs{psk}}, mls.JoinParams{KeyPackages: []*mls.OwnKeyPackage{own}, Successor: before},
-					mls.CommitParams{PSKs: mls.PSKs{psk}}, mls.CreateParams{Successor: before}, partsOf(before), *partsOf(before)} {
+					mls.CommitParams{PSKs: mls.PSKs{psk}}, mls.CreateParams{Successor: before}, partsOf(before), partsOf(before)} {
 					for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%t", "%e"} {
 						tellsNothing(a.T, fmt.Sprintf(verb, v), secrets)
 					}
@@ -126,7 +126,7 @@ func exportRules() []ruleTest {
 			psk := externalPSK("psk")
 			for what, call := range map[string]func(g *mls.Group) error{
 				"Protect": func(g *mls.Group) error {
-					_, err := g.Protect([]byte("hello"), mls.ProtectOptions{}, alice.Signer)
+					_, err := g.Protect([]byte("hello"), mls.ProtectParams{}, alice.Signer)
 					return err
 				},
 				"ProposeUpdate": func(g *mls.Group) error {
@@ -154,11 +154,11 @@ func exportRules() []ruleTest {
 			alice, _, _ := a.trio()
 			info, dave := alice.info(), newPlayer(a.T, "dave")
 			a.starved("Create", &dave.Params, func() error {
-				_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mlstest.Lifetime(), Params: dave.Params})
+				_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: dave.LeafParams, Lifetime: mlstest.Lifetime(), Params: dave.Params})
 				return err
 			})
 			a.starved("NewKeyPackage", &dave.Params, func() error {
-				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client,
+				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: dave.LeafParams,
 					Lifetime: mlstest.Lifetime(), Params: dave.Params})
 				return err
 			})
@@ -171,7 +171,7 @@ func exportRules() []ruleTest {
 				return err
 			})
 			a.starved("JoinExternal", &dave.Params, func() error {
-				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+				_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params})
 				return err
 			})
 		}},
@@ -179,7 +179,7 @@ func exportRules() []ruleTest {
 			alice, _, _ := a.trio()
 			in, dave := alice.insider(), newPlayer(a.T, "dave")
 			join := func(info []byte) error {
-				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+				_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params})
 				return err
 			}
 			for _, point := range lowOrder() {

@@ -180,7 +180,7 @@ func extensionRules() []ruleTest {
 			x := someSenders(a, 2, func(s *framing.ExternalSender) { s.Credential = framing.Credential{Type: strange, Data: []byte{1}} })
 			s, err := alice.group.Handle(input(a.over(bob.insider(), extensionsOf(x))))
 			require.NoError(a, err)
-			a.asks(s.Judge, mls.MomentExternalSender, "", "")
+			a.asks(s.Claims, mls.MomentExternalSender, "", "")
 		}},
 		{"V-EXT-05", "value", "a good certificate", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -225,8 +225,8 @@ func extensionRules() []ruleTest {
 			dave.Extensions = id
 			s, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{dave.addOf()}, Now: mlstest.Now()}, alice.Signer)
 			require.NoError(a, err)
-			a.asks(s.Judge, mls.MomentAddSent, "dave")
-			require.Empty(a, s.Judge[0].Predecessors)
+			a.asks(s.Claims, mls.MomentAddSent, "dave")
+			require.Empty(a, s.Claims[0].Predecessors)
 		}},
 	})
 }
@@ -246,14 +246,14 @@ func ownExtensionRules() (out []ruleTest) {
 			})
 		}}, ruleTest{id, "send", "KeyPackage", func(a *attempt) {
 			dave := newPlayer(a.T, "dave")
-			params := mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mlstest.Lifetime(), Extensions: list}
+			params := mls.KeyPackageParams{CipherSuite: testSuite, Leaf: dave.LeafParams, Lifetime: mlstest.Lifetime(), Extensions: list}
 			_, err := mls.NewKeyPackage(params)
 			a.gives(err)
-			params.Client.Extensions, params.Extensions = list, nil
+			params.Leaf.Extensions, params.Extensions = list, nil
 			_, err = mls.NewKeyPackage(params)
 			a.gives(err)
 			info := stage(a.T, "alice")[0].info()
-			_, err = mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: params.Client, Now: mlstest.Now(), Params: dave.Params})
+			_, err = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: params.Leaf, Now: mlstest.Now(), Params: dave.Params})
 			a.gives(err)
 		}}, ruleTest{id, "send", "GroupInfo", func(a *attempt) {
 			alice, _, _ := a.trio()
@@ -313,14 +313,14 @@ func greaseRules() []ruleTest {
 				l.Credential.Type = 0x5a5a
 				l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), 0x5a5a)
 			}, nil)
-			_, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
+			_, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
 			a.gives(err)
 		}},
 		{"V-EXT-04", "send", "a credential", func(a *attempt) {
 			dave := newPlayer(a.T, "dave")
 			publish := func() error {
 				_, err := mls.NewKeyPackage(mls.KeyPackageParams{
-					CipherSuite: testSuite, Client: dave.Client.Client, Lifetime: mls.Lifetime(mlstest.Now(), time.Hour)})
+					CipherSuite: testSuite, Leaf: dave.LeafParams, Lifetime: mls.LifetimeFrom(mlstest.Now(), time.Hour)})
 				return err
 			}
 			require.NoError(a, publish())

@@ -15,7 +15,7 @@ import (
 )
 
 // refusesEntry has a client join by an external commit that cannot be, and then by one that can.
-func (a *attempt) refusesEntry(bad, genuine mls.ExternalParams) {
+func (a *attempt) refusesEntry(bad, genuine mls.JoinExternalParams) {
 	a.Helper()
 	s, err := mls.JoinExternal(bad)
 	require.Nil(a, s)
@@ -25,8 +25,8 @@ func (a *attempt) refusesEntry(bad, genuine mls.ExternalParams) {
 }
 
 // entry is how a client joins.
-func (p *player) entry(info []byte) mls.ExternalParams {
-	return mls.ExternalParams{GroupInfo: info, Client: p.Client.Client, Now: mlstest.Now(), Params: p.Params}
+func (p *player) entry(info []byte) mls.JoinExternalParams {
+	return mls.JoinExternalParams{GroupInfo: info, Leaf: p.LeafParams, Now: mlstest.Now(), Params: p.Params}
 }
 
 // place is a group with blank leaves, and where a newcomer goes. One that comes back removes its former leaf.
@@ -78,14 +78,14 @@ func (c place) test(a *attempt) {
 
 	name := "newcomer"
 	var also []framing.Proposal
-	params := mls.ExternalParams{}
+	params := mls.JoinExternalParams{}
 	if c.former != framing.NoLeaf {
 		name = names[c.former]
 		params.Resync = &c.former
 		also = append(also, &framing.Remove{Removed: c.former})
 	}
 	joiner := newPlayer(a.T, name)
-	joiner.Params.Entropy = mlstest.Entropy("another life")
+	mlstest.Seed(&joiner.Params, "another life")
 	i := &intruder{mlstest.NewNewcomer(a, joiner.Client, left[0].info()), joiner.KeyPackage(a).KeyPackage.LeafNode}
 	made := i.Commit(a, func(d *mlstest.Draft) {
 		d.Template = i.leaf
@@ -128,7 +128,7 @@ func externalRules() []ruleTest {
 			for _, resync := range []string{"bob", "carol", ""} {
 				all := stage(a.T, "alice", "bob", "carol", "dave")
 				name, want := resync, framing.LeafIndex(4)
-				p := mls.ExternalParams{GroupInfo: all[0].info(), Now: mlstest.Now()}
+				p := mls.JoinExternalParams{GroupInfo: all[0].info(), Now: mlstest.Now()}
 				if resync == "" {
 					name = "eve"
 				} else {
@@ -136,8 +136,8 @@ func externalRules() []ruleTest {
 					p.Resync = &want
 				}
 				joiner := newPlayer(a.T, name)
-				joiner.Params.Entropy = mlstest.Entropy("again")
-				p.Client, p.Params = joiner.Client.Client, joiner.Params
+				mlstest.Seed(&joiner.Params, "again")
+				p.Leaf, p.Params = joiner.LeafParams, joiner.Params
 				message := joiner.take(mls.JoinExternal(p)).Send[0].Message
 				joiner.take(joiner.group.Adopt())
 				all[0].hear(message)
@@ -198,14 +198,14 @@ func externalRules() []ruleTest {
 		}},
 		{"V-EJ-08", "external", "", func(a *attempt) {
 			alice, _, carol := a.trio()
-			psk := mls.PSK{ID: mls.ExternalPSK([]byte("key")), Secret: secretOf(7)}
+			psk := mls.PSK{ID: mls.ExternalPSKID([]byte("key")), Secret: secretOf(7)}
 			join := func(resync *framing.LeafIndex, ids ...framing.PreSharedKeyID) mls.Input {
 				joiner := newPlayer(a.T, "carol")
 				if resync == nil {
 					joiner = newPlayer(a.T, "dave")
 				}
-				joiner.Params.Entropy = mlstest.Entropy("again")
-				s, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: joiner.Client.Client, Resync: resync,
+				mlstest.Seed(&joiner.Params, "again")
+				s, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: joiner.LeafParams, Resync: resync,
 					PSKIDs: ids, PSKs: mls.PSKs{psk}, Now: mlstest.Now(), Params: joiner.Params})
 				require.NoError(a, err)
 				return mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{psk}, Now: mlstest.Now()}
@@ -234,7 +234,7 @@ func groupInfoRules() []ruleTest {
 			alice, _, _ := a.trio()
 			in, dave := alice.insider(), newPlayer(a.T, "dave")
 			join := func(info []byte) error {
-				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now()})
+				_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now()})
 				return err
 			}
 			bad := [][]byte{in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = i.Extensions[:1] })}
@@ -330,12 +330,12 @@ func groupInfoRules() []ruleTest {
 				func(c *framing.Capabilities) { c.Proposals = nil },
 				func(c *framing.Capabilities) { c.Credentials = nil },
 			} {
-				c := dave.Client.Client
+				c := dave.LeafParams
 				change(&c.Capabilities)
-				_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: c, Now: mlstest.Now()})
+				_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: c, Now: mlstest.Now()})
 				a.gives(err)
 			}
-			_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: dave.Client.Client, Now: mlstest.Now()})
+			_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now()})
 			require.NoError(a, err)
 		}},
 		{"V-EJ-04", "groupinfo", "version and suite", func(a *attempt) {

@@ -140,7 +140,7 @@ func (w *welcomed) params(welcome []byte) mls.JoinParams {
 // reloaded is a player's group as a client finds it that starts anew, with the player's present Params.
 func (p *player) reloaded() *mls.Group {
 	p.t.Helper()
-	records, err := p.group.Changes(nil)
+	records, err := p.group.Records(nil)
 	require.NoError(p.t, err)
 	g, err := mls.Load(mls.LoadParams{Records: slices.Values(records), Params: p.Params})
 	require.NoError(p.t, err)

@@ -79,7 +79,7 @@ func packageBreaches() []breach {
 func (a *attempt) published(l framing.Lifetime, longest time.Duration) error {
 	a.Helper()
 	k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(leaf *framing.LeafNode) { leaf.Lifetime = l }, nil)
-	_, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now(),
+	_, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now(),
 		Params: mls.Params{MaxLifetime: longest}})
 	return err
 }
@@ -105,7 +105,7 @@ func keyPackageRules() []ruleTest {
 		{"V-KP-06", "published", "off the curve", func(a *attempt) {
 			dave := newPlayer(a.T, "dave").with(ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256)
 			open := func(k *framing.KeyPackage) error {
-				_, err := mls.OpenKeyPackage(mls.OpenKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
+				_, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
 				return err
 			}
 			genuine := dave.ForgeKeyPackage(a, nil, nil)
@@ -225,7 +225,7 @@ func keyPackageRules() []ruleTest {
 			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
 			carol := newPlayer(a.T, "carol").KeyPackage(a).KeyPackage
 			create := func(chosen ciphersuite.CipherSuite, preference []ciphersuite.CipherSuite, invited ...*framing.KeyPackage) error {
-				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Client: alice.with(chosen).Client.Client, Lifetime: mlstest.Lifetime(),
+				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Leaf: alice.with(chosen).LeafParams, Lifetime: mlstest.Lifetime(),
 					Invited: invited, Preference: preference, Params: alice.Params})
 				return err
 			}

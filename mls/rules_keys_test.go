@@ -268,7 +268,7 @@ func deletionRules() []ruleTest {
 		{"V-KS-07", "welcome", "last resort", func(a *attempt) {
 			alice, _, _ := a.trio()
 			dave := newPlayer(a.T, "dave")
-			own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: dave.Client.Client,
+			own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: dave.LeafParams,
 				Lifetime: mlstest.Lifetime(), LastResort: true, Params: dave.Params})
 			require.NoError(a, err)
 			w := &welcomed{dave, own}
@@ -302,7 +302,7 @@ func deletionRules() []ruleTest {
 		{"V-KS-08", "store", "an external join that was dropped", func(a *attempt) {
 			alice, _, _ := a.trio()
 			dave := newPlayer(a.T, "dave")
-			dave.take(mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: dave.Client.Client, Now: mlstest.Now(),
+			dave.take(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now(),
 				Params: dave.Params}))
 			before := dave.group
 			old := append(keysOf(before), nodesOf(before)...)
@@ -377,7 +377,7 @@ func ratchetRules() []ruleTest {
 
 			before = alice.group // and the member's own
 			halves := nodesOf(before)
-			s, err = before.Protect([]byte("hello"), mls.ProtectOptions{}, alice.Signer)
+			s, err = before.Protect([]byte("hello"), mls.ProtectParams{}, alice.Signer)
 			require.NoError(a, err)
 			require.Len(a, nodesOf(s.Next), 1)
 			mine := slices.DeleteFunc(halves, func(n secretNamed) bool { return bytes.Equal(n.value, nodesOf(s.Next)[0].value) })
@@ -404,10 +404,10 @@ func ratchetRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			uses := newKeyUses(a.T, bob.group)
 			for range 3 {
-				s, err := alice.group.Protect([]byte("sent"), mls.ProtectOptions{}, alice.Signer)
+				s, err := alice.group.Protect([]byte("sent"), mls.ProtectParams{}, alice.Signer)
 				require.NoError(a, err)
 				uses.note(s)
-				lost, err := s.Next.Protect([]byte("encrypted, and neither stored nor sent"), mls.ProtectOptions{}, alice.Signer)
+				lost, err := s.Next.Protect([]byte("encrypted, and neither stored nor sent"), mls.ProtectParams{}, alice.Signer)
 				require.NoError(a, err)
 				require.NotNil(a, lost)
 				alice.group = s.Next
@@ -464,7 +464,7 @@ func ratchetRules() []ruleTest {
 			past := givenUp("a secret of a past epoch", before, s.Next)
 			require.Len(a, past, 4, "the sender data secret and the root of the secret tree, twice")
 			stored := dump(a, before)
-			changes, err := s.Next.Changes(before)
+			changes, err := s.Next.Records(before)
 			require.NoError(a, err)
 			for _, r := range changes {
 				if stored[r.Key] = string(r.Value); r.Value == nil {

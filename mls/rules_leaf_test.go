@@ -251,7 +251,7 @@ func leafRules() []ruleTest {
 				alice := newPlayer(a.T, "alice")
 				alice.Capabilities = *c
 				a.refusesCreation(alice)
-				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: alice.Client.Client})
+				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams})
 				a.gives(err)
 			}
 		}},
@@ -335,14 +335,14 @@ func leafRules() []ruleTest {
 				message := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *good}) }).Commit
 				s, err := alice.group.Handle(input(message))
 				require.NoError(a, err, "%q", chain)
-				a.holds(len(s.Judge) == 1 && s.Judge[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Judge)
+				a.holds(len(s.Claims) == 1 && s.Claims[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Claims)
 			}
 		}},
 		{"V-LN-20", "create", "", func(a *attempt) {
 			alice := newPlayer(a.T, "alice")
 			alice.Credential = framing.X509Credential(certificateFor(make([]byte, 32)))
 			a.refusesCreation(alice)
-			_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: alice.Client.Client})
+			_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams})
 			a.gives(err)
 		}},
 		{"V-LN-17", "value", "", func(a *attempt) {
@@ -388,14 +388,14 @@ func leafRules() []ruleTest {
 		{"V-LN-18", "send", "", func(a *attempt) {
 			alice, _, carol := a.trio()
 			again := newPlayer(a.T, "carol")
-			again.Params.Entropy = mlstest.Entropy("other keys")
+			mlstest.Seed(&again.Params, "other keys")
 			a.refusesCommit(alice, again.addOf())
 			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Signer: carol.Signer}})
 		}},
 		{"V-LN-18", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			in, carol := bob.insider(), newPlayer(a.T, "carol")
-			carol.Params.Entropy = mlstest.Entropy("other keys")
+			mlstest.Seed(&carol.Params, "other keys")
 			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(carol.addOf()) }).Commit, in.Commit(a, nil).Commit)
 		}},
 		{"V-LN-18", "update", "", func(a *attempt) {
@@ -472,15 +472,15 @@ func usesStrange(l *framing.LeafNode) {
 func (a *attempt) refusesEntering(change func(*framing.Capabilities)) {
 	a.Helper()
 	alice, _, _, dave, _ := a.demanding()
-	enter := func(c mls.Client) error {
-		_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: c, Now: mlstest.Now(), Params: dave.Params})
+	enter := func(c mls.LeafParams) error {
+		_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: c, Now: mlstest.Now(), Params: dave.Params})
 		return err
 	}
-	bad := dave.Client.Client
+	bad := dave.LeafParams
 	change(&bad.Capabilities)
 	a.gives(enter(bad))
 	a.names(3)
-	require.NoError(a, enter(dave.Client.Client))
+	require.NoError(a, enter(dave.LeafParams))
 }
 
 // listsDefaults are capabilities that list default types.
@@ -494,7 +494,7 @@ func listsDefaults() []*framing.Capabilities {
 // refusesCreation creates a group that must not be.
 func (a *attempt) refusesCreation(p *player, extensions ...framing.Extension) {
 	a.Helper()
-	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Client: p.Client.Client, Lifetime: mlstest.Lifetime(),
+	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: p.LeafParams, Lifetime: mlstest.Lifetime(),
 		Extensions: extensions, Params: p.Params})
 	require.Nil(a, s)
 	a.gives(err)

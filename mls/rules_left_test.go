@@ -133,16 +133,16 @@ func leftRules() []ruleTest {
 			a.leaves(mine, "commits", alice.group)
 			a.leaves(theirs, "commits", bob.group)
 			external := hoarding(carol.Client)
-			s := carol.take(mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: carol.Client.Client,
+			s := carol.take(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams,
 				Now: mlstest.Now(), Params: carol.Params}))
 			tell(s.Send[0].Message, alice, bob)
 			carol.take(carol.group.Adopt())
 			a.leaves(external, "JoinExternal", carol.group)
-			for when, p := range map[string]mls.ExternalParams{
-				"JoinExternal without its PSK":    {Client: carol.Client.Client, PSKIDs: []framing.PreSharedKeyID{psk.ID}},
-				"JoinExternal for a blank leaf":   {Client: carol.Client.Client, Resync: new(framing.LeafIndex(99))},
-				"JoinExternal without signer":     {Client: mls.Client{Credential: carol.Credential}},
-				"JoinExternal for a member's key": {Client: carol.Client.Client},
+			for when, p := range map[string]mls.JoinExternalParams{
+				"JoinExternal without its PSK":    {Leaf: carol.LeafParams, PSKIDs: []framing.PreSharedKeyID{psk.ID}},
+				"JoinExternal for a blank leaf":   {Leaf: carol.LeafParams, Resync: new(framing.LeafIndex(99))},
+				"JoinExternal without signer":     {Leaf: mls.LeafParams{Credential: carol.Credential}},
+				"JoinExternal for a member's key": {Leaf: carol.LeafParams},
 			} {
 				p.GroupInfo, p.Now, p.Params = alice.info(), mlstest.Now(), carol.Params
 				_, err := mls.JoinExternal(p)

@@ -250,7 +250,7 @@ func ownUpdateRules() []ruleTest {
 func sameClientRules() []ruleTest {
 	asked := func(a *attempt, s *mls.Step, err error, m mls.Moment, names ...string) {
 		require.NoError(a, err)
-		a.asks(s.Judge, m, names...)
+		a.asks(s.Claims, m, names...)
 	}
 	// another is name's credential with other keys.
 	another := func(a *attempt, name string) *framing.Add {
@@ -525,8 +525,8 @@ func externalListRules() []ruleTest {
 				i.leaf.Credential = framing.BasicCredential([]byte(c.identity))
 				s, err := alice.group.Handle(input(with(a, i, &framing.Remove{Removed: 2})))
 				require.NoError(a, err)
-				a.asks(s.Judge, mls.MomentExternalCommit, c.identity)
-				before := s.Judge[0].Predecessors
+				a.asks(s.Claims, mls.MomentExternalCommit, c.identity)
+				before := s.Claims[0].Predecessors
 				require.Len(a, before, 1)
 				require.Equal(a, "carol", string(before[0].Credential.Identity))
 			}

@@ -303,7 +303,7 @@ func pathRules() []ruleTest {
 			together(all[0], all[3], all[7])
 			// Who was left behind comes back by itself.
 			leaf := all[4].group.OwnLeaf()
-			all[4].joinAlone(mls.ExternalParams{Resync: &leaf}, all[0], all[3], all[7])
+			all[4].joinAlone(mls.JoinExternalParams{Resync: &leaf}, all[0], all[3], all[7])
 			together(all[0], all[3], all[4], all[7])
 		}},
 	}...)

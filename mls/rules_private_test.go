@@ -116,11 +116,11 @@ func privateRules() []ruleTest {
 		}},
 		{"V-FR-20", "send", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			bob.Params.Entropy = mls.Params{}.Entropy // as in production
+			*inside.Rand(&bob.Params) = nil // as in production
 			one, two := bob.reloaded(), bob.reloaded()
 			var guards [][]byte
 			for _, g := range []*mls.Group{one, two} { // the same generation twice, as an application must never do
-				s, err := g.Protect([]byte("hello"), mls.ProtectOptions{}, bob.Signer)
+				s, err := g.Protect([]byte("hello"), mls.ProtectParams{}, bob.Signer)
 				require.NoError(a, err)
 				m := mlstest.Parse[*framing.PrivateMessage](a, s.Send[0].Message)
 				sender, err := m.OpenSenderData(bob.Suite, bob.insider().Secrets.SenderDataSecret)
@@ -198,7 +198,7 @@ func privateRules() []ruleTest {
 				_, err := last.Commit(mls.CommitParams{}, alice.Signer)
 				return err
 			})
-			s, err := atTheEnd(a, bob).Protect([]byte("still there"), mls.ProtectOptions{}, bob.Signer)
+			s, err := atTheEnd(a, bob).Protect([]byte("still there"), mls.ProtectParams{}, bob.Signer)
 			require.NoError(a, err)
 			_, err = last.Handle(input(s.Send[0].Message))
 			require.NoError(a, err)
@@ -307,12 +307,11 @@ func (a *attempt) helloAt(in *mlstest.Insider) func(framing.Generation) []byte {
 
 // atTheEnd is a member's group as if it were in the last epoch that has a number.
 func atTheEnd(a *attempt, p *player) *mls.Group {
-	var parts inside.Parts
-	p.group.Reveal(&parts)
+	parts := inside.Reveal(p.group)
 	parts.Context.Epoch = math.MaxUint64
-	g, err := mls.Assemble(&parts, p.Params)
+	g, err := inside.Assemble(&parts, p.Params)
 	require.NoError(a, err)
-	return g
+	return g.(*mls.Group)
 }
 
 // ownCommit lets a commit of bob's come back to him twice: before he adopted it, and after.
@@ -339,7 +338,7 @@ func (a *attempt) reusedLeaf(successor string) {
 	late := carol.say("before I go")
 	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, bob)
 	next := newPlayer(a.T, successor)
-	next.Params.Entropy = mlstest.Entropy("another time")
+	mlstest.Seed(&next.Params, "another time")
 	bob.hear(alice.welcome(next))
 	require.Equal(a, framing.LeafIndex(2), next.group.OwnLeaf())
 	said := bob.hear(late).Events[0].(*mls.ApplicationMessage)

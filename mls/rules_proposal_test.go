@@ -145,7 +145,7 @@ func requires(a *attempt, r framing.RequiredCapabilities) framing.Proposal {
 
 // pskOf is a PreSharedKey for an external PSK, with a nonce of its own for each seed.
 func pskOf(id, seed string) *framing.PreSharedKey {
-	psk := mls.ExternalPSK([]byte(id))
+	psk := mls.ExternalPSKID([]byte(id))
 	psk.PSKNonce = make([]byte, 32)
 	copy(psk.PSKNonce, seed)
 	return &framing.PreSharedKey{PSK: psk}
@@ -154,7 +154,7 @@ func pskOf(id, seed string) *framing.PreSharedKey {
 // pskSecrets are the secrets of external PSKs.
 func pskSecrets(ids ...string) (out mls.PSKs) {
 	for _, id := range ids {
-		out = append(out, mls.PSK{ID: mls.ExternalPSK([]byte(id)), Secret: ciphersuite.NewSecret([]byte("secret of " + id))})
+		out = append(out, mls.PSK{ID: mls.ExternalPSKID([]byte(id)), Secret: ciphersuite.NewSecret([]byte("secret of " + id))})
 	}
 	return out
 }
@@ -221,8 +221,8 @@ func proposalRules() []ruleTest {
 				d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: 1})...)
 			})))
 			require.NoError(a, err)
-			a.asks(s.Judge, mls.MomentExternalCommit, "dave")
-			before := s.Judge[0].Predecessors
+			a.asks(s.Claims, mls.MomentExternalCommit, "dave")
+			before := s.Claims[0].Predecessors
 			a.holds(len(before) == 1 && string(before[0].Credential.Identity) == "bob", "dave takes the place of %v", before)
 		}},
 		{"V-PR-09", "outside", "", func(a *attempt) {
@@ -251,7 +251,7 @@ func proposalRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.CipherSuite, p.Version = 0x7fff, 2 })))
 			announced := s.Events[1].(*mls.ReInitialized).ReInit
-			_, err := mls.Create(mls.CreateParams{Client: alice.Client.Client, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
+			_, err := mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
 			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
 			a.holds(announced.CipherSuite == 0x7fff, "announced is %v", announced)
 		}},
@@ -259,7 +259,7 @@ func proposalRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.Version = 2 })))
 			a.holds(s.Events[1].(*mls.ReInitialized).ReInit.Version == 2, "announced is %v", s.Events[1])
-			_, err := mls.Create(mls.CreateParams{Client: alice.Client.Client, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
+			_, err := mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
 			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
 		}},
 		{"V-PR-10", "outside", "a good one", func(a *attempt) {
@@ -336,7 +336,7 @@ func proposalRules() []ruleTest {
 			list := append(a.threeAdds(alice, carol, service), alice.insider().ByValue(&framing.Remove{Removed: 2})...)
 			s, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}, Now: mlstest.Now()}, alice.Signer)
 			require.NoError(a, err)
-			a.tells(s.Staged, list)
+			a.tells(s.Change, list)
 		}},
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 // withNonceOf is an external PSK's ID with a nonce of n bytes.
 func withNonceOf(n int) framing.PreSharedKeyID {
-	id := mls.ExternalPSK([]byte("psk"))
+	id := mls.ExternalPSKID([]byte("psk"))
 	id.PSKNonce = make([]byte, n)
 	return id
 }
@@ -83,7 +83,7 @@ func (a *attempt) sendsPSK(alice, service *player, bad framing.PreSharedKeyID) {
 		return err
 	})
 	dave := newPlayer(a.T, "dave")
-	_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: alice.info(), Client: dave.Client.Client, Now: mlstest.Now(),
+	_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now(),
 		PSKIDs: []framing.PreSharedKeyID{bad}, Params: dave.Params})
 	a.gives(err)
 }
@@ -108,7 +108,7 @@ func (a *attempt) missing(alice, bob *player, psk mls.PSK, others ...mls.PSK) {
 
 // resumption is the PSK of an epoch of a group, made up.
 func resumption(group string, epoch framing.Epoch, fill byte) mls.PSK {
-	return mls.PSK{ID: mls.ResumptionPSK([]byte(group), epoch), Secret: secretOf(fill)}
+	return mls.PSK{ID: mls.ResumptionPSKID([]byte(group), epoch), Secret: secretOf(fill)}
 }
 
 // pskRules are the tests of area (k).
@@ -135,7 +135,7 @@ func pskRules() []ruleTest {
 			a.missing(alice, bob, resumption("group", now+1, 1))
 			a.missing(alice, bob, resumption("group", now<<32|now, 1))
 			// What the two types of PSK do not have in common is as if it were empty.
-			a.missing(alice, bob, resumption("another", now, 1), mls.PSK{ID: mls.ExternalPSK(nil), Secret: secretOf(2)})
+			a.missing(alice, bob, resumption("another", now, 1), mls.PSK{ID: mls.ExternalPSKID(nil), Secret: secretOf(2)})
 			a.missing(alice, bob, externalPSK("one"), resumption("", 0, 2))
 		}})
 	}
@@ -259,7 +259,7 @@ func (a *attempt) beyondRetention() {
 	first := alice.group.Epoch()
 	var psks mls.PSKs
 	for range 4 {
-		psks = append(psks, mls.PSK{ID: mls.ResumptionPSK(bob.group.GroupID(), bob.group.Epoch()),
+		psks = append(psks, mls.PSK{ID: mls.ResumptionPSKID(bob.group.GroupID(), bob.group.Epoch()),
 			Secret: partsOf(bob.group).Secrets.ResumptionPSK.Clone()})
 		bob.commit(mls.CommitParams{}, alice, carol)
 	}

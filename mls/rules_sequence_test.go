@@ -352,7 +352,7 @@ func sequenceRules() []ruleTest {
 			carol.hear(bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer)).Send[0].Message)
 			covering := carol.take(carol.group.Commit(mls.CommitParams{}, carol.Signer)).Send[0].Message
 			other := carol.insider().Commit(a, nil).Commit
-			records, err := bob.group.Changes(nil)
+			records, err := bob.group.Records(nil)
 			require.NoError(a, err)
 			for i, r := range records { // a record of a proposal ends with the private key
 				if r.Key == "proposal/0" {

@@ -37,7 +37,7 @@ func (o *old) succession() *succession {
 		join: mls.JoinParams{Successor: o.bob.group}}
 	s.create.GroupID, s.create.Extensions = announcement().GroupID, announcement().Extensions
 	if o.alice.group.Status() == mls.StatusActive {
-		s.create.CipherSuite, s.create.Client = testSuite, o.alice.Client.Client
+		s.create.CipherSuite, s.create.Leaf = testSuite, o.alice.LeafParams
 	}
 	return s
 }
@@ -65,7 +65,7 @@ func (o *old) refusesSuccession(a *attempt, change func(*succession)) {
 func (o *old) founder() *player {
 	s := o.succession()
 	first := o.alice.with(s.create.CipherSuite)
-	s.create.Client = first.Client.Client
+	s.create.Leaf = first.LeafParams
 	first.take(mls.Create(s.create))
 	return first
 }
@@ -97,7 +97,7 @@ func (o *old) asksFor(a *attempt, guests []*player, names []string, before ...st
 }
 
 // founds has alice create a successor for guests, whom she names beforehand. It answers what she is asked.
-func (o *old) founds(a *attempt, guests ...*player) ([]mls.Judgement, error) {
+func (o *old) founds(a *attempt, guests ...*player) ([]mls.Claim, error) {
 	s := o.succession()
 	for _, g := range guests {
 		keys := g.with(s.create.CipherSuite).KeyPackage(a)
@@ -107,7 +107,7 @@ func (o *old) founds(a *attempt, guests ...*player) ([]mls.Judgement, error) {
 	if err != nil {
 		return nil, err
 	}
-	return step.Judge, nil
+	return step.Claims, nil
 }
 
 // twin is a second client of a player's user.
@@ -181,7 +181,7 @@ func successorRules() []ruleTest {
 			o.refusesFollowing(a, func(c *mls.CreateParams) {
 				s := succession{create: *c}
 				b.change(a, o, &s)
-				s.create.Client = o.alice.with(s.create.CipherSuite).Client.Client
+				s.create.Leaf = o.alice.with(s.create.CipherSuite).LeafParams
 				if s.create.Extensions == nil {
 					s.create.Extensions = framing.Extensions{} // nil stands for what was announced
 				}
@@ -347,7 +347,7 @@ func successorRules() []ruleTest {
 			require.NoError(a, err)
 			step, err := mls.Join(s.join)
 			require.NoError(a, err)
-			a.asks(step.Judge, mls.MomentSuccessorMember, "late")
+			a.asks(step.Claims, mls.MomentSuccessorMember, "late")
 
 			for range 3 { // bob forgets who was a member then
 				o.carol.commit(mls.CommitParams{}, o.alice, o.bob)

@@ -61,7 +61,7 @@ func daves(_ *attempt, d *mlstest.Draft) framing.KeyPackage {
 
 func davesOther(a *attempt, d *mlstest.Draft) framing.KeyPackage {
 	dave := newPlayer(a.T, "dave")
-	dave.Params.Entropy = mlstest.Entropy("another time")
+	mlstest.Seed(&dave.Params, "another time")
 	return dave.KeyPackage(a).KeyPackage
 }
 
@@ -87,14 +87,14 @@ func reencrypted(change func(*framing.Welcome)) func(*attempt, *mlstest.Insider,
 
 // linking is a PSK of a usage, with a nonce.
 func linking(usage framing.ResumptionPSKUsage, nonce byte) framing.PreSharedKeyID {
-	id := mls.ResumptionPSK([]byte("old"), 7)
+	id := mls.ResumptionPSKID([]byte("old"), 7)
 	id.Usage, id.PSKNonce = usage, bytes.Repeat([]byte{nonce}, 32)
 	return id
 }
 
 // external is an external PSK's ID with a nonce.
 func external(name string, nonce byte) framing.PreSharedKeyID {
-	id := mls.ExternalPSK([]byte(name))
+	id := mls.ExternalPSKID([]byte(name))
 	id.PSKNonce = bytes.Repeat([]byte{nonce}, 32)
 	return id
 }
@@ -154,7 +154,7 @@ func badWelcomes() []badWelcome {
 			injecting(withNonceOf(31))(a, in, d)
 		}},
 		{"V-PSK-02", "a long nonce, of a resumption PSK", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
-			id := mls.ResumptionPSK([]byte("group"), 1)
+			id := mls.ResumptionPSKID([]byte("group"), 1)
 			id.PSKNonce = make([]byte, 33)
 			injecting(id)(a, in, d)
 		}},
@@ -284,7 +284,7 @@ func (a *attempt) joinsBoth(door string, by, lacks, knows *player) {
 		return
 	}
 	join := func(p *player) error {
-		_, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: by.info(), Client: p.Client.Client, Now: mlstest.Now(), Params: p.Params})
+		_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: by.info(), Leaf: p.LeafParams, Now: mlstest.Now(), Params: p.Params})
 		return err
 	}
 	a.gives(join(lacks))
@@ -352,7 +352,7 @@ func welcomeRules() []ruleTest {
 		{"V-WEL-06", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			dave := newPlayer(a.T, "dave")
-			join := mls.ExternalParams{GroupInfo: alice.info(), Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params,
+			join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params,
 				Groups: [][]byte{[]byte("another"), alice.group.GroupID()}}
 			_, err := mls.JoinExternal(join)
 			a.gives(err)
@@ -410,7 +410,7 @@ func welcomeRules() []ruleTest {
 			info := alice.insider().GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = append(unheardOf(), i.Extensions...) })
 			_, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
 			a.holds(err == nil, "%v", err)
-			_, err = mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: dave.Client.Client, Now: mlstest.Now(), Params: dave.Params})
+			_, err = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params})
 			a.holds(err == nil, "%v", err)
 		}},
 		{"V-WEL-15", "welcome", "", func(a *attempt) {
@@ -434,7 +434,7 @@ func welcomeRules() []ruleTest {
 			w.own.Erase() // as Used asks
 			_, err = mls.Join(genuine)
 			a.holds(err != nil, "the same Welcome serves twice")
-			_, err = s.Next.Protect([]byte("hello"), mls.ProtectOptions{}, w.dave.Signer)
+			_, err = s.Next.Protect([]byte("hello"), mls.ProtectParams{}, w.dave.Signer)
 			require.NoError(a, err, "the Group has keys of its own")
 		}},
 	}...)

@@ -76,7 +76,7 @@ func (th *theatre) play(line string) {
 	case "private": // handshake messages travel as PrivateMessages from now on
 		th.params.Handshake = mls.HandshakePrivateOnly
 	case "secret": // all know an external PSK
-		th.psks = append(th.psks, mls.PSK{ID: mls.ExternalPSK([]byte(verb)), Secret: ciphersuite.NewSecret([]byte("secret " + verb))})
+		th.psks = append(th.psks, mls.PSK{ID: mls.ExternalPSKID([]byte(verb)), Secret: ciphersuite.NewSecret([]byte("secret " + verb))})
 	case "gate": // the external sender
 		th.propose("gate", rest)
 	default:
@@ -102,7 +102,7 @@ func (th *theatre) act(name, verb string, words []string, rest string) {
 	case "adds", "removes":
 		th.commit(name, "a commit that "+verb+" "+rest, mls.CommitParams{Proposals: th.byName(verb, words), References: []framing.ProposalRef{}})
 	case "says":
-		s, err := th.group(name).Protect([]byte(rest), mls.ProtectOptions{}, th.by(name))
+		s, err := th.group(name).Protect([]byte(rest), mls.ProtectParams{}, th.by(name))
 		if err != nil {
 			th.tell("%s cannot speak: %v", name, err)
 			return
@@ -145,7 +145,7 @@ func (th *theatre) create(name, id string, successorOf *mls.Group) {
 	senders, err := framing.NewExtension(&framing.ExternalSenders{
 		{SignatureKey: key, Credential: framing.BasicCredential([]byte("gate"))}})
 	require.NoError(th.t, err)
-	p := mls.CreateParams{CipherSuite: 1, GroupID: []byte(id), Client: r.Client.Client, Lifetime: mlstest.Lifetime(),
+	p := mls.CreateParams{CipherSuite: 1, GroupID: []byte(id), Leaf: r.LeafParams, Lifetime: mlstest.Lifetime(),
 		Extensions: framing.Extensions{senders}, Successor: successorOf, Params: r.Params}
 	if successorOf != nil && successorOf.Status() == mls.StatusReInitialized {
 		p.CipherSuite, p.Extensions = 0, nil // what was announced
@@ -194,7 +194,7 @@ func (th *theatre) propose(name, words string) {
 	case "add", "remove":
 		p = th.byName(what, []string{rest})[0]
 	case "psk":
-		p = &framing.PreSharedKey{PSK: mls.ExternalPSK([]byte(rest))}
+		p = &framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte(rest))}
 	case "extension":
 		p = &framing.GroupContextExtensions{Extensions: framing.Extensions{{Type: worldExtension, Data: []byte(rest)}}}
 	case "custom":
@@ -266,7 +266,7 @@ func (th *theatre) joinExternally(name, helper string, resync bool) {
 	info, err := th.group(helper).GroupInfo(mls.GroupInfoParams{ExternalPub: true}, th.by(helper))
 	require.NoError(th.t, err)
 	r := th.role(name)
-	p := mls.ExternalParams{GroupInfo: info, Client: r.Client.Client, Now: mlstest.Now(), Params: r.Params}
+	p := mls.JoinExternalParams{GroupInfo: info, Leaf: r.LeafParams, Now: mlstest.Now(), Params: r.Params}
 	if resync {
 		i := th.group(name).OwnLeaf()
 		p.Resync = &i

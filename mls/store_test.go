@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/copse-mls/copse/mls"
-	"github.com/copse-mls/copse/mls/internal/entropy"
+	"github.com/copse-mls/copse/mls/internal/inside"
 )
 
 // shelf is a store of the records of one group.
@@ -70,12 +70,12 @@ func (s shelf) size() (n int) {
 // recorded is a Group or an Observer.
 type recorded[T any] interface {
 	*T
-	Changes(since *T) ([]mls.Record, error)
+	Records(since *T) ([]mls.Record, error)
 }
 
 // whole is what a store holds of a Group or an Observer.
 func whole[T any, G recorded[T]](t require.TestingT, g G) shelf {
-	records, err := g.Changes(nil)
+	records, err := g.Records(nil)
 	s := shelf{}
 	s.put(t, records, err)
 	return s
@@ -94,13 +94,13 @@ type keeper struct {
 
 func newKeeper(t require.TestingT, params mls.Params) *keeper {
 	k := &keeper{t: t, params: params, store: shelf{}}
-	k.drawn, _ = params.Entropy.Reader().(*drawn)
+	k.drawn, _ = (*inside.Rand(&params)).(*drawn)
 	return k
 }
 
 // follow lets a Step take effect.
 func (k *keeper) follow(s *mls.Step) {
-	changes, err := s.Next.Changes(k.held)
+	changes, err := s.Next.Records(k.held)
 	k.store.put(k.t, changes, err)
 	k.checkErased(s)
 	k.held = s.Next
@@ -163,7 +163,8 @@ type drawn struct {
 
 // remember puts a drawn in the place of the source of params.
 func remember(params *mls.Params) {
-	params.Entropy = entropy.From(&drawn{from: params.Entropy.Reader()})
+	rand := inside.Rand(params)
+	*rand = &drawn{from: *rand}
 }
 
 func (d *drawn) Read(p []byte) (int, error) {

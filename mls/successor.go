@@ -27,7 +27,7 @@ func (l *successorLink) psks() PSKs {
 	if l == nil {
 		return nil
 	}
-	return PSKs{{l.id, l.psk}}
+	return PSKs{{ID: l.id, Secret: l.psk}}
 }
 
 // linkTo makes the link to old: by reinit when a commit ended it so, else by branch.
@@ -43,7 +43,7 @@ func linkTo(old *Group) (*successorLink, error) {
 	if old.secrets.EpochAuthenticator.IsZero() { // the PSK of an epoch that is over may still be kept
 		return nil, ErrErased
 	}
-	id := ResumptionPSK(old.GroupID(), old.Epoch())
+	id := ResumptionPSKID(old.GroupID(), old.Epoch())
 	id.Usage = usage
 	return &successorLink{id: id, psk: old.secrets.ResumptionPSK.Clone()}, nil
 }
@@ -117,11 +117,11 @@ func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.Grou
 	return checkReInitParams(old.reInit, context)
 }
 
-// judgeMembership asks whether the members of a successor are members of the old group, and after a ReInit whether all
+// claimMembership asks whether the members of a successor are members of the old group, and after a ReInit whether all
 // of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question. After a ReInit each member
 // has one successor: who is found again is nobody else's predecessor. It fails with ErrOldEpoch when nobody knows any
 // more who the members of that epoch were.
-func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh []Judgement) ([]Judgement, error) {
+func claimMembership(old *Group, link framing.PreSharedKeyID, fresh []Claim) ([]Claim, error) {
 	tree := old.treeAt(link.PSKEpoch)
 	if tree == nil {
 		return nil, fmt.Errorf("%w: the members of the old group in epoch %d are not known any more", ErrOldEpoch, link.PSKEpoch)
@@ -134,7 +134,7 @@ func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh []Judgement)
 	for _, leaf := range tree.Leaves() {
 		left[credentialKey(&leaf.Credential)]++
 	}
-	var unknown []Judgement
+	var unknown []Claim
 	for _, m := range fresh {
 		key := credentialKey(&m.Credential)
 		if left[key] == 0 {
@@ -157,19 +157,19 @@ func judgeMembership(old *Group, link framing.PreSharedKeyID, fresh []Judgement)
 }
 
 // invitedTo are those whom a successor group will hold, its creator first.
-func invitedTo(own *framing.LeafNode, invited []*framing.KeyPackage) []Judgement {
-	out := []Judgement{judge(MomentSuccessorMember, 0, own)}
+func invitedTo(own *framing.LeafNode, invited []*framing.KeyPackage) []Claim {
+	out := []Claim{claim(MomentSuccessorMember, 0, own)}
 	for _, k := range invited {
-		out = append(out, judge(MomentSuccessorMember, framing.NoLeaf, &k.LeafNode))
+		out = append(out, claim(MomentSuccessorMember, framing.NoLeaf, &k.LeafNode))
 	}
 	return out
 }
 
 // membersOf are the members of a successor group.
-func membersOf(fresh *treekem.Tree) []Judgement {
-	out := make([]Judgement, 0, fresh.Members())
+func membersOf(fresh *treekem.Tree) []Claim {
+	out := make([]Claim, 0, fresh.Members())
 	for i, leaf := range fresh.Leaves() {
-		out = append(out, judge(MomentSuccessorMember, i, leaf))
+		out = append(out, claim(MomentSuccessorMember, i, leaf))
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func (s *succession) play(creator, joiner *player) (*player, *player, error) {
 	if s.bare {
 		s.create.Successor = nil
 	}
-	s.create.Client = first.Client.Client
+	s.create.Leaf = first.LeafParams
 	first.take(mls.Create(s.create))
 	keys := second.KeyPackage(t)
 	add := mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}}
@@ -86,7 +86,7 @@ func (s *succession) asked(t *testing.T, predecessors ...string) (names []string
 	t.Helper()
 	step, err := mls.Join(s.join)
 	require.NoError(t, err)
-	for _, j := range step.Judge {
+	for _, j := range step.Claims {
 		if j.Moment == mls.MomentSuccessorMember {
 			names = append(names, string(j.Credential.Identity))
 			var before []string
@@ -101,7 +101,7 @@ func (s *succession) asked(t *testing.T, predecessors ...string) (names []string
 
 // linkTo is the PSK that links a group to old.
 func linkTo(old *mls.Group) mls.PSK {
-	id := mls.ResumptionPSK(old.GroupID(), old.Epoch())
+	id := mls.ResumptionPSKID(old.GroupID(), old.Epoch())
 	id.Usage, id.PSKNonce = framing.ResumptionPSKUsageBranch, make([]byte, 32)
 	if old.Status() == mls.StatusReInitialized {
 		id.Usage = framing.ResumptionPSKUsageReInit
@@ -133,7 +133,7 @@ func reinitialized(t *testing.T, see ...func(*mls.Group)) (alice, bob, carol *pl
 
 // following is what creator makes the announced group of.
 func following(creator *player) mls.CreateParams {
-	return mls.CreateParams{CipherSuite: nextSuite, Client: creator.with(nextSuite).Client.Client, Lifetime: mlstest.Lifetime(),
+	return mls.CreateParams{CipherSuite: nextSuite, Leaf: creator.with(nextSuite).LeafParams, Lifetime: mlstest.Lifetime(),
 		Successor: creator.group, Params: creator.Params}
 }
 
@@ -185,7 +185,7 @@ func TestReInitEndsGroup(t *testing.T) {
 			require.Equal(t, mls.StatusReInitialized, why.Status)
 			require.Equal(t, announcement(), why.ReInit)
 		}
-		_, err := a.group.Protect(nil, mls.ProtectOptions{}, a.Signer)
+		_, err := a.group.Protect(nil, mls.ProtectParams{}, a.Signer)
 		inactive(err)
 		_, err = a.group.Propose(&framing.Remove{Removed: 2}, mls.ProposeParams{}, a.Signer)
 		inactive(err)
@@ -232,7 +232,7 @@ func TestReInitCreate(t *testing.T) {
 	alice, _, _ := reinitialized(t)
 	for rule, change := range map[string]func(*mls.CreateParams){
 		"V-RE-02": func(c *mls.CreateParams) { c.GroupID = []byte("third") },
-		"V-RE-03": func(c *mls.CreateParams) { c.CipherSuite, c.Client = testSuite, alice.Client.Client },
+		"V-RE-03": func(c *mls.CreateParams) { c.CipherSuite, c.Leaf = testSuite, alice.LeafParams },
 		"V-RE-04": func(c *mls.CreateParams) { c.Extensions = framing.Extensions{} },
 	} {
 		c := following(alice)
@@ -320,7 +320,7 @@ func TestBranch(t *testing.T) {
 	alice, bob, carol := cast[0], cast[1], cast[2]
 	branch := func() mls.CreateParams {
 		c := following(alice)
-		c.CipherSuite, c.Client = testSuite, alice.Client.Client
+		c.CipherSuite, c.Leaf = testSuite, alice.LeafParams
 		return c
 	}
 	s := succession{create: branch(), join: mls.JoinParams{Successor: bob.group}}
@@ -364,7 +364,7 @@ func TestBranch(t *testing.T) {
 		s.join.Successor = bob.group
 		step, err := mls.Join(s.join)
 		require.NoError(t, err)
-		for _, j := range step.Judge {
+		for _, j := range step.Claims {
 			require.Equal(t, mls.MomentJoin, j.Moment, "alice was a member of the parent then")
 		}
 	})
@@ -376,7 +376,7 @@ func TestSuccessorPSKElsewhere(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
 	for _, usage := range []framing.ResumptionPSKUsage{framing.ResumptionPSKUsageReInit, framing.ResumptionPSKUsageBranch} {
-		id := mls.ResumptionPSK(alice.group.GroupID(), alice.group.Epoch())
+		id := mls.ResumptionPSKID(alice.group.GroupID(), alice.group.Epoch())
 		id.Usage, id.PSKNonce = usage, make([]byte, 32)
 		_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: id}}}, alice.Signer)
 		breaks(t, "V-PSK-03", err)
@@ -398,7 +398,7 @@ func TestSuccessorPSKElsewhere(t *testing.T) {
 func TestSuccessorOfErased(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
-	branch := mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Client: alice.Client.Client,
+	branch := mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Leaf: alice.LeafParams,
 		Lifetime: mlstest.Lifetime(), Successor: alice.group, Params: alice.Params}
 	_, err := mls.Create(branch)
 	require.NoError(t, err)

@@ -294,7 +294,7 @@ func (th *theatre) draw(name string) {
 	g := th.group(name)
 	own := g.OwnLeaf()
 	var picture strings.Builder
-	require.NoError(th.t, g.Tree().Draw(&picture, treekem.DrawOptions{OwnLeaf: &own}))
+	require.NoError(th.t, g.Tree().Draw(&picture, treekem.DrawParams{OwnLeaf: &own}))
 	for line := range strings.Lines(picture.String()) {
 		th.tell("%s", strings.TrimRight(line, "\n"))
 	}

@@ -30,7 +30,7 @@ type transition struct {
 	added   []framing.LeafIndex // by Adds, in their order
 	resync  *framing.LeafNode   // an external committer's former leaf
 	change  *Change
-	judge   []Judgement
+	claims  []Claim
 
 	tree    *treekem.Tree // set by finish
 	encoded []byte        // context, encoded, set by finish
@@ -117,19 +117,19 @@ func (t *transition) describe() {
 		t.change.ReInit = t.list.reInits[0]
 	}
 	if len(t.list.extensions) > 0 {
-		t.judge = append(t.judge, judgeExternalSenders(t.context.Extensions)...)
+		t.claims = append(t.claims, claimExternalSenders(t.context.Extensions)...)
 	}
 }
 
-// judgeExternalSenders asks about everybody whom the extensions let propose from outside.
-func judgeExternalSenders(list framing.Extensions) []Judgement {
+// claimExternalSenders asks about everybody whom the extensions let propose from outside.
+func claimExternalSenders(list framing.Extensions) []Claim {
 	var senders framing.ExternalSenders
 	if _, err := list.Get(&senders); err != nil {
 		return nil // checked already
 	}
-	out := make([]Judgement, len(senders))
+	out := make([]Claim, len(senders))
 	for i, s := range senders {
-		out[i] = Judgement{Moment: MomentExternalSender, Leaf: framing.NoLeaf, Identity: Identity{s.Credential, s.SignatureKey}}
+		out[i] = Claim{Moment: MomentExternalSender, Leaf: framing.NoLeaf, Identity: Identity{s.Credential, s.SignatureKey}}
 	}
 	return out
 }
@@ -203,7 +203,7 @@ func (t *transition) apply() error {
 			return err
 		}
 		t.change.Updated = append(t.change.Updated, LeafChange{u.leaf, old, fresh})
-		t.judge = append(t.judge, judgeReplaced(MomentUpdate, u.leaf, old, fresh)...)
+		t.claims = append(t.claims, claimReplaced(MomentUpdate, u.leaf, old, fresh)...)
 	}
 	for _, r := range t.list.removes {
 		old, _ := t.before.tree.Leaf(r.Removed)
@@ -225,7 +225,7 @@ func (t *transition) apply() error {
 		if t.sending {
 			moment = MomentAddSent
 		}
-		t.judge = append(t.judge, judge(moment, i, fresh))
+		t.claims = append(t.claims, claim(moment, i, fresh))
 	}
 	return t.placeNewcomer()
 }
@@ -292,13 +292,13 @@ func (t *transition) describePath(leaf *framing.LeafNode) {
 	switch old, _ := t.before.tree.Leaf(t.leaf); {
 	case !t.external():
 		t.change.Updated = append(t.change.Updated, LeafChange{t.leaf, old, leaf})
-		t.judge = append(t.judge, judgeReplaced(MomentPath, t.leaf, old, leaf)...)
+		t.claims = append(t.claims, claimReplaced(MomentPath, t.leaf, old, leaf)...)
 	case t.resync != nil:
 		t.change.Added = append(t.change.Added, LeafChange{t.leaf, nil, leaf})
-		t.judge = append(t.judge, judge(MomentExternalCommit, t.leaf, leaf, identityOf(t.resync)))
+		t.claims = append(t.claims, claim(MomentExternalCommit, t.leaf, leaf, identityOf(t.resync)))
 	default:
 		t.change.Added = append(t.change.Added, LeafChange{t.leaf, nil, leaf})
-		t.judge = append(t.judge, judge(MomentExternalCommit, t.leaf, leaf))
+		t.claims = append(t.claims, claim(MomentExternalCommit, t.leaf, leaf))
 	}
 }
 

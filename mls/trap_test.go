@@ -42,7 +42,7 @@ func TestTrap01(t *testing.T) {
 	breaks(t, "V-PL-01", err)
 	s := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer))
 	require.Equal(t, refs[0], s.Left[0].Ref)
-	require.True(t, s.Staged.Path)
+	require.True(t, s.Change.Path)
 	bob.take(bob.group.Adopt())
 	tell(s.Send[0].Message, alice)
 	together(alice, bob)
@@ -213,16 +213,16 @@ func TestTrap06(t *testing.T) {
 func TestTrap07(t *testing.T) {
 	suite := mlstest.Suite(t, testSuite)
 	seed := bytes.Repeat([]byte{7}, 32) // what the caller stores
-	read := func() mls.Client {
+	read := func() mls.LeafParams {
 		signer, err := suite.ParseSigner(ciphersuite.NewSecret(bytes.Clone(seed)))
 		require.NoError(t, err)
-		return mls.Client{Credential: framing.BasicCredential([]byte("alice")), Signer: signer}
+		return mls.LeafParams{Credential: framing.BasicCredential([]byte("alice")), Signer: signer}
 	}
 	alice, bob := newPlayer(t, "alice"), newPlayer(t, "bob")
-	alice.Client.Client = read()
+	alice.LeafParams = read()
 	alice.group = alice.Create(t, "group")
 	restart := func() {
-		alice.Client.Client = read()
+		alice.LeafParams = read()
 		alice.reload()
 	}
 	restart()
@@ -233,7 +233,7 @@ func TestTrap07(t *testing.T) {
 	key, err := suite.PublicKeyOf(read().Signer)
 	require.NoError(t, err)
 	require.Equal(t, key, bob.group.Tree().SignatureKey(alice.group.OwnLeaf()))
-	_, err = alice.group.Protect(nil, mls.ProtectOptions{}, bob.Signer)
+	_, err = alice.group.Protect(nil, mls.ProtectParams{}, bob.Signer)
 	require.ErrorIs(t, err, mls.ErrSigner)
 }
 
@@ -268,7 +268,7 @@ func TestTrap08(t *testing.T) {
 func TestTrap09(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
-	judged := func(list []mls.Judgement) (out []string) {
+	judged := func(list []mls.Claim) (out []string) {
 		for _, j := range list {
 			out = append(out, fmt.Sprintf("%v %s", j.Moment, j.Credential.Identity))
 			for _, p := range j.Predecessors {
@@ -288,11 +288,11 @@ func TestTrap09(t *testing.T) {
 
 	// By value and by reference, when sending and when receiving.
 	s := bob.take(bob.group.Propose(add("carol"), mls.ProposeParams{Now: mlstest.Now()}, bob.Signer))
-	require.Equal(t, []string{"add sent carol"}, judged(s.Judge))
-	require.Equal(t, []string{"add carol"}, judged(alice.hear(send(s)).Judge))
+	require.Equal(t, []string{"add sent carol"}, judged(s.Claims))
+	require.Equal(t, []string{"add carol"}, judged(alice.hear(send(s)).Claims))
 	s = bob.take(bob.group.ProposeUpdate(renamed("robert"), mls.ProposeParams{}, bob.Signer))
-	require.Equal(t, []string{"update robert for bob"}, judged(s.Judge))
-	require.Equal(t, []string{"update robert for bob"}, judged(alice.hear(send(s)).Judge))
+	require.Equal(t, []string{"update robert for bob"}, judged(s.Claims))
+	require.Equal(t, []string{"update robert for bob"}, judged(alice.hear(send(s)).Claims))
 
 	moderator := newPlayer(t, "moderator")
 	key, err := moderator.Suite.PublicKeyOf(moderator.Signer)
@@ -302,26 +302,26 @@ func TestTrap09(t *testing.T) {
 		Proposals: []framing.Proposal{add("dave"), &framing.GroupContextExtensions{Extensions: framing.Extensions{senders}}},
 		Leaf:      renamed("alicia"), Now: mlstest.Now()}, alice.Signer))
 	require.ElementsMatch(t, []string{"external sender moderator", "update robert for bob", "add sent carol", "add sent dave",
-		"path alicia for alice"}, judged(s.Judge))
+		"path alicia for alice"}, judged(s.Claims))
 	alice.take(alice.group.Adopt())
 	require.ElementsMatch(t, []string{"external sender moderator", "update robert for bob", "add carol", "add dave",
-		"path alicia for alice"}, judged(bob.hear(send(s)).Judge))
+		"path alicia for alice"}, judged(bob.hear(send(s)).Claims))
 
 	// Newcomers judge everybody, members judge the newcomer.
 	eve := newPlayer(t, "eve")
-	x := eve.take(mls.JoinExternal(mls.ExternalParams{
-		GroupInfo: alice.info(), Client: eve.Client.Client, Now: mlstest.Now(), Params: eve.Params}))
+	x := eve.take(mls.JoinExternal(mls.JoinExternalParams{
+		GroupInfo: alice.info(), Leaf: eve.LeafParams, Now: mlstest.Now(), Params: eve.Params}))
 	require.ElementsMatch(t, []string{"external sender moderator", "join alicia", "join robert", "join carol", "join dave",
-		"external commit eve"}, judged(x.Judge))
-	require.Equal(t, []string{"external commit eve"}, judged(alice.hear(send(x)).Judge))
+		"external commit eve"}, judged(x.Claims))
+	require.Equal(t, []string{"external commit eve"}, judged(alice.hear(send(x)).Claims))
 	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: alice.info(), Now: mlstest.Now()})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"external sender moderator", "join alicia", "join robert", "join carol", "join dave",
-		"join eve"}, judged(observed.Judge))
+		"join eve"}, judged(observed.Claims))
 
 	// What stays is no question.
 	s = alice.take(alice.group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer))
-	require.Empty(t, s.Judge)
+	require.Empty(t, s.Claims)
 }
 
 // TestTrap10: late messages of past epochs are read by default, also after a restart, each of them once.
@@ -350,7 +350,7 @@ func TestTrap10(t *testing.T) {
 // TestTrap11: a branch has a group id of its own.
 func TestTrap11(t *testing.T) {
 	alice := stage(t, "alice", "bob")[0]
-	branch := mls.CreateParams{CipherSuite: testSuite, Client: alice.Client.Client, Lifetime: mlstest.Lifetime(),
+	branch := mls.CreateParams{CipherSuite: testSuite, Leaf: alice.LeafParams, Lifetime: mlstest.Lifetime(),
 		Successor: alice.group, Params: alice.Params}
 	s, err := mls.Create(branch)
 	require.NoError(t, err)
@@ -381,11 +381,11 @@ func TestTrap12(t *testing.T) {
 		require.Len(t, bob.read(message), n)
 	}
 	require.Len(t, lengths, 1)
-	s := alice.take(alice.group.Protect([]byte("x"), mls.ProtectOptions{Padding: framing.PadToMultiple(4096)}, alice.Signer))
+	s := alice.take(alice.group.Protect([]byte("x"), mls.ProtectParams{Padding: framing.PadToMultiple(4096)}, alice.Signer))
 	require.Greater(t, len(s.Send[0].Message), 4096)
 	require.Equal(t, "x", bob.read(s.Send[0].Message))
 
-	proposal := alice.propose(&framing.PreSharedKey{PSK: mls.ExternalPSK([]byte("psk"))}, bob)
+	proposal := alice.propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("psk"))}, bob)
 	commit, _ := alice.commit(mls.CommitParams{References: []framing.ProposalRef{}}, bob)
 	for _, message := range [][]byte{proposal, commit} {
 		mlstest.Parse[*framing.PrivateMessage](t, message)
@@ -401,7 +401,7 @@ func TestTrap13(t *testing.T) {
 	cast := stage(t, "alice", "bob")
 	alice, bob := cast[0], cast[1]
 	keys := bob.KeyPackage(t)
-	psks := mls.PSKs{{ID: mls.ExternalPSK([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret shared by two"))}}
+	psks := mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret shared by two"))}}
 	alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)) // pending, with the secrets of the next epoch
 
 	secrets := append(secretsOf(alice.group), keys.InitKey.Bytes(), keys.LeafKey.Bytes(), psks[0].Secret.Bytes())
@@ -457,11 +457,7 @@ func TestTrap14(t *testing.T) {
 }
 
 // partsOf is what a member knows.
-func partsOf(g *mls.Group) *inside.Parts {
-	parts := new(inside.Parts)
-	g.Reveal(parts)
-	return parts
-}
+func partsOf(g *mls.Group) inside.Parts { return inside.Reveal(g) }
 
 func messagesOf(g *mls.Group) *keyschedule.SecretTree { return partsOf(g).Messages }
 

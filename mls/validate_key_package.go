@@ -13,19 +13,19 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// OpenKeyPackageParams are a published KeyPackage and what it is judged by.
-type OpenKeyPackageParams struct {
+// VerifyKeyPackageParams are a published KeyPackage and what it is judged by.
+type VerifyKeyPackageParams struct {
 	Message []byte    // one MLSMessage
 	Now     time.Time // judges the lifetime
 	Params  Params
 }
 
-// OpenKeyPackage reads a published KeyPackage and judges all of it that takes no group (RFC 9420, Section 10.1): keys,
+// VerifyKeyPackage reads a published KeyPackage and judges all of it that takes no group (RFC 9420, Section 10.1): keys,
 // signatures, capabilities, extensions, lifetime. It is for directories, which need not keep what nobody can use, and
 // for whoever chooses whom to invite. What the group decides is judged when the KeyPackage is added; what the credential
-// is worth, by whoever answers Step.Judge. It fails with a *SyntaxError, a *RuleError, ErrUnexpectedMessage, ErrNoTime or
+// is worth, by whoever answers Step.Claims. It fails with a *SyntaxError, a *RuleError, ErrUnexpectedMessage, ErrNoTime or
 // ciphersuite.ErrUnsupported.
-func OpenKeyPackage(p OpenKeyPackageParams) (*framing.KeyPackage, error) {
+func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	params := p.Params.withDefaults()
 	body, err := decodeMessage(p.Message, params)
 	if err != nil {

@@ -89,7 +89,7 @@ func (w *world) step() {
 func (w *world) say() {
 	a := w.current()
 	data := w.name("data")
-	options := mls.ProtectOptions{AuthenticatedData: []byte("with " + data), Padding: framing.PadToMultiple(w.rng.IntN(64))}
+	options := mls.ProtectParams{AuthenticatedData: []byte("with " + data), Padding: framing.PadToMultiple(w.rng.IntN(64))}
 	s, err := a.group.Protect([]byte(data), options, a.by())
 	if len(a.group.Proposals()) > 0 {
 		require.ErrorIs(w.t, err, mls.ErrPendingProposals)
@@ -175,7 +175,7 @@ func (w *world) proposal(own framing.LeafIndex) framing.Proposal {
 	case 2:
 		epoch := a.group.Epoch() - framing.Epoch(w.rng.IntN(8))
 		if w.authOf[epoch] != nil {
-			return &framing.PreSharedKey{PSK: mls.ResumptionPSK(a.group.GroupID(), epoch)}
+			return &framing.PreSharedKey{PSK: mls.ResumptionPSKID(a.group.GroupID(), epoch)}
 		}
 	case 3:
 		return &framing.GroupContextExtensions{Extensions: w.extensions()}
@@ -183,8 +183,8 @@ func (w *world) proposal(own framing.LeafIndex) framing.Proposal {
 		return &framing.CustomProposal{Type: worldProposal, Data: []byte(w.name("custom"))}
 	}
 	id := []byte(w.name("psk"))
-	w.psks = append(w.psks, mls.PSK{ID: mls.ExternalPSK(id), Secret: ciphersuite.NewSecret([]byte("secret of " + string(id)))})
-	return &framing.PreSharedKey{PSK: mls.ExternalPSK(id)}
+	w.psks = append(w.psks, mls.PSK{ID: mls.ExternalPSKID(id), Secret: ciphersuite.NewSecret([]byte("secret of " + string(id)))})
+	return &framing.PreSharedKey{PSK: mls.ExternalPSKID(id)}
 }
 
 // leafUpdate is a change of a walker's leaf, of credential and signature key perhaps.
@@ -259,7 +259,7 @@ func (w *world) joinExternally(resync bool) {
 	omit := w.chance(3)
 	info, err := witness.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: omit}, witness.by())
 	require.NoError(w.t, err)
-	p := mls.ExternalParams{GroupInfo: info, Now: mlstest.Now(), PSKs: w.psks, AuthenticatedData: []byte("here I come")}
+	p := mls.JoinExternalParams{GroupInfo: info, Now: mlstest.Now(), PSKs: w.psks, AuthenticatedData: []byte("here I come")}
 	if omit {
 		p.RatchetTree = witness.group.Tree().Export()
 	}
@@ -277,12 +277,12 @@ func (w *world) joinExternally(resync bool) {
 		}
 		a = o.walker
 	}
-	p.Client, p.Params = a.Client.Client, a.Params
+	p.Leaf, p.Params = a.LeafParams, a.Params
 	if w.chance(2) {
 		p.PSKIDs = []framing.PreSharedKeyID{pick(w, w.psks).ID}
 	}
 	if resync { // not under a key that it gave up
-		p.Client.Signer = a.by()
+		p.Leaf.Signer = a.by()
 	}
 	s, err := mls.JoinExternal(p)
 	require.NoError(w.t, err)
@@ -407,7 +407,7 @@ func (w *world) end() {
 	}
 	for _, a := range w.members {
 		w.catchUp(a)
-		s, err := a.group.Protect([]byte(a.Name), mls.ProtectOptions{}, a.by())
+		s, err := a.group.Protect([]byte(a.Name), mls.ProtectParams{}, a.by())
 		require.NoError(w.t, err)
 		w.adopt(a, s)
 		for _, b := range w.members {
@@ -446,7 +446,7 @@ func (w *world) reInit() {
 			w.adopt(a, w.handle(a, w.log[a.at].message))
 		}
 		require.Equal(w.t, mls.StatusReInitialized, a.group.Status())
-		_, err := a.group.Protect(nil, mls.ProtectOptions{}, a.by())
+		_, err := a.group.Protect(nil, mls.ProtectParams{}, a.by())
 		var over *mls.InactiveError
 		require.True(w.t, errors.As(err, &over))
 		require.Equal(w.t, "the next world", string(over.ReInit.GroupID))

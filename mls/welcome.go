@@ -41,7 +41,7 @@ func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := info.Sign(framing.SignParams{Suite: g.suite, Rand: g.params.Entropy.Reader(), Signer: by}); err != nil {
+	if err := info.Sign(framing.SignParams{Suite: g.suite, Rand: g.params.rand, Signer: by}); err != nil {
 		return nil, err
 	}
 	return framing.Marshal(&framing.Message{Body: info})

@@ -100,7 +100,7 @@ func TestSeveralKeyPackages(t *testing.T) {
 	alice := stage(t, "alice")[0]
 	bob := newPlayer(t, "bob")
 	other, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: nextSuite, Client: bob.with(nextSuite).Client.Client, Lifetime: mlstest.Lifetime(), Params: bob.Params})
+		CipherSuite: nextSuite, Leaf: bob.with(nextSuite).LeafParams, Lifetime: mlstest.Lifetime(), Params: bob.Params})
 	require.NoError(t, err)
 	keys := []*mls.OwnKeyPackage{other, bob.KeyPackage(t), bob.KeyPackage(t), bob.KeyPackage(t)}
 	_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys[2].KeyPackage}}})
@@ -119,7 +119,7 @@ func TestSeveralKeyPackages(t *testing.T) {
 // TestLastResort: a KeyPackage so marked says so, and serves more than one join.
 func TestLastResort(t *testing.T) {
 	bob := newPlayer(t, "bob")
-	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Client: bob.Client.Client,
+	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: bob.LeafParams,
 		Lifetime: mlstest.Lifetime(), LastResort: true, Params: bob.Params})
 	require.NoError(t, err)
 	require.True(t, keys.LastResort())
@@ -190,14 +190,14 @@ func TestRotationWelcomes(t *testing.T) {
 	old := alice.Signer
 	s := alice.take(alice.group.Commit(mls.CommitParams{
 		Proposals: adds, Leaf: mls.LeafUpdate{Signer: renewed, Credential: &credential}, Now: mlstest.Now()}, alice.Signer))
-	require.Equal(t, mls.MomentPath, s.Judge[len(s.Judge)-1].Moment)
+	require.Equal(t, mls.MomentPath, s.Claims[len(s.Claims)-1].Moment)
 	message := s.Send[0].Message
 	alice.say("signed by the old key while the commit is pending")
 	alice.Signer = renewed
-	_, err := alice.group.Protect(nil, mls.ProtectOptions{}, alice.Signer)
+	_, err := alice.group.Protect(nil, mls.ProtectParams{}, alice.Signer)
 	require.ErrorIs(t, err, mls.ErrSigner)
 	adopted := alice.take(alice.group.Adopt())
-	_, err = alice.group.Protect(nil, mls.ProtectOptions{}, old)
+	_, err = alice.group.Protect(nil, mls.ProtectParams{}, old)
 	require.ErrorIs(t, err, mls.ErrSigner)
 
 	change := bob.hear(message).Events[0].(*mls.EpochChanged).Change

@@ -179,7 +179,7 @@ func (w *world) store(a *walker) {
 	if a.saved == nil {
 		a.stored = map[string][]byte{}
 	}
-	changes, err := a.group.Changes(a.saved)
+	changes, err := a.group.Records(a.saved)
 	require.NoError(w.t, err)
 	for _, r := range changes {
 		if r.Value == nil {
@@ -190,7 +190,7 @@ func (w *world) store(a *walker) {
 	}
 	a.saved = a.group
 	if w.chance(20) { // as if everything had been written at once
-		all, err := a.group.Changes(nil)
+		all, err := a.group.Records(nil)
 		require.NoError(w.t, err)
 		whole := map[string][]byte{}
 		for _, r := range all {
@@ -227,7 +227,7 @@ func (w *world) settled(a *walker) {
 	if w.authOf[epoch] == nil {
 		w.authOf[epoch] = got
 		var psk mls.PSK
-		psk.ID = mls.ResumptionPSK(a.group.GroupID(), epoch)
+		psk.ID = mls.ResumptionPSKID(a.group.GroupID(), epoch)
 		psk.Secret = mlstest.NewInsider(w.t, a.group, nil).Secrets.ResumptionPSK
 		w.psks = append(w.psks, psk)
 	}
@@ -261,7 +261,7 @@ func (w *world) follow(a *walker) {
 		again := w.handle(a, entry.message)
 		require.Equal(w.t, snapshot(w.t, s.Next), snapshot(w.t, again.Next))
 		require.Equal(w.t, s.Events, again.Events)
-		require.Equal(w.t, s.Judge, again.Judge)
+		require.Equal(w.t, s.Claims, again.Claims)
 		s = again
 	}
 	w.adopt(a, s)
@@ -270,16 +270,16 @@ func (w *world) follow(a *walker) {
 	}
 	changed, ok := s.Events[0].(*mls.EpochChanged)
 	require.True(w.t, ok, "%T", s.Events[0])
-	if s.Judge != nil || changed.Change.Committer != (framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: a.group.OwnLeaf()}) {
-		w.judged(changed.Change, s.Judge)
+	if s.Claims != nil || changed.Change.Committer != (framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: a.group.OwnLeaf()}) {
+		w.judged(changed.Change, s.Claims)
 	}
 	w.settled(a)
 }
 
 // judged checks that everybody who is new is to be judged.
-func (w *world) judged(c *mls.Change, asked []mls.Judgement) {
+func (w *world) judged(c *mls.Change, asked []mls.Claim) {
 	for _, added := range c.Added {
-		require.True(w.t, slices.ContainsFunc(asked, func(j mls.Judgement) bool {
+		require.True(w.t, slices.ContainsFunc(asked, func(j mls.Claim) bool {
 			return j.Leaf == added.Leaf && string(j.SignatureKey) == string(added.New.SignatureKey)
 		}), "nobody asks about leaf %d", added.Leaf)
 	}
@@ -313,7 +313,7 @@ func (w *world) publish(message []byte, commit bool) {
 	require.NoError(w.t, err, "observer")
 	w.observer = s.Next
 	if w.chance(20) {
-		changes, err := w.observer.Changes(nil)
+		changes, err := w.observer.Records(nil)
 		require.NoError(w.t, err)
 		w.observer, err = mls.LoadObserver(mls.LoadParams{Records: slices.Values(changes)})
 		require.NoError(w.t, err, "loading the observer")
@@ -399,7 +399,7 @@ func (w *world) leave(c *mls.Change) {
 		w.adopt(a, s)
 		w.deliverAll(a)
 		require.Equal(w.t, mls.StatusRemoved, a.group.Status())
-		_, err := a.group.Protect(nil, mls.ProtectOptions{}, a.by())
+		_, err := a.group.Protect(nil, mls.ProtectParams{}, a.by())
 		require.ErrorIs(w.t, err, mls.ErrInactive)
 		w.note("leave", "%s from leaf %d", a.Name, r.Leaf)
 		w.outside = append(w.outside, a)

@@ -18,9 +18,9 @@ import (
 // ErrBlocks says that stored blocks do not make a tree.
 var ErrBlocks = errors.New("treekem: stored blocks do not make a tree")
 
-// BlockState is a block of a tree for storage: in layer 0 eight leaves with the parents above them, in each higher
+// BlockRecord is a block of a tree for storage: in layer 0 eight leaves with the parents above them, in each higher
 // layer the parents above eight blocks of the layer below.
-type BlockState struct {
+type BlockRecord struct {
 	Layer uint8
 	Index uint32 // among the blocks of its layer, from the left
 	Data  []byte // nodes that are not blank; nil when there are none
@@ -29,8 +29,8 @@ type BlockState struct {
 // Blocks yields the blocks of t that are not blank, or when since is not nil, those that differ from since, blank ones
 // included. Where t and since share their past, that takes time in proportion to what changed. Neither hashes nor
 // counters are in a block: they follow from the nodes.
-func (t *Tree) Blocks(since *Tree) iter.Seq[BlockState] {
-	return func(yield func(BlockState) bool) {
+func (t *Tree) Blocks(since *Tree) iter.Seq[BlockRecord] {
+	return func(yield func(BlockRecord) bool) {
 		layer := layerOf(t.rootLevel())
 		now, then := t.root, (*block)(nil)
 		if since != nil {
@@ -39,7 +39,7 @@ func (t *Tree) Blocks(since *Tree) iter.Seq[BlockState] {
 			now = raise(now, layer, old)
 			layer = max(layer, old)
 		}
-		t.differences(BlockState{Layer: uint8(layer)}, now, then, yield)
+		t.differences(BlockRecord{Layer: uint8(layer)}, now, then, yield)
 	}
 }
 
@@ -54,7 +54,7 @@ func raise(b *block, from, to int) *block {
 }
 
 // differences yields at, whose nodes now are in one block and were in another, and what lies below.
-func (l layout) differences(at BlockState, now, then *block, yield func(BlockState) bool) bool {
+func (l layout) differences(at BlockRecord, now, then *block, yield func(BlockRecord) bool) bool {
 	if now == then {
 		return true
 	}
@@ -66,7 +66,7 @@ func (l layout) differences(at BlockState, now, then *block, yield func(BlockSta
 		return true
 	}
 	for k := range blockLeaves {
-		below := BlockState{Layer: at.Layer - 1, Index: at.Index<<blockLevels | uint32(k)}
+		below := BlockRecord{Layer: at.Layer - 1, Index: at.Index<<blockLevels | uint32(k)}
 		if !l.differences(below, now.child(k), then.child(k), yield) {
 			return false
 		}
@@ -106,7 +106,7 @@ func (l layout) encodeBlock(b *block) []byte {
 // node, its place, unmerged leaves and the uniqueness of keys, but no signature: the caller compares the tree hash with
 // one that it trusts. It takes time in proportion to the width. It fails with ErrBlocks, a *framing.SyntaxError or a
 // *framing.RuleError.
-func RestoreTree(suite *ciphersuite.Suite, width uint32, blocks iter.Seq[BlockState]) (*Tree, error) {
+func RestoreTree(suite *ciphersuite.Suite, width uint32, blocks iter.Seq[BlockRecord]) (*Tree, error) {
 	if width > MaxLeaves || bits.OnesCount32(width) != 1 {
 		return nil, fmt.Errorf("%w: %d leaves", ErrBlocks, width)
 	}
@@ -117,7 +117,7 @@ func RestoreTree(suite *ciphersuite.Suite, width uint32, blocks iter.Seq[BlockSt
 
 // WithBlocks is a tree of a width that has the given blocks, and in all else is t: for blocks that Blocks(t) yielded.
 // Blocks are shared with t where they do not differ. It fails as RestoreTree does.
-func (t *Tree) WithBlocks(width uint32, blocks iter.Seq[BlockState]) (*Tree, error) {
+func (t *Tree) WithBlocks(width uint32, blocks iter.Seq[BlockRecord]) (*Tree, error) {
 	if width > MaxLeaves || bits.OnesCount32(width) != 1 {
 		return nil, fmt.Errorf("%w: %d leaves", ErrBlocks, width)
 	}
@@ -131,7 +131,7 @@ func (t *Tree) WithBlocks(width uint32, blocks iter.Seq[BlockState]) (*Tree, err
 // restorer puts stored blocks into an Edit.
 type restorer struct{ treeDecoder }
 
-func (r *restorer) restore(width uint32, blocks iter.Seq[BlockState]) (*Tree, error) {
+func (r *restorer) restore(width uint32, blocks iter.Seq[BlockRecord]) (*Tree, error) {
 	r.root = r.own(r.root, layerOf(r.rootLevel()))
 	for s := range blocks {
 		if err := r.fill(s); err != nil {
@@ -155,7 +155,7 @@ func (r *restorer) restore(width uint32, blocks iter.Seq[BlockState]) (*Tree, er
 }
 
 // fill replaces the nodes of one block.
-func (r *restorer) fill(s BlockState) error {
+func (r *restorer) fill(s BlockRecord) error {
 	top, layer := layerOf(r.rootLevel()), int(s.Layer)
 	if layer > top || s.Index>>((top-layer)*blockLevels) != 0 {
 		return fmt.Errorf("%w: no layer %d, block %d", ErrBlocks, s.Layer, s.Index)

@@ -26,7 +26,7 @@ type place struct {
 type shelf map[place][]byte
 
 // put does what a store does with the blocks that changed.
-func (s shelf) put(blocks iter.Seq[treekem.BlockState]) {
+func (s shelf) put(blocks iter.Seq[treekem.BlockRecord]) {
 	for b := range blocks {
 		at := place{b.Layer, b.Index}
 		if s[at] = b.Data; b.Data == nil {
@@ -35,10 +35,10 @@ func (s shelf) put(blocks iter.Seq[treekem.BlockState]) {
 	}
 }
 
-func (s shelf) blocks() iter.Seq[treekem.BlockState] {
-	return func(yield func(treekem.BlockState) bool) {
+func (s shelf) blocks() iter.Seq[treekem.BlockRecord] {
+	return func(yield func(treekem.BlockRecord) bool) {
 		for at, data := range s {
-			if !yield(treekem.BlockState{Layer: at.layer, Index: at.index, Data: data}) {
+			if !yield(treekem.BlockRecord{Layer: at.layer, Index: at.index, Data: data}) {
 				return
 			}
 		}
@@ -172,7 +172,7 @@ func TestBadBlocks(t *testing.T) {
 	for _, width := range []uint32{0, 3, 16, 64, 1 << 28, 1 << 29} {
 		_, err := treekem.RestoreTree(suite, width, good.blocks())
 		checkBlocksError(t, err)
-		_, err = f.Tree.WithBlocks(width, func(func(treekem.BlockState) bool) {})
+		_, err = f.Tree.WithBlocks(width, func(func(treekem.BlockRecord) bool) {})
 		checkBlocksError(t, err)
 	}
 	for n := range good[bottom] {

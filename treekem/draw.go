@@ -14,8 +14,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// DrawOptions say what a picture shows. The zero value is good for most.
-type DrawOptions struct {
+// DrawParams say what a picture shows. The zero value is good for most.
+type DrawParams struct {
 	OwnLeaf *framing.LeafIndex // marked with an asterisk, unless nil
 	// Names gives the name of a member. Nil means the identity of a basic credential, or the beginning of the
 	// signature key in hexadecimal where there is none or it is not printable.
@@ -34,8 +34,8 @@ const (
 // in brackets, leaves as names with their leaf index, blank nodes as an underscore. A tree that fits the width stands
 // upright, as in RFC 9420, Section 4.1; a wider one grows from left to right, a node in each line, with subtrees that
 // are all blank cut short. It fails when w does.
-func (t *Tree) Draw(w io.Writer, o DrawOptions) error {
-	d := &drawing{tree: t, DrawOptions: o}
+func (t *Tree) Draw(w io.Writer, o DrawParams) error {
+	d := &drawing{tree: t, DrawParams: o}
 	if d.Width <= 0 {
 		d.Width = defaultWidth
 	}
@@ -49,7 +49,7 @@ func (t *Tree) Draw(w io.Writer, o DrawOptions) error {
 }
 
 type drawing struct {
-	DrawOptions
+	DrawParams
 	tree *Tree
 	out  strings.Builder
 }

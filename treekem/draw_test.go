@@ -41,18 +41,18 @@ func TestDraw(t *testing.T) {
 	long := func(i framing.LeafIndex) string { return strings.Repeat("é", int(i)+14) }
 	for name, c := range map[string]struct {
 		tree    *treekem.Tree
-		options treekem.DrawOptions
+		options treekem.DrawParams
 	}{
-		"1":           {built(t, treekemtest.Fresh, 1), treekem.DrawOptions{}},
-		"2":           {built(t, treekemtest.Full, 2), treekem.DrawOptions{OwnLeaf: new(framing.LeafIndex(1))}},
-		"rfc":         {figure(t), treekem.DrawOptions{Names: letters, OwnLeaf: new(framing.LeafIndex(0))}},
-		"5-fresh":     {built(t, treekemtest.Fresh, 5), treekem.DrawOptions{}},
-		"8-keys":      {built(t, treekemtest.Full, 8), treekem.DrawOptions{Keys: true}},
-		"16-full":     {built(t, treekemtest.Full, 16), treekem.DrawOptions{}},
-		"16-narrow":   {built(t, treekemtest.Full, 16), treekem.DrawOptions{Width: 60, Keys: true, OwnLeaf: new(framing.LeafIndex(11))}},
-		"4-long":      {built(t, treekemtest.Fresh, 4), treekem.DrawOptions{Names: long}},
-		"64-mixed":    {built(t, treekemtest.Mixed, 64), treekem.DrawOptions{OwnLeaf: new(framing.LeafIndex(40))}},
-		"40-sideways": {built(t, treekemtest.Full, 40), treekem.DrawOptions{}},
+		"1":           {built(t, treekemtest.Fresh, 1), treekem.DrawParams{}},
+		"2":           {built(t, treekemtest.Full, 2), treekem.DrawParams{OwnLeaf: new(framing.LeafIndex(1))}},
+		"rfc":         {figure(t), treekem.DrawParams{Names: letters, OwnLeaf: new(framing.LeafIndex(0))}},
+		"5-fresh":     {built(t, treekemtest.Fresh, 5), treekem.DrawParams{}},
+		"8-keys":      {built(t, treekemtest.Full, 8), treekem.DrawParams{Keys: true}},
+		"16-full":     {built(t, treekemtest.Full, 16), treekem.DrawParams{}},
+		"16-narrow":   {built(t, treekemtest.Full, 16), treekem.DrawParams{Width: 60, Keys: true, OwnLeaf: new(framing.LeafIndex(11))}},
+		"4-long":      {built(t, treekemtest.Fresh, 4), treekem.DrawParams{Names: long}},
+		"64-mixed":    {built(t, treekemtest.Mixed, 64), treekem.DrawParams{OwnLeaf: new(framing.LeafIndex(40))}},
+		"40-sideways": {built(t, treekemtest.Full, 40), treekem.DrawParams{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
@@ -83,7 +83,7 @@ func TestDrawHostile(t *testing.T) {
 	}
 	for _, width := range []int{1, 40, 1000} {
 		var b strings.Builder
-		require.NoError(t, g.tree.Draw(&b, treekem.DrawOptions{Width: width, Keys: true}))
+		require.NoError(t, g.tree.Draw(&b, treekem.DrawParams{Width: width, Keys: true}))
 		require.True(t, utf8.ValidString(b.String()))
 		require.NotContains(t, b.String(), "\x1b")
 		require.NotContains(t, b.String(), "\u202e")
@@ -91,7 +91,7 @@ func TestDrawHostile(t *testing.T) {
 			require.Less(t, utf8.RuneCountInString(line), max(width, 60)+1)
 		}
 	}
-	require.ErrorIs(t, g.tree.Draw(broken{}, treekem.DrawOptions{}), errBroken)
+	require.ErrorIs(t, g.tree.Draw(broken{}, treekem.DrawParams{}), errBroken)
 }
 
 // TestDrawManyUnmerged: of a long list as much is drawn as fits beside the label.
@@ -101,7 +101,7 @@ func TestDrawManyUnmerged(t *testing.T) {
 	g.commit(change{adds: 6, noPath: true})
 	for width, want := range map[int]string{23: "(15) [9,10,11,12,13,14]", 17: "(15) [9,10,11…]", 1: "(15) […]"} {
 		var b strings.Builder
-		require.NoError(t, g.tree.Draw(&b, treekem.DrawOptions{Width: width}))
+		require.NoError(t, g.tree.Draw(&b, treekem.DrawParams{Width: width}))
 		root, _, _ := strings.Cut(b.String(), "\n")
 		require.Equal(t, want, root)
 	}

@@ -55,7 +55,7 @@ func ExampleTree_Edit() {
 	fmt.Println("one tree:", bytes.Equal(received.Hash(), after.Hash()))
 	fmt.Println("one commit secret:", commitSecret.Equal(path.CommitSecret()))
 	path.Erase()
-	check(received.Draw(os.Stdout, treekem.DrawOptions{}))
+	check(received.Draw(os.Stdout, treekem.DrawParams{}))
 	// Output:
 	// one tree: true
 	// one commit secret: true

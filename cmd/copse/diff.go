@@ -55,7 +55,7 @@ func showChanges(cmd *cobra.Command, c *inspect.Changes, full, asJSON bool) erro
 	if asJSON {
 		err = writeJSON(cmd.OutOrStdout(), c)
 	} else {
-		err = c.WriteText(cmd.OutOrStdout(), inspect.TextOptions{Full: full})
+		err = c.WriteText(cmd.OutOrStdout(), inspect.TextParams{Full: full})
 	}
 	if err == nil && c.Any() {
 		return errFailed

@@ -98,7 +98,7 @@ func runInspect(cmd *cobra.Command, args []string, opt *inspectFlags) error {
 	if opt.json {
 		err = writeJSON(cmd.OutOrStdout(), report)
 	} else {
-		err = report.WriteText(cmd.OutOrStdout(), inspect.TextOptions{Full: opt.full})
+		err = report.WriteText(cmd.OutOrStdout(), inspect.TextParams{Full: opt.full})
 	}
 	if err == nil && !report.OK() {
 		return errFailed
@@ -106,8 +106,8 @@ func runInspect(cmd *cobra.Command, args []string, opt *inspectFlags) error {
 	return err
 }
 
-func (f *inspectFlags) options() (o inspect.Options, err error) {
-	o = inspect.Options{
+func (f *inspectFlags) options() (o inspect.Params, err error) {
+	o = inspect.Params{
 		Type:        f.kind,
 		CipherSuite: ciphersuite.CipherSuite(f.suite),
 		ShowSecrets: f.showSecrets,

@@ -40,7 +40,7 @@ const suite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 // lifetime is that of all KeyPackages on the tour.
-func lifetime() framing.Lifetime { return mls.Lifetime(now, 60*24*time.Hour) }
+func lifetime() framing.Lifetime { return mls.LifetimeFrom(now, 60*24*time.Hour) }
 
 func main() {
 	if len(os.Args) < 3 {
@@ -100,13 +100,13 @@ func (p *person) do(verb string, args []string) error {
 
 func (p *person) create(args []string) error {
 	step, err := mls.Create(mls.CreateParams{
-		CipherSuite: suite, GroupID: []byte(args[0]), Client: p.Client.Client, Lifetime: lifetime(), Params: p.Params})
+		CipherSuite: suite, GroupID: []byte(args[0]), Leaf: p.LeafParams, Lifetime: lifetime(), Params: p.Params})
 	return p.take(step, err, "")
 }
 
 func (p *person) publish(args []string) error {
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: suite, Client: p.Client.Client, Lifetime: lifetime(), Params: p.Params})
+		CipherSuite: suite, Leaf: p.LeafParams, Lifetime: lifetime(), Params: p.Params})
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (p *person) enter(args []string) error {
 	if err != nil {
 		return err
 	}
-	params := mls.ExternalParams{GroupInfo: info, Client: p.Client.Client, Now: now, Params: p.Params}
+	params := mls.JoinExternalParams{GroupInfo: info, Leaf: p.LeafParams, Now: now, Params: p.Params}
 	if former, err := find(look.Next.Tree(), p.Name); err == nil {
 		params.Resync = &former
 	}
@@ -237,7 +237,7 @@ func (p *person) drop([]string) error {
 }
 
 func (p *person) say(args []string) error {
-	step, err := p.group.Protect([]byte(args[1]), mls.ProtectOptions{}, p.Signer)
+	step, err := p.group.Protect([]byte(args[1]), mls.ProtectParams{}, p.Signer)
 	return p.take(step, err, args[0])
 }
 

@@ -36,7 +36,7 @@ func open(name, command string) (*person, error) {
 	if err := os.WriteFile(p.file("calls"), []byte(strconv.Itoa(calls+1)), 0o600); err != nil {
 		return nil, err
 	}
-	p.Params = mls.Params{Entropy: mlstest.Entropy(fmt.Sprintf("%s, call %d: %s", name, calls, command))}
+	mlstest.Seed(&p.Params, fmt.Sprintf("%s, call %d: %s", name, calls, command))
 	return p, p.load()
 }
 
@@ -76,7 +76,7 @@ func (p *person) take(step *mls.Step, err error, file string) error {
 	if err != nil {
 		return err
 	}
-	for _, j := range step.Judge { // a real client asks its authentication service
+	for _, j := range step.Claims { // a real client asks its authentication service
 		fmt.Printf("judge: %v, is this %s? yes\n", j.Moment, j.Credential.Identity)
 	}
 	before := p.group
@@ -100,7 +100,7 @@ func (p *person) take(step *mls.Step, err error, file string) error {
 // store writes what has changed. A real client does it in one transaction: when the power fails in between, these
 // files no longer fit together.
 func (p *person) store(next, before *mls.Group) error {
-	changes, err := next.Changes(before)
+	changes, err := next.Records(before)
 	if err != nil {
 		return err
 	}

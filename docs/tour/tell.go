@@ -26,8 +26,8 @@ func (p *person) tell(step *mls.Step, before *mls.Group) {
 			fmt.Println("nothing new")
 		}
 	}
-	if step.Staged != nil {
-		fmt.Printf("when it is taken: epoch %d%s\n", step.Staged.Epoch, changes(step.Staged))
+	if step.Change != nil {
+		fmt.Printf("when it is taken: epoch %d%s\n", step.Change.Epoch, changes(step.Change))
 	}
 	for _, left := range step.Left {
 		fmt.Printf("left out a proposal: %s\n", left.Reason)
@@ -103,5 +103,5 @@ func (p *person) show([]string) error {
 		fmt.Printf("pending: when it is taken, epoch %d%s\n", change.Epoch, changes(change))
 	}
 	fmt.Println()
-	return g.Tree().Draw(os.Stdout, treekem.DrawOptions{OwnLeaf: &own})
+	return g.Tree().Draw(os.Stdout, treekem.DrawParams{OwnLeaf: &own})
 }

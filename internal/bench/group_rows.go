@@ -79,7 +79,7 @@ func (m *member) prepare() error {
 func (m *member) eachMessage(sent func([]byte)) error {
 	data := bytes.Repeat([]byte("x"), messageSize)
 	for range messagesAtATime {
-		s, err := m.sender.Protect(data, mls.ProtectOptions{}, m.signer)
+		s, err := m.sender.Protect(data, mls.ProtectParams{}, m.signer)
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func measureChanges(ctx context.Context, e *Env) (float64, string, error) {
 		if err != nil {
 			return 0, "", err
 		}
-		records, err := s.Next.Changes(m.receiver)
+		records, err := s.Next.Records(m.receiver)
 		if err != nil {
 			return 0, "", err
 		}

@@ -23,7 +23,7 @@ const (
 // engine lists the packages that are pure: no clock, no input or output, no state of their own.
 var engine = []string{
 	"internal/wire", "internal/parallel", "ciphersuite/internal/edwards", "ciphersuite", "framing", "treekem", "keyschedule",
-	"mls/internal/entropy", "mls/internal/inside", "mls",
+	"mls/internal/inside", "mls",
 }
 
 func inEngine(f *file) bool { return !f.test() && slices.Contains(engine, f.dir()) }

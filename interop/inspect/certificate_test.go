@@ -19,7 +19,7 @@ func TestCertificates(t *testing.T) {
 		credential := framing.X509Credential(der...)
 		data, err := framing.Marshal(&credential)
 		require.NoError(t, err)
-		return readable(t, "credential", data, Options{Type: "Credential"})
+		return readable(t, "credential", data, Params{Type: "Credential"})
 	}
 	certificate := func(name string) []byte {
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},

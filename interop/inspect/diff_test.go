@@ -67,7 +67,7 @@ func TestDiffOfLeaves(t *testing.T) {
 		require.Equal(t, "changed", c.Members[0].Change)
 		require.Equal(t, want, c.Members[0].Fields[0].Field)
 		var out bytes.Buffer
-		require.NoError(t, c.WriteText(&out, TextOptions{}))
+		require.NoError(t, c.WriteText(&out, TextParams{}))
 		require.Contains(t, out.String(), want)
 		require.NoError(t, json.NewEncoder(&out).Encode(c))
 	}

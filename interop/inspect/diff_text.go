@@ -7,7 +7,7 @@ import (
 )
 
 // WriteText shows the differences to a person. It fails when w does.
-func (c *Changes) WriteText(w io.Writer, o TextOptions) error {
+func (c *Changes) WriteText(w io.Writer, o TextParams) error {
 	out := bufio.NewWriter(w)
 	if !c.Any() {
 		out.WriteString("no differences\n")
@@ -34,7 +34,7 @@ func (c *Changes) WriteText(w io.Writer, o TextOptions) error {
 	return out.Flush()
 }
 
-func writeFields(out *bufio.Writer, indent string, fields []FieldChange, o TextOptions) {
+func writeFields(out *bufio.Writer, indent string, fields []FieldChange, o TextParams) {
 	width := 0
 	for _, f := range fields {
 		width = max(width, len(f.Field))
@@ -44,7 +44,7 @@ func writeFields(out *bufio.Writer, indent string, fields []FieldChange, o TextO
 	}
 }
 
-func (f *FieldChange) text(o TextOptions) string {
+func (f *FieldChange) text(o TextParams) string {
 	from, to := shown(f.From, o), shown(f.To, o)
 	switch {
 	case f.From == "":
@@ -56,7 +56,7 @@ func (f *FieldChange) text(o TextOptions) string {
 }
 
 // shown is a value, cut when it is long.
-func shown(s string, o TextOptions) string {
+func shown(s string, o TextParams) string {
 	const most = 60
 	if runes := []rune(s); !o.Full && len(runes) > most {
 		return string(runes[:2*shownBytes]) + "…"

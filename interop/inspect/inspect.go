@@ -10,8 +10,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// Options say how to read an input, and give what it takes to check or open more of it. The zero value guesses.
-type Options struct {
+// Params say how to read an input, and give what it takes to check or open more of it. The zero value guesses.
+type Params struct {
 	Type        string                  // RFC name of the structure, one of Types; empty to guess
 	CipherSuite ciphersuite.CipherSuite // for structures that do not state theirs; 0 to go by the size of keys
 	RatchetTree []byte                  // the data of a ratchet_tree extension, for a GroupInfo that has none
@@ -108,12 +108,12 @@ func (r *Report) Failures() int {
 
 // Inspect reads data and checks what can be checked. Data that cannot be read is no error but the Report's Problem; an
 // error says that the options cannot be used.
-func Inspect(data []byte, o Options) (*Report, error) {
+func Inspect(data []byte, o Params) (*Report, error) {
 	best, also, ok := read(data, o.Type)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q; the types are %s", ErrType, o.Type, strings.Join(Types(), ", "))
 	}
-	in := &inspection{Options: o, report: &Report{Size: len(data), Type: best.name, Guessed: o.Type == "", Also: also}}
+	in := &inspection{Params: o, report: &Report{Size: len(data), Type: best.name, Guessed: o.Type == "", Also: also}}
 	if err := in.part(&Part{Title: "input", Size: len(data)}, data, &best); err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func Inspect(data []byte, o Options) (*Report, error) {
 
 // inspection is the work on one input.
 type inspection struct {
-	Options
+	Params
 	report *Report
 }
 

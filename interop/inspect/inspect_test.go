@@ -25,7 +25,7 @@ func messages() []string {
 func render(t testing.TB, r *Report) (text, asJSON string) {
 	t.Helper()
 	var a, b bytes.Buffer
-	require.NoError(t, r.WriteText(&a, TextOptions{Full: true}))
+	require.NoError(t, r.WriteText(&a, TextParams{Full: true}))
 	require.NoError(t, json.NewEncoder(&b).Encode(r))
 	return a.String(), b.String()
 }
@@ -49,11 +49,11 @@ func TestAllSuites(t *testing.T) {
 	for _, cs := range ciphersuite.Supported() {
 		s := tell(t, cs)
 		for _, name := range append(messages(), "ratchet_tree") {
-			r := readable(t, name, s[name], Options{Now: storyTime})
+			r := readable(t, name, s[name], Params{Now: storyTime})
 			require.Zero(t, r.Failures(), "%v: %s", cs, name)
 			require.Equal(t, name == "ratchet_tree", r.Type == "RatchetTree")
 		}
-		r := readable(t, "welcome", s["welcome"], Options{InitKey: InitKeyOf(s["own_key_package"]), PSKs: []PSK{thePSK}})
+		r := readable(t, "welcome", s["welcome"], Params{InitKey: InitKeyOf(s["own_key_package"]), PSKs: []PSK{thePSK}})
 		require.Len(t, r.Parts, 3)
 		require.Zero(t, r.Failures())
 		require.Equal(t, []string{"all checks of a tree on joining", "confirmation_tag", "form of the tree",
@@ -69,23 +69,23 @@ func TestKeyPackageRef(t *testing.T) {
 	require.NoError(t, err)
 	ref, err := m.Body.(*framing.KeyPackage).Ref(suite)
 	require.NoError(t, err)
-	text, asJSON := render(t, readable(t, "key_package", s["key_package"], Options{}))
+	text, asJSON := render(t, readable(t, "key_package", s["key_package"], Params{}))
 	for _, out := range []string{text, asJSON} {
 		require.Contains(t, out, hex.EncodeToString(ref))
 	}
-	welcome, _ := render(t, readable(t, "welcome", s["welcome"], Options{}))
+	welcome, _ := render(t, readable(t, "welcome", s["welcome"], Params{}))
 	require.Contains(t, welcome, hex.EncodeToString(ref), "the Welcome names the KeyPackage by the same reference")
 }
 
 // TestProposalRef shows that a commit names the proposal by the reference that was shown of it.
 func TestProposalRef(t *testing.T) {
 	s := stored(t)
-	r := readable(t, "proposal", s["proposal"], Options{CipherSuite: 1})
+	r := readable(t, "proposal", s["proposal"], Params{CipherSuite: 1})
 	require.Contains(t, r.notes(Fact), "ProposalRef")
 	i := slices.IndexFunc(r.Parts[0].Root.Children[2].Notes, func(n Note) bool { return n.About == "ProposalRef" })
-	commit, _ := render(t, readable(t, "commit", s["commit"], Options{}))
+	commit, _ := render(t, readable(t, "commit", s["commit"], Params{}))
 	require.Contains(t, commit, r.Parts[0].Root.Children[2].Notes[i].Detail)
-	require.Contains(t, readable(t, "proposal", s["proposal"], Options{}).notes(Unchecked), "ProposalRef")
+	require.Contains(t, readable(t, "proposal", s["proposal"], Params{}).notes(Unchecked), "ProposalRef")
 }
 
 // TestTampered turns a bit of each byte of a KeyPackage and of a GroupInfo: it is refused with a position, or
@@ -96,7 +96,7 @@ func TestTampered(t *testing.T) {
 		for i := range s[name] {
 			data := bytes.Clone(s[name])
 			data[i] ^= 1
-			r, err := Inspect(data, Options{Type: "MLSMessage"})
+			r, err := Inspect(data, Params{Type: "MLSMessage"})
 			require.NoError(t, err)
 			unchecked := slices.ContainsFunc(r.notes(Unchecked), func(about string) bool {
 				return strings.HasPrefix(about, "signature") // of another suite, or the tree is not to be found any more
@@ -108,7 +108,7 @@ func TestTampered(t *testing.T) {
 
 func TestWelcomeSecrets(t *testing.T) {
 	s := stored(t)
-	open := Options{InitKey: ciphersuite.NewSecret(s["init_key"]), PSKs: []PSK{thePSK}}
+	open := Params{InitKey: ciphersuite.NewSecret(s["init_key"]), PSKs: []PSK{thePSK}}
 	redacted, redactedJSON := render(t, readable(t, "welcome", s["welcome"], open))
 	open.ShowSecrets = true
 	r := readable(t, "welcome", s["welcome"], open)
@@ -131,22 +131,22 @@ func TestWelcomeSecrets(t *testing.T) {
 func TestWelcomeNotOpened(t *testing.T) {
 	s := stored(t)
 	key := ciphersuite.NewSecret(s["init_key"])
-	r, err := Inspect(s["welcome"], Options{InitKey: key})
+	r, err := Inspect(s["welcome"], Params{InitKey: key})
 	require.NoError(t, err)
 	require.Contains(t, r.Problem.Reason, "takes the PSK psks[0]")
 	require.Len(t, r.Parts, 2, "the group secrets were opened")
 
-	r, err = Inspect(s["welcome"], Options{InitKey: key, PSKs: []PSK{{"oak", ciphersuite.NewSecret([]byte("wrong"))}}})
+	r, err = Inspect(s["welcome"], Params{InitKey: key, PSKs: []PSK{{"oak", ciphersuite.NewSecret([]byte("wrong"))}}})
 	require.NoError(t, err)
 	require.Equal(t, "group info: group info: decryption failed", r.Problem.Reason)
 
 	other := bytes.Clone(s["init_key"])
 	other[5] ^= 1
-	r, err = Inspect(s["welcome"], Options{InitKey: ciphersuite.NewSecret(other)})
+	r, err = Inspect(s["welcome"], Params{InitKey: ciphersuite.NewSecret(other)})
 	require.NoError(t, err)
 	require.Contains(t, r.Problem.Reason, "none of the 1 entries opens")
 
-	_, err = Inspect(s["welcome"], Options{InitKey: ciphersuite.NewSecret([]byte("short"))})
+	_, err = Inspect(s["welcome"], Params{InitKey: ciphersuite.NewSecret([]byte("short"))})
 	require.ErrorIs(t, err, ErrInitKey)
 }
 
@@ -155,7 +155,7 @@ func TestTruncations(t *testing.T) {
 	s := stored(t)
 	for _, name := range messages() {
 		for n := range s[name] {
-			r, err := Inspect(s[name][:n], Options{Type: "MLSMessage"})
+			r, err := Inspect(s[name][:n], Params{Type: "MLSMessage"})
 			require.NoError(t, err)
 			require.False(t, r.OK(), "%s of %d bytes", name, n)
 			require.True(t, r.Problem.Incomplete, "%s of %d bytes: %v", name, n, r.Problem)
@@ -169,7 +169,7 @@ func TestTruncations(t *testing.T) {
 // TestWhereItStops cuts a GroupInfo inside the tree inside its extension: the place named is the innermost.
 func TestWhereItStops(t *testing.T) {
 	s := stored(t)
-	r, err := Inspect(s["group_info_2"][:400], Options{})
+	r, err := Inspect(s["group_info_2"][:400], Params{})
 	require.NoError(t, err)
 	require.Equal(t, "MLSMessage", r.Type)
 	trees := r.Parts[0].Root.find("RatchetTree")
@@ -183,7 +183,7 @@ func TestWhereItStops(t *testing.T) {
 	i := slices.IndexFunc(leaf.Children, func(n *Node) bool { return n.Field == "leaf_node_source" })
 	data := bytes.Clone(s["group_info_2"])
 	data[leaf.Children[i].Offset] = 9
-	r, err = Inspect(data, Options{})
+	r, err = Inspect(data, Params{})
 	require.NoError(t, err)
 	require.Equal(t, "LeafNode", r.Problem.Struct)
 	require.Equal(t, "leaf_node_source", r.Problem.Field)
@@ -194,7 +194,7 @@ func TestWhereItStops(t *testing.T) {
 
 func TestTrailingBytes(t *testing.T) {
 	data := append(bytes.Clone(stored(t)["key_package"]), 1, 2, 3)
-	r, err := Inspect(data, Options{})
+	r, err := Inspect(data, Params{})
 	require.NoError(t, err)
 	require.Equal(t, "MLSMessage", r.Type)
 	require.Equal(t, "3 bytes remain after the structure", r.Problem.Reason)
@@ -206,7 +206,7 @@ func TestGuess(t *testing.T) {
 	s := stored(t)
 	for name, want := range map[string]string{"commit": "PublicMessage", "group_info_1": "GroupInfo", "welcome": "Welcome",
 		"key_package": "KeyPackage", "private_message": "PrivateMessage", "proposal": "PublicMessage"} {
-		r := readable(t, name, s[name][4:], Options{})
+		r := readable(t, name, s[name][4:], Params{})
 		require.Equal(t, want, r.Type, "%s, also %v", name, r.Also)
 	}
 	var m framing.Message
@@ -215,24 +215,24 @@ func TestGuess(t *testing.T) {
 	for want, v := range map[string]framing.Value{"GroupContext": &info.GroupContext, "Extensions": &info.Extensions} {
 		data, err := framing.Marshal(v)
 		require.NoError(t, err)
-		require.Equal(t, want, readable(t, want, data, Options{}).Type)
+		require.Equal(t, want, readable(t, want, data, Params{}).Type)
 	}
 }
 
 func TestOptions(t *testing.T) {
-	_, err := Inspect([]byte{0}, Options{Type: "Nonsense"})
+	_, err := Inspect([]byte{0}, Params{Type: "Nonsense"})
 	require.ErrorIs(t, err, ErrType)
-	_, err = Inspect([]byte{0}, Options{Type: "HPKECiphertext"})
+	_, err = Inspect([]byte{0}, Params{Type: "HPKECiphertext"})
 	require.ErrorIs(t, err, ErrType, "it only occurs within others")
 	for _, name := range Types() {
-		r, err := Inspect(nil, Options{Type: name})
+		r, err := Inspect(nil, Params{Type: name})
 		require.NoError(t, err)
 		require.False(t, r.OK(), "%s of no bytes", name)
 	}
-	r, err := Inspect(nil, Options{})
+	r, err := Inspect(nil, Params{})
 	require.NoError(t, err)
 	require.False(t, r.OK())
-	r, err = Inspect(stored(t)["key_package"], Options{Type: "mlsmessage"})
+	r, err = Inspect(stored(t)["key_package"], Params{Type: "mlsmessage"})
 	require.NoError(t, err)
 	require.True(t, r.OK())
 	require.False(t, r.Guessed)
@@ -248,11 +248,11 @@ func TestExternalTree(t *testing.T) {
 	})
 	data, err := framing.Marshal(info)
 	require.NoError(t, err)
-	require.Contains(t, readable(t, "no tree", data, Options{}).notes(Unchecked), "signature of GroupInfo")
+	require.Contains(t, readable(t, "no tree", data, Params{}).notes(Unchecked), "signature of GroupInfo")
 	tree, err := RatchetTreeOf(s["group_info_2"])
 	require.NoError(t, err)
 	require.Equal(t, s["ratchet_tree"], tree)
-	r := readable(t, "tree beside", data, Options{RatchetTree: tree})
+	r := readable(t, "tree beside", data, Params{RatchetTree: tree})
 	require.Contains(t, r.notes(Holds), "all checks of a tree on joining")
 	require.Equal(t, []string{"signature of GroupInfo"}, r.notes(Fails), "the signature covers the extensions")
 	_, err = RatchetTreeOf(s["key_package"])
@@ -267,7 +267,7 @@ func TestLifetimes(t *testing.T) {
 		storyTime.AddDate(101, 0, 0):  ", expired",
 		{}:                            " hour\n",
 	} {
-		text, _ := render(t, readable(t, "key_package", s["key_package"], Options{Now: when}))
+		text, _ := render(t, readable(t, "key_package", s["key_package"], Params{Now: when}))
 		require.Contains(t, text, "36500 days and 1 hour")
 		require.Contains(t, text, want)
 	}
@@ -329,7 +329,7 @@ func TestNesting(t *testing.T) {
 		require.NoError(t, err)
 		data = tree
 	}
-	r, err := Inspect(data, Options{Type: "RatchetTree"})
+	r, err := Inspect(data, Params{Type: "RatchetTree"})
 	require.NoError(t, err)
 	require.True(t, r.OK())
 	require.Len(t, r.Parts[0].Root.find("RatchetTree"), 1+maxNesting)
@@ -346,7 +346,7 @@ func FuzzInspect(f *testing.F) {
 			return
 		}
 		text, asJSON := "", ""
-		r, err := Inspect(data, Options{InitKey: ciphersuite.NewSecret(bytes.Repeat([]byte{1}, 32)), Now: storyTime})
+		r, err := Inspect(data, Params{InitKey: ciphersuite.NewSecret(bytes.Repeat([]byte{1}, 32)), Now: storyTime})
 		if err != nil {
 			require.ErrorIs(t, err, ErrInitKey)
 			return

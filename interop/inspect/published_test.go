@@ -40,12 +40,12 @@ func unhex(t *testing.T, v any) []byte {
 
 // readable inspects data, which has to be readable, shows it in both forms, and checks that every structure in it has
 // a section.
-func readable(t *testing.T, what string, data []byte, o Options) *Report {
+func readable(t *testing.T, what string, data []byte, o Params) *Report {
 	t.Helper()
 	r, err := Inspect(data, o)
 	require.NoError(t, err, what)
 	require.True(t, r.OK(), "%s: %v", what, r.Problem)
-	require.NoError(t, r.WriteText(io.Discard, TextOptions{}))
+	require.NoError(t, r.WriteText(io.Discard, TextParams{}))
 	require.NoError(t, json.NewEncoder(io.Discard).Encode(r))
 	for _, p := range r.Parts {
 		p.Root.walk(func(n *Node) { require.Equal(t, n.Type == "", n.Section == "", "%s: %s", what, n.Type) })
@@ -69,12 +69,12 @@ func TestPublishedMessages(t *testing.T) {
 		}
 		for key, v := range c {
 			data := unhex(t, v)
-			guessed := readable(t, key, data, Options{})
+			guessed := readable(t, key, data, Params{})
 			want := typeOf(key)
 			if want == "" {
 				want = "MLSMessage"
 			}
-			named := readable(t, key, data, Options{Type: want})
+			named := readable(t, key, data, Params{Type: want})
 			require.True(t, guessed.Type == want || slices.Contains(guessed.Also, want), "%s is taken for %s", key, guessed.Type)
 			require.Zero(t, named.Failures(), key)
 		}
@@ -90,14 +90,14 @@ func TestPublishedTruncations(t *testing.T) {
 			if name == "" {
 				name = "MLSMessage"
 			}
-			r, err := Inspect(data[:n], Options{Type: name})
+			r, err := Inspect(data[:n], Params{Type: name})
 			require.NoError(t, err)
 			require.False(t, r.OK(), "%s of %d bytes", key, n)
 			require.True(t, r.Problem.Incomplete)
 			require.LessOrEqual(t, r.Problem.Offset, n)
 			require.NotEmpty(t, r.Problem.Struct)
 			if name == "MLSMessage" && n > 1 {
-				r, err = Inspect(data[:n], Options{})
+				r, err = Inspect(data[:n], Params{})
 				require.NoError(t, err)
 				require.False(t, r.OK(), "%s of %d bytes is taken for a whole %s", key, n, r.Type)
 			}
@@ -116,7 +116,7 @@ func TestPublishedPassiveClients(t *testing.T) {
 			if !slices.Contains(ciphersuite.Supported(), cs) {
 				continue
 			}
-			o := Options{InitKey: ciphersuite.NewSecret(unhex(t, c["init_priv"]))}
+			o := Params{InitKey: ciphersuite.NewSecret(unhex(t, c["init_priv"]))}
 			if tree, ok := c["ratchet_tree"].(string); ok {
 				o.RatchetTree = unhex(t, tree)
 			}
@@ -124,7 +124,7 @@ func TestPublishedPassiveClients(t *testing.T) {
 				psk := p.(map[string]any)
 				o.PSKs = append(o.PSKs, PSK{psk["psk_id"].(string), ciphersuite.NewSecret(unhex(t, psk["psk"]))})
 			}
-			require.Zero(t, readable(t, file, unhex(t, c["key_package"]), Options{}).Failures())
+			require.Zero(t, readable(t, file, unhex(t, c["key_package"]), Params{}).Failures())
 			r := readable(t, file, unhex(t, c["welcome"]), o)
 			require.Len(t, r.Parts, 3)
 			require.Zero(t, r.Failures(), file)
@@ -138,8 +138,8 @@ func passiveEpochs(t *testing.T, file string, epochs []any) {
 	for _, e := range epochs {
 		epoch := e.(map[string]any)
 		for _, p := range epoch["proposals"].([]any) {
-			readable(t, file, unhex(t, p), Options{})
+			readable(t, file, unhex(t, p), Params{})
 		}
-		readable(t, file, unhex(t, epoch["commit"]), Options{})
+		readable(t, file, unhex(t, epoch["commit"]), Params{})
 	}
 }

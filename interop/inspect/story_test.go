@@ -32,16 +32,16 @@ type teller struct {
 	told  story
 }
 
-func (t *teller) client(name string) mls.Client {
+func (t *teller) client(name string) mls.LeafParams {
 	signer, err := t.suite.GenerateSigner(nil)
 	require.NoError(t, err)
-	return mls.Client{Credential: framing.BasicCredential([]byte(name)), Signer: signer,
+	return mls.LeafParams{Credential: framing.BasicCredential([]byte(name)), Signer: signer,
 		Capabilities: framing.Capabilities{Extensions: []framing.ExtensionType{0x0a0a}, Proposals: []framing.ProposalType{0xf001}}}
 }
 
 func (t *teller) keyPackage(name string) *mls.OwnKeyPackage {
-	k, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: t.suite.CipherSuite(), Client: t.client(name),
-		Lifetime: mls.Lifetime(storyTime, 60*24*time.Hour)})
+	k, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: t.suite.CipherSuite(), Leaf: t.client(name),
+		Lifetime: mls.LifetimeFrom(storyTime, 60*24*time.Hour)})
 	require.NoError(t, err)
 	return k
 }
@@ -82,8 +82,8 @@ func tell(tb testing.TB, cs ciphersuite.CipherSuite) story {
 	t := &teller{TB: tb, suite: suite, told: story{}}
 	alice := t.client("alice")
 	t.by = alice.Signer
-	s, err := mls.Create(mls.CreateParams{CipherSuite: cs, GroupID: []byte("grove"), Client: alice,
-		Lifetime: mls.Lifetime(storyTime, 60*24*time.Hour)})
+	s, err := mls.Create(mls.CreateParams{CipherSuite: cs, GroupID: []byte("grove"), Leaf: alice,
+		Lifetime: mls.LifetimeFrom(storyTime, 60*24*time.Hour)})
 	require.NoError(t, err)
 	t.alice = s.Next
 	t.commit(t.add("bob", "carol", "dave"))
@@ -108,7 +108,7 @@ func tell(tb testing.TB, cs ciphersuite.CipherSuite) story {
 	})
 	t.groupInfo("group_info_2")
 	t.told["ratchet_tree"] = t.alice.Tree().Export()
-	private, err := t.alice.Protect([]byte("good morning"), mls.ProtectOptions{}, t.by)
+	private, err := t.alice.Protect([]byte("good morning"), mls.ProtectParams{}, t.by)
 	require.NoError(t, err)
 	t.told["private_message"] = private.Send[0].Message
 	return t.told

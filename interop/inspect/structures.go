@@ -72,7 +72,7 @@ func structures() []structure {
 	}
 }
 
-// Types lists the names that Options.Type may have.
+// Types lists the names that Params.Type may have.
 func Types() []string {
 	var out []string
 	for _, s := range structures() {

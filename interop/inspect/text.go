@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// TextOptions say how a Report or Changes are shown as text.
-type TextOptions struct {
+// TextParams say how a Report or Changes are shown as text.
+type TextParams struct {
 	Full bool // show bytes and lists in full length
 }
 
@@ -22,7 +22,7 @@ const (
 )
 
 // WriteText shows the report to a person. It fails when w does.
-func (r *Report) WriteText(w io.Writer, o TextOptions) error {
+func (r *Report) WriteText(w io.Writer, o TextParams) error {
 	out := bufio.NewWriter(w)
 	for i, p := range r.Parts {
 		if i == 0 {
@@ -82,15 +82,15 @@ func plural(n int, one, more string) string {
 }
 
 type textWriter struct {
-	TextOptions
+	TextParams
 	out    *bufio.Writer
 	root   *Node
 	number int // width of offsets and lengths
 	label  int // width of field names
 }
 
-func newTextWriter(out *bufio.Writer, p *Part, o TextOptions) *textWriter {
-	t := &textWriter{TextOptions: o, out: out, root: p.Root, number: max(len("offset"), len(strconv.Itoa(p.Size)))}
+func newTextWriter(out *bufio.Writer, p *Part, o TextParams) *textWriter {
+	t := &textWriter{TextParams: o, out: out, root: p.Root, number: max(len("offset"), len(strconv.Itoa(p.Size)))}
 	t.measure(p.Root, 0)
 	t.label = min(t.label, labelMax)
 	return t

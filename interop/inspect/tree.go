@@ -111,7 +111,7 @@ func (in *inspection) tree(n *Node, suite *ciphersuite.Suite, data []byte) *tree
 		return tree
 	}
 	var picture strings.Builder
-	if err := tree.Draw(&picture, treekem.DrawOptions{}); err == nil {
+	if err := tree.Draw(&picture, treekem.DrawParams{}); err == nil {
 		n.Drawing = picture.String()
 	}
 	return tree

@@ -53,7 +53,7 @@ func (t *turn) commit(r *clientpb.CommitRequest, out *clientpb.CommitResponse) (
 	}
 	t.take(step)
 	out.Commit = step.Send[0].Message
-	return step.Staged, t.peek(out)
+	return step.Change, t.peek(out)
 }
 
 // peek fills in the Welcome. The engine gives it out when the commit is adopted, and the service wants it at once: so

@@ -26,7 +26,7 @@ type transaction struct {
 
 func newTransaction(c client) (*transaction, error) {
 	own, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: c.suite, Client: c.credentials(), Lifetime: mls.Lifetime(time.Now(), lifetime)})
+		CipherSuite: c.suite, Leaf: c.credentials(), Lifetime: mls.LifetimeFrom(time.Now(), lifetime)})
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +59,8 @@ func (s *Service) CreateGroup(_ context.Context, r *clientpb.CreateGroupRequest)
 		return nil, err
 	}
 	params := groupParams(r.EncryptHandshake)
-	step, err := mls.Create(mls.CreateParams{CipherSuite: c.suite, GroupID: r.GroupId, Client: c.credentials(),
-		Lifetime: mls.Lifetime(time.Now(), lifetime), Params: params})
+	step, err := mls.Create(mls.CreateParams{CipherSuite: c.suite, GroupID: r.GroupId, Leaf: c.credentials(),
+		Lifetime: mls.LifetimeFrom(time.Now(), lifetime), Params: params})
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (s *Service) JoinGroup(_ context.Context, r *clientpb.JoinGroupRequest) (*c
 
 // ExternalJoin joins by an external commit, which takes effect at once: the service has no call to adopt it.
 func (s *Service) ExternalJoin(_ context.Context, r *clientpb.ExternalJoinRequest) (*clientpb.ExternalJoinResponse, error) {
-	p := mls.ExternalParams{GroupInfo: r.GroupInfo, RatchetTree: r.RatchetTree, Now: time.Now(),
+	p := mls.JoinExternalParams{GroupInfo: r.GroupInfo, RatchetTree: r.RatchetTree, Now: time.Now(),
 		Params: groupParams(r.EncryptHandshake)}
 	info, err := groupInfo(r.GroupInfo)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *Service) ExternalJoin(_ context.Context, r *clientpb.ExternalJoinReques
 	if err != nil {
 		return nil, err
 	}
-	p.Client = c.credentials()
+	p.Leaf = c.credentials()
 	if r.RemovePrior {
 		if p.Resync, err = prior(r); err != nil {
 			return nil, err
@@ -135,7 +135,7 @@ func (s *Service) ExternalJoin(_ context.Context, r *clientpb.ExternalJoinReques
 	}
 	for _, psk := range r.Psks {
 		p.PSKs = withPSK(p.PSKs, psk.PskId, psk.PskSecret)
-		p.PSKIDs = append(p.PSKIDs, mls.ExternalPSK(psk.PskId))
+		p.PSKIDs = append(p.PSKIDs, mls.ExternalPSKID(psk.PskId))
 	}
 	step, err := mls.JoinExternal(p)
 	if err != nil {

@@ -48,7 +48,7 @@ func (s *Service) Export(_ context.Context, r *clientpb.ExportRequest) (*clientp
 // Protect encrypts application data.
 func (s *Service) Protect(_ context.Context, r *clientpb.ProtectRequest) (*clientpb.ProtectResponse, error) {
 	return on(s, r.StateId, func(t *turn, out *clientpb.ProtectResponse) error {
-		step, err := t.group.Protect(r.Plaintext, mls.ProtectOptions{AuthenticatedData: r.AuthenticatedData}, t.signer)
+		step, err := t.group.Protect(r.Plaintext, mls.ProtectParams{AuthenticatedData: r.AuthenticatedData}, t.signer)
 		if err != nil {
 			return err
 		}

@@ -45,9 +45,9 @@ func describe(g group, d *clientpb.ProposalDescription) (framing.Proposal, error
 		i, err := findMember(g, d.RemovedId)
 		return &framing.Remove{Removed: i}, err
 	case typeExternalPSK:
-		return &framing.PreSharedKey{PSK: mls.ExternalPSK(d.PskId)}, nil
+		return &framing.PreSharedKey{PSK: mls.ExternalPSKID(d.PskId)}, nil
 	case typeResumptionPSK:
-		return &framing.PreSharedKey{PSK: mls.ResumptionPSK(g.GroupID(), framing.Epoch(d.EpochId))}, nil
+		return &framing.PreSharedKey{PSK: mls.ResumptionPSKID(g.GroupID(), framing.Epoch(d.EpochId))}, nil
 	case typeGroupContextExtensions:
 		list, err := extensions(d.Extensions)
 		return &framing.GroupContextExtensions{Extensions: list}, err

@@ -43,8 +43,8 @@ func newClient(suite uint32, identity []byte) (client, error) {
 }
 
 // credentials is what the client says of itself in leaves.
-func (c client) credentials() mls.Client {
-	return mls.Client{
+func (c client) credentials() mls.LeafParams {
+	return mls.LeafParams{
 		Credential: framing.BasicCredential(c.identity),
 		Signer:     c.signer,
 		Capabilities: framing.Capabilities{
@@ -134,5 +134,5 @@ func (t *turn) input(message []byte) mls.Input {
 
 // withPSK is a copy of list with one more external PSK, which comes before others with its id.
 func withPSK(list mls.PSKs, id, secret []byte) mls.PSKs {
-	return append(mls.PSKs{{ID: mls.ExternalPSK(id), Secret: ciphersuite.NewSecret(secret)}}, list...)
+	return append(mls.PSKs{{ID: mls.ExternalPSKID(id), Secret: ciphersuite.NewSecret(secret)}}, list...)
 }

@@ -115,7 +115,7 @@ func (s *Service) found(
 	fresh *state, p mls.CreateParams, commit *clientpb.CommitRequest,
 ) (*clientpb.CreateSubgroupResponse, error) {
 	p.CipherSuite = fresh.suite
-	p.Client, p.Lifetime, p.Params = fresh.credentials(), mls.Lifetime(time.Now(), lifetime), fresh.params
+	p.Leaf, p.Lifetime, p.Params = fresh.credentials(), mls.LifetimeFrom(time.Now(), lifetime), fresh.params
 	step, err := mls.Create(p)
 	if err != nil {
 		return nil, err

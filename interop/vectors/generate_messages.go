@@ -40,7 +40,7 @@ func (m *maker) commit() *framing.Commit {
 
 // pskID names an external PSK.
 func (m *maker) pskID() framing.PreSharedKeyID {
-	id := mls.ExternalPSK(m.bytes(8))
+	id := mls.ExternalPSKID(m.bytes(8))
 	id.PSKNonce = m.hash()
 	return id
 }
@@ -127,7 +127,7 @@ func makeMessages(m *maker, members int) *messages {
 		ExternalInit: encoded(&framing.ExternalInit{KEMOutput: m.bytes(m.suite.KEMOutputSize)}),
 	}
 	c.GroupContextExtensions = encoded(&framing.GroupContextExtensions{Extensions: s.extensions()})
-	c.Private = must(alice.group.Protect(m.bytes(20), mls.ProtectOptions{AuthenticatedData: m.bytes(4)}, alice.signer)).Send[0].Message
+	c.Private = must(alice.group.Protect(m.bytes(20), mls.ProtectParams{AuthenticatedData: m.bytes(4)}, alice.signer)).Send[0].Message
 
 	c.PublicProposal = must(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.signer)).Send[0].Message
 	update := bodyOf[*framing.PublicMessage](c.PublicProposal).Content.Proposal

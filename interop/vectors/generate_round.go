@@ -89,7 +89,7 @@ func (t *turn) proposal(c change) framing.Proposal {
 		if t.adds() { // a newcomer does not have it
 			return t.proposal(changePSK)
 		}
-		return &framing.PreSharedKey{PSK: mls.ResumptionPSK(t.groupID, t.recentEpoch())}
+		return &framing.PreSharedKey{PSK: mls.ResumptionPSKID(t.groupID, t.recentEpoch())}
 	case changeExtensions:
 		return &framing.GroupContextExtensions{Extensions: t.extensions()}
 	case changeReInit:
@@ -218,7 +218,7 @@ func (c *passiveClient) begin(a *actor, w mls.Outgoing) {
 
 // external lets a newcomer join by itself, or a member that lost its state come back so.
 func (s *scene) external(resync, psk bool) {
-	params := mls.ExternalParams{GroupInfo: s.groupInfo(), PSKs: s.known(), Now: present(), AuthenticatedData: s.bytes(s.number(8))}
+	params := mls.JoinExternalParams{GroupInfo: s.groupInfo(), PSKs: s.known(), Now: present(), AuthenticatedData: s.bytes(s.number(8))}
 	var joins *actor
 	var gone []*actor
 	if others := s.active(); resync && len(others) > 1 {
@@ -232,7 +232,7 @@ func (s *scene) external(resync, psk bool) {
 	if psk {
 		params.PSKIDs = append(params.PSKIDs, s.draw(false))
 	}
-	params.Client, params.Params = s.client(joins), joins.params
+	params.Leaf, params.Params = s.client(joins), joins.params
 	step := must(mls.JoinExternal(params))
 	message := step.Send[0].Message
 	s.deliver(message, gone...)

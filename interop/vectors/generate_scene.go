@@ -54,7 +54,7 @@ func (s *scene) begin(members int) {
 	s.record = &passiveClient{suited: s.suited(), ExternalPSKs: []externalPSK{}, Epochs: []passiveEpoch{}}
 	first := s.newActor()
 	first.group = must(mls.Create(mls.CreateParams{CipherSuite: s.suite.CipherSuite(), GroupID: s.groupID,
-		Client: s.client(first), Lifetime: always(), Params: first.params})).Next
+		Leaf: s.client(first), Lifetime: always(), Params: first.params})).Next
 	s.members = []*actor{first}
 	if members > 1 {
 		s.play(round{byValue: slices.Repeat([]change{changeAdd}, members-1)})
@@ -66,7 +66,7 @@ func (s *scene) newActor() *actor {
 	name := fmt.Sprintf("client %d", s.actors)
 	s.actors++
 	a := &actor{name: name, signer: s.maker.signer(), params: groupParams()}
-	a.params.Entropy = mlstest.Entropy(s.name + ", " + name)
+	mlstest.Seed(&a.params, s.name+", "+name)
 	if s.mixed && s.oneIn(2) {
 		a.params.Handshake, a.params.Padding = mls.HandshakePrivate, framing.PadToMultiple(s.number(100))
 	}
@@ -74,14 +74,14 @@ func (s *scene) newActor() *actor {
 }
 
 // client is what an actor says of itself.
-func (s *scene) client(a *actor) mls.Client {
-	return mls.Client{Credential: framing.BasicCredential([]byte(a.name)), Signer: a.signer, Capabilities: s.capabilities()}
+func (s *scene) client(a *actor) mls.LeafParams {
+	return mls.LeafParams{Credential: framing.BasicCredential([]byte(a.name)), Signer: a.signer, Capabilities: s.capabilities()}
 }
 
 // keyPackageOf makes a KeyPackage, and lets the actor wait for a Welcome.
 func (s *scene) keyPackageOf(a *actor) *mls.OwnKeyPackage {
 	a.own = must(mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: s.suite.CipherSuite(), Client: s.client(a), Lifetime: always(), Params: a.params}))
+		CipherSuite: s.suite.CipherSuite(), Leaf: s.client(a), Lifetime: always(), Params: a.params}))
 	return a.own
 }
 
@@ -100,7 +100,7 @@ func (s *scene) newcomer() *actor {
 func (s *scene) known() mls.PSKs {
 	var list mls.PSKs
 	for _, p := range s.psks {
-		list = append(list, mls.PSK{ID: mls.ExternalPSK(p.ID), Secret: p.PSK.secret()})
+		list = append(list, mls.PSK{ID: mls.ExternalPSKID(p.ID), Secret: p.PSK.secret()})
 	}
 	return list
 }
@@ -112,7 +112,7 @@ func (s *scene) draw(invite bool) framing.PreSharedKeyID {
 		s.used[string(p.ID)] = true
 		s.record.ExternalPSKs = append(s.record.ExternalPSKs, p)
 	}
-	return mls.ExternalPSK(p.ID)
+	return mls.ExternalPSKID(p.ID)
 }
 
 // active are the members who act, without those in busy.

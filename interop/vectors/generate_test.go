@@ -194,7 +194,7 @@ func TestRandomCovers(t *testing.T) {
 		}
 		f := &follower{trial: &trial{suite: suite}}
 		for _, p := range c.ExternalPSKs {
-			f.psks = append(f.psks, mls.PSK{ID: mls.ExternalPSK(p.ID), Secret: p.PSK.secret()})
+			f.psks = append(f.psks, mls.PSK{ID: mls.ExternalPSKID(p.ID), Secret: p.PSK.secret()})
 		}
 		own, ok := c.ownKeyPackage(f.trial)
 		require.True(t, ok)

@@ -121,7 +121,7 @@ func (c instance) run() (failures []Failure, skipped string) {
 	t := &trial{}
 	if c.suited {
 		suite, err := ciphersuite.New(c.suite)
-		if _, known := c.suite.Params(); known && errors.Is(err, ciphersuite.ErrUnsupported) {
+		if _, known := c.suite.Sizes(); known && errors.Is(err, ciphersuite.ErrUnsupported) {
 			return nil, "not in this build"
 		}
 		if !t.succeeds("cipher suite", err) {

@@ -48,7 +48,7 @@ type follower struct {
 func replayPassiveClient(t *trial, c *passiveClient) {
 	f := &follower{trial: t}
 	for _, p := range c.ExternalPSKs {
-		f.psks = append(f.psks, mls.PSK{ID: mls.ExternalPSK(p.ID), Secret: p.PSK.secret()})
+		f.psks = append(f.psks, mls.PSK{ID: mls.ExternalPSKID(p.ID), Secret: p.PSK.secret()})
 	}
 	own, ok := c.ownKeyPackage(t)
 	if !ok || !f.join(c, own) {

@@ -99,7 +99,7 @@ func (a Action) Explain() string {
 	case Fix:
 		return "The call itself was wrong: change its parameters."
 	case Judge:
-		return "Answer Step.Judge, and let the Step take effect only if every answer is yes."
+		return "Answer Step.Claims, and let the Step take effect only if every answer is yes."
 	}
 	return ""
 }
@@ -116,7 +116,7 @@ func DoorMeaning(name string) string {
 		"value":      "a proposal within a member's commit",
 		"reference":  "a proposal that a member's commit names",
 		"keypackage": "a KeyPackage in an Add, by any way",
-		"published":  "a KeyPackage for OpenKeyPackage",
+		"published":  "a KeyPackage for VerifyKeyPackage",
 		"update":     "the leaf of an Update",
 		"path":       "the path of a member's commit",
 		"commit":     "a member's commit as a whole",

@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
-	"github.com/copse-mls/copse/mls/internal/entropy"
+	"github.com/copse-mls/copse/mls/internal/inside"
 )
 
 // TB is what this package needs of a test: *testing.T, *testing.B, *testing.F and *rapid.T have it.
@@ -33,10 +33,10 @@ func (Panics) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, arg
 func Now() time.Time { return time.Unix(1_700_000_000, 0) }
 
 // Lifetime is a lifetime around Now, of a year.
-func Lifetime() framing.Lifetime { return mls.Lifetime(Now(), 365*24*time.Hour) }
+func Lifetime() framing.Lifetime { return mls.LifetimeFrom(Now(), 365*24*time.Hour) }
 
-// Entropy is a stream of bytes that follows from seed, for mls.Params. It is safe for concurrent use.
-func Entropy(seed string) entropy.Source { return entropy.From(Rand(seed)) }
+// Seed makes all randomness under params follow from seed.
+func Seed(params *mls.Params, seed string) { *inside.Rand(params) = Rand(seed) }
 
 // Rand is a stream of bytes that follows from seed. It is safe for concurrent use.
 func Rand(seed string) io.Reader { return &stream{r: rand.NewChaCha8(sha256.Sum256([]byte(seed)))} }
@@ -70,10 +70,10 @@ func Suite(t TB, cs ciphersuite.CipherSuite) *ciphersuite.Suite {
 
 // Client is a client with a basic credential that is its name. Its fields may be changed before it makes anything.
 type Client struct {
-	mls.Client
+	mls.LeafParams
 	Name   string
 	Suite  *ciphersuite.Suite
-	Params mls.Params // with deterministic entropy
+	Params mls.Params // with randomness that follows from the name
 }
 
 // NewClient makes a client from a cipher suite and a name: the same one each time.
@@ -82,19 +82,20 @@ func NewClient(t TB, cs ciphersuite.CipherSuite, name string) *Client {
 	suite := Suite(t, cs)
 	signer, err := suite.GenerateSigner(Rand("signer of " + name))
 	must(t, err, "signer")
-	return &Client{
-		Client: mls.Client{Credential: framing.BasicCredential([]byte(name)), Signer: signer},
-		Name:   name,
-		Suite:  suite,
-		Params: mls.Params{Entropy: Entropy("entropy of " + name)},
+	c := &Client{
+		LeafParams: mls.LeafParams{Credential: framing.BasicCredential([]byte(name)), Signer: signer},
+		Name:       name,
+		Suite:      suite,
 	}
+	Seed(&c.Params, "entropy of "+name)
+	return c
 }
 
 // KeyPackage makes a fresh KeyPackage with its private keys.
 func (c *Client) KeyPackage(t TB) *mls.OwnKeyPackage {
 	t.Helper()
 	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: c.Suite.CipherSuite(), Client: c.Client, Lifetime: Lifetime(), Params: c.Params})
+		CipherSuite: c.Suite.CipherSuite(), Leaf: c.LeafParams, Lifetime: Lifetime(), Params: c.Params})
 	must(t, err, "KeyPackage of "+c.Name)
 	return k
 }
@@ -103,7 +104,7 @@ func (c *Client) KeyPackage(t TB) *mls.OwnKeyPackage {
 func (c *Client) Create(t TB, groupID string, extensions ...framing.Extension) *mls.Group {
 	t.Helper()
 	s, err := mls.Create(mls.CreateParams{
-		CipherSuite: c.Suite.CipherSuite(), GroupID: []byte(groupID), Client: c.Client, Lifetime: Lifetime(),
+		CipherSuite: c.Suite.CipherSuite(), GroupID: []byte(groupID), Leaf: c.LeafParams, Lifetime: Lifetime(),
 		Extensions: extensions, Params: c.Params})
 	must(t, err, "group of "+c.Name)
 	return s.Next

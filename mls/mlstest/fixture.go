@@ -19,7 +19,7 @@ type GroupParams struct {
 	Members     int
 	Shape       treekemtest.Shape // the history of the tree, which says how many of its nodes are blank
 	Seed        uint64            // groups of one seed are the same
-	Params      mls.Params        // of all members; Entropy is set for each of them where it is not
+	Params      mls.Params        // of all members; each of them has randomness of its own unless it is seeded
 }
 
 // Fixture is a group of which any member can be had. Its members never joined and never committed: they were put
@@ -61,16 +61,16 @@ func (f *Fixture) Group(t TB, i framing.LeafIndex) *mls.Group {
 		Suite: suite, Leaves: f.Tree.Width(), Own: i, Limits: f.params.Params.Ratchets})
 	must(t, err, "secret tree")
 	params := f.params.Params
-	if params.Entropy == (mls.Params{}).Entropy {
-		params.Entropy = Entropy(fmt.Sprintf("member %d of group %d", i, f.params.Seed))
+	if *inside.Rand(&params) == nil {
+		Seed(&params, fmt.Sprintf("member %d of group %d", i, f.params.Seed))
 	}
 	if params.Suites == nil {
 		params.Suites = f.suites
 	}
-	g, err := mls.Assemble(&inside.Parts{Suite: suite, Context: *f.Context, Tree: f.Tree, ConfirmationTag: tag,
+	g, err := inside.Assemble(&inside.Parts{Suite: suite, Context: *f.Context, Tree: f.Tree, ConfirmationTag: tag,
 		Private: private, Secrets: secrets, Messages: messages}, params)
 	must(t, err, "group")
-	return g
+	return g.(*mls.Group)
 }
 
 // suites gives the fixture's own suite, which may be one of a test's.

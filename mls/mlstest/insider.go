@@ -35,8 +35,7 @@ type Insider struct {
 // NewInsider turns the member whose view of the group is g. The Group stays as it is.
 func NewInsider(t TB, g *mls.Group, signer crypto.Signer) *Insider {
 	t.Helper()
-	var p inside.Parts
-	g.Reveal(&p)
+	p := inside.Reveal(g)
 	in := &Insider{
 		Suite: p.Suite, Signer: signer, Sender: framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: g.OwnLeaf()},
 		Leaf: g.OwnLeaf(), Context: p.Context, Tag: p.ConfirmationTag, Tree: NewTree(t, p.Tree),
@@ -71,7 +70,7 @@ func limitless() keyschedule.Limits {
 // takeMessages copies a secret tree into one that gives out the own leaf's keys like any other's.
 func (in *Insider) takeMessages(t TB, from *keyschedule.SecretTree) {
 	t.Helper()
-	state := keyschedule.TreeState{TreeParams: keyschedule.TreeParams{
+	state := keyschedule.TreeRecord{TreeParams: keyschedule.TreeParams{
 		Suite: in.Suite, Leaves: from.Leaves(), Own: framing.NoLeaf, Limits: limitless()}}
 	for n := range from.Nodes(nil) {
 		n.Secret = n.Secret.Clone()

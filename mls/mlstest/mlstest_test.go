@@ -52,7 +52,7 @@ func TestBuild(t *testing.T) {
 				a = handle(t, a, s.Send[0].Message).Next
 				b = handle(t, s.Next, s.Send[0].Message).Next
 				require.Equal(t, authenticator(t, a), authenticator(t, b))
-				p, err := a.Protect([]byte("hello"), mls.ProtectOptions{}, f.SignerOf(0))
+				p, err := a.Protect([]byte("hello"), mls.ProtectParams{}, f.SignerOf(0))
 				require.NoError(t, err)
 				got := handle(t, b, p.Send[0].Message).Events[0].(*mls.ApplicationMessage)
 				require.Equal(t, "hello", string(got.Data))
@@ -158,7 +158,7 @@ func TestHonestNewcomer(t *testing.T) {
 
 	// A GroupInfo of the insider's serves newcomers, too.
 	info = made.Next.GroupInfo(t, nil)
-	x, err := mls.JoinExternal(mls.ExternalParams{GroupInfo: info, Client: mlstest.NewClient(t, 1, "dave").Client})
+	x, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: mlstest.NewClient(t, 1, "dave").LeafParams})
 	require.NoError(t, err)
 	handle(t, bob, x.Send[0].Message)
 }
@@ -321,5 +321,5 @@ func TestCounting(t *testing.T) {
 }
 
 func psk() mls.PSKs {
-	return mls.PSKs{{ID: mls.ExternalPSK([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret of two"))}}
+	return mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret of two"))}}
 }

@@ -53,9 +53,9 @@ func sameCredential(a, b framing.Credential) bool {
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
-// Judgement is a question for the authentication service. Until every Judgement of a Step is answered with yes, the
+// Claim is a question for the authentication service. Until every Claim of a Step is answered with yes, the
 // Step must not take effect: no Next stored, nothing sent.
-type Judgement struct {
+type Claim struct {
 	Moment Moment
 	Leaf   framing.LeafIndex // NoLeaf for an external sender or a member not added yet
 	Identity
@@ -65,15 +65,15 @@ type Judgement struct {
 	Predecessors []Identity
 }
 
-func judge(m Moment, i framing.LeafIndex, leaf *framing.LeafNode, before ...Identity) Judgement {
-	return Judgement{Moment: m, Leaf: i, Identity: identityOf(leaf), Predecessors: before}
+func claim(m Moment, i framing.LeafIndex, leaf *framing.LeafNode, before ...Identity) Claim {
+	return Claim{Moment: m, Leaf: i, Identity: identityOf(leaf), Predecessors: before}
 }
 
-// judgeReplaced asks about a leaf that takes the place of another, when its identity is not the same.
-func judgeReplaced(m Moment, i framing.LeafIndex, old, fresh *framing.LeafNode) []Judgement {
+// claimReplaced asks about a leaf that takes the place of another, when its identity is not the same.
+func claimReplaced(m Moment, i framing.LeafIndex, old, fresh *framing.LeafNode) []Claim {
 	before := identityOf(old)
 	if before.equal(identityOf(fresh)) {
 		return nil
 	}
-	return []Judgement{judge(m, i, fresh, before)}
+	return []Claim{claim(m, i, fresh, before)}
 }
