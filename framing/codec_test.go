@@ -233,6 +233,7 @@ func TestUnencodable(t *testing.T) {
 		"two nodes":         &Node{LeafNode: new(LeafNode), ParentNode: new(ParentNode)},
 		"proposal and ref":  &ProposalOrRef{Proposal: new(Remove), Reference: ProposalRef{1}},
 		"default as custom": &CustomProposal{Type: ProposalTypeAdd},
+		"Add of nothing":    &Add{},
 		"wire format": &UnverifiedContent{WireFormat: WireFormatWelcome, Content: FramedContent{
 			Sender: Sender{SenderType: SenderTypeMember}, ContentType: ContentTypeApplication}},
 		"unknown content type": &PrivateMessage{ContentType: ContentTypeCommit + 1},

@@ -19,7 +19,7 @@ type Proposal interface {
 
 // Add asks for a new member (RFC 9420, Section 12.1.1).
 type Add struct {
-	KeyPackage KeyPackage
+	KeyPackage *KeyPackage // must not change any more
 }
 
 // Update replaces the sender's leaf (RFC 9420, Section 12.1.2).
@@ -160,8 +160,6 @@ func (*ExternalInit) structName() string           { return "ExternalInit" }
 func (*GroupContextExtensions) structName() string { return "GroupContextExtensions" }
 func (*CustomProposal) structName() string         { return "CustomProposal" }
 
-func (p *Add) encode(w *wire.Writer)          { p.KeyPackage.encode(w) }
-func (p *Add) decode(r *wire.Reader)          { read(r.Field("key_package"), &p.KeyPackage) }
 func (p *Update) encode(w *wire.Writer)       { p.LeafNode.encode(w) }
 func (p *Update) decode(r *wire.Reader)       { read(r.Field("leaf_node"), &p.LeafNode) }
 func (p *Remove) encode(w *wire.Writer)       { w.Uint32(uint32(p.Removed)) }
@@ -170,6 +168,19 @@ func (p *PreSharedKey) encode(w *wire.Writer) { p.PSK.encode(w) }
 func (p *PreSharedKey) decode(r *wire.Reader) { read(r.Field("psk"), &p.PSK) }
 func (p *ExternalInit) encode(w *wire.Writer) { w.Opaque(p.KEMOutput) }
 func (p *ExternalInit) decode(r *wire.Reader) { p.KEMOutput = r.Field("kem_output").Opaque() }
+
+func (p *Add) encode(w *wire.Writer) {
+	if p.KeyPackage == nil {
+		w.Failf("Add without a KeyPackage")
+		return
+	}
+	p.KeyPackage.encode(w)
+}
+
+func (p *Add) decode(r *wire.Reader) {
+	p.KeyPackage = new(KeyPackage)
+	read(r.Field("key_package"), p.KeyPackage)
+}
 
 func (p *GroupContextExtensions) encode(w *wire.Writer) { writeList(w, p.Extensions) }
 func (p *GroupContextExtensions) decode(r *wire.Reader) {

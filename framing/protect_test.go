@@ -339,7 +339,7 @@ func TestNewcomers(t *testing.T) {
 	external := Sender{SenderType: SenderTypeExternal, SenderIndex: 2}
 	for rule, content := range map[string]*FramedContent{
 		"V-FR-11": p.content(external, &Remove{}),
-		"V-FR-12": p.content(Sender{SenderType: SenderTypeNewMemberProposal}, &Add{KeyPackage: *kp}),
+		"V-FR-12": p.content(Sender{SenderType: SenderTypeNewMemberProposal}, &Add{KeyPackage: kp}),
 		"V-FR-13": p.content(Sender{SenderType: SenderTypeNewMemberCommit}, &Commit{Path: &UpdatePath{LeafNode: p.leaf(LeafNodeSourceCommit)}}),
 	} {
 		t.Run(rule, func(t *testing.T) {

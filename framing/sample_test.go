@@ -119,6 +119,10 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, reflect.ValueOf(x.ParentNode).Elem())
 		}
 		return
+	case *Add:
+		x.KeyPackage = new(KeyPackage)
+		fill(t, reflect.ValueOf(x.KeyPackage).Elem())
+		return
 	case *MessageBody:
 		bodies := []MessageBody{new(PublicMessage), new(PrivateMessage), new(Welcome), new(GroupInfo), new(KeyPackage)}
 		*x = rapid.SampledFrom(bodies).Draw(t, "body")

@@ -165,7 +165,7 @@ func TestUnfit(t *testing.T) {
 		outside := *bob.insider()
 		outside.Sender = framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
 		outside.Signer = p.Signer
-		message, _ := outside.Propose(t, &framing.Add{KeyPackage: *p.ForgeKeyPackage(t, change, nil)},
+		message, _ := outside.Propose(t, &framing.Add{KeyPackage: p.ForgeKeyPackage(t, change, nil)},
 			func(c *mlstest.Content) { c.Context = nil })
 		tell(message, alice, bob)
 	}
@@ -224,7 +224,7 @@ func TestUnfitTogether(t *testing.T) {
 	alice, bob := cast[0], cast[1]
 	first := newPlayer(t, "first").KeyPackage(t).KeyPackage
 	add := func(name string, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) {
-		bob.propose(&framing.Add{KeyPackage: *newPlayer(t, name).ForgeKeyPackage(t, leaf, whole)}, alice)
+		bob.propose(&framing.Add{KeyPackage: newPlayer(t, name).ForgeKeyPackage(t, leaf, whole)}, alice)
 	}
 	bob.propose(&framing.Add{KeyPackage: first}, alice)
 	add("same leaf key", func(l *framing.LeafNode) { l.EncryptionKey = first.LeafNode.EncryptionKey }, nil)
@@ -261,7 +261,7 @@ func TestManyConflicts(t *testing.T) {
 	alice, bob := cast[0], cast[1]
 	one := newPlayer(t, "one").KeyPackage(t).KeyPackage
 	add := func(name string, change func(*framing.LeafNode)) {
-		bob.propose(&framing.Add{KeyPackage: *newPlayer(t, name).ForgeKeyPackage(t, change, nil)}, alice)
+		bob.propose(&framing.Add{KeyPackage: newPlayer(t, name).ForgeKeyPackage(t, change, nil)}, alice)
 	}
 	bob.propose(&framing.Add{KeyPackage: one}, alice)
 	add("early", nil)

@@ -587,7 +587,7 @@ func ExampleObserver_ProposeSelf() {
 	keys := carol.keyPackage()
 	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
 	check(err)
-	request, err := step.Next.ProposeSelf(&keys.KeyPackage, mls.ProposeParams{Now: exampleTime}, carol.Signer)
+	request, err := step.Next.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: exampleTime}, carol.Signer)
 	check(err)
 
 	alice.receive(request)

@@ -222,7 +222,7 @@ func (s *scene) ready(t testing.TB, mallory honest) {
 		own := c.KeyPackage(t)
 		s.outside, s.packages = append(s.outside, c), append(s.packages, own)
 		s.friend(t, c.Signer)
-		s.bank.keep(&own.KeyPackage)
+		s.bank.keep(own.KeyPackage)
 	}
 	s.stock(t, info)
 }
@@ -315,7 +315,7 @@ func (s *scene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, send
 	case *framing.Add:
 		if signer := s.signers[string(x.KeyPackage.LeafNode.SignatureKey)]; signer != nil {
 			mlstest.SignLeaf(t, in.Suite, signer, &x.KeyPackage.LeafNode, in.Context.GroupID, framing.NoLeaf)
-			mlstest.SignKeyPackage(t, in.Suite, signer, &x.KeyPackage)
+			mlstest.SignKeyPackage(t, in.Suite, signer, x.KeyPackage)
 		}
 	case *framing.Update:
 		if signer := s.signers[string(x.LeafNode.SignatureKey)]; signer != nil {

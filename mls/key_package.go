@@ -87,7 +87,7 @@ type KeyPackageParams struct {
 // OwnKeyPackage is a KeyPackage with its private keys. Publish KeyPackage, store the whole with Marshal, and delete it
 // once a Welcome has used it up.
 type OwnKeyPackage struct {
-	KeyPackage framing.KeyPackage
+	KeyPackage *framing.KeyPackage
 	InitKey    ciphersuite.Secret
 	LeafKey    ciphersuite.Secret
 }
@@ -112,7 +112,7 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 }
 
 // unsigned is the KeyPackage without keys and signatures.
-func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (framing.KeyPackage, error) {
+func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (*framing.KeyPackage, error) {
 	extensions, client := p.Extensions, p.Leaf
 	if p.LastResort {
 		extensions = append(slices.Clone(extensions), framing.Extension{Type: ExtensionTypeLastResort})
@@ -124,7 +124,7 @@ func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (framing.KeyPackag
 	}
 	leaf, err := client.leaf(suite)
 	leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceKeyPackage, p.Lifetime
-	return framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: extensions}, err
+	return &framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: extensions}, err
 }
 
 // complete makes the keys, judges the KeyPackage as receivers will, and signs it.
@@ -140,7 +140,7 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 		return err
 	}
 	k.KeyPackage.LeafNode.EncryptionKey, k.LeafKey = leafKey.Public, leafKey.Private
-	if err := checkAlone(suite, params, &k.KeyPackage, time.Time{}); err != nil {
+	if err := checkAlone(suite, params, k.KeyPackage, time.Time{}); err != nil {
 		return err
 	}
 	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: by}
@@ -152,7 +152,7 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 
 // Message is the KeyPackage as an MLSMessage, for publishing.
 func (k *OwnKeyPackage) Message() ([]byte, error) {
-	return framing.Marshal(&framing.Message{Body: &k.KeyPackage})
+	return framing.Marshal(&framing.Message{Body: k.KeyPackage})
 }
 
 // LastResort reports whether the KeyPackage may serve more than one join.

@@ -13,8 +13,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// TestOpenKeyPackage: what is not a rule of KeyPackages; TestRule tries those.
-func TestOpenKeyPackage(t *testing.T) {
+// TestVerifyKeyPackage: what is not a rule of KeyPackages; TestRule tries those.
+func TestVerifyKeyPackage(t *testing.T) {
 	alice := stage(t, "alice")[0]
 	keys := newPlayer(t, "bob").KeyPackage(t)
 	message, err := keys.Message()
@@ -22,7 +22,7 @@ func TestOpenKeyPackage(t *testing.T) {
 	open := func(message []byte, p mls.Params) error {
 		k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now(), Params: p})
 		if err == nil {
-			require.Equal(t, keys.KeyPackage, *k)
+			require.Equal(t, keys.KeyPackage, k)
 		} else {
 			require.Nil(t, k)
 		}
@@ -36,7 +36,7 @@ func TestOpenKeyPackage(t *testing.T) {
 	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message})
 	require.ErrorIs(t, err, mls.ErrNoTime)
 
-	unknown := keys.KeyPackage
+	unknown := *keys.KeyPackage
 	unknown.CipherSuite = 0xf0f0
 	message, err = framing.Marshal(&framing.Message{Body: &unknown})
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 func TestAddWaitsForContext(t *testing.T) {
 	a := &attempt{T: t}
 	alice, bob, carol, dave, _ := a.demanding()
-	add := &framing.Add{KeyPackage: *dave.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Capabilities.Extensions = nil }, nil)}
+	add := &framing.Add{KeyPackage: dave.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Capabilities.Extensions = nil }, nil)}
 	message, _ := bob.insider().Propose(t, add, nil)
 	handle := func(g *mls.Group, message []byte) *mls.Group {
 		s, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})

@@ -56,7 +56,7 @@ func (p *Params) limitProposals(n int) error {
 func (p *Params) limitProposal(proposal framing.Proposal) error {
 	switch x := proposal.(type) {
 	case *framing.Add:
-		return p.limitKeyPackage(&x.KeyPackage)
+		return p.limitKeyPackage(x.KeyPackage)
 	case *framing.Update:
 		return p.limitLeaf(framing.NoLeaf, &x.LeafNode)
 	case *framing.GroupContextExtensions:

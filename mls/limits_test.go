@@ -58,7 +58,7 @@ func knowing(c *mlstest.Client) {
 func addWith(t *testing.T, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) *framing.Add {
 	c := mlstest.NewClient(t, testSuite, "newcomer")
 	knowing(c)
-	return &framing.Add{KeyPackage: *c.ForgeKeyPackage(t, leaf, whole)}
+	return &framing.Add{KeyPackage: c.ForgeKeyPackage(t, leaf, whole)}
 }
 
 // addsOf are proposals to add n clients.

@@ -157,7 +157,7 @@ func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto
 		return nil, ErrNoTime
 	}
 	sender := framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
-	proposal := &framing.Add{KeyPackage: *k}
+	proposal := &framing.Add{KeyPackage: k}
 	if _, err := o.checkProposal(proposal, sender, p.Now, MomentAddSent); err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (w *world) receptions(format string) (all []*reception) {
 			require.NoError(w.t, err, name)
 			all = append(all, &reception{name, alice.group, message})
 		}
-		message, err := o.ProposeSelf(&dave.KeyPackage(w.t).KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, dave.Signer)
+		message, err := o.ProposeSelf(dave.KeyPackage(w.t).KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, dave.Signer)
 		outside("newcomer's proposal", message, err)
 		message, err = o.Propose(proposals[1], 0, mls.ProposeParams{}, w.senders[0])
 		outside("external sender's proposal", message, err)
@@ -405,12 +405,12 @@ func TestDamagedKeyPackage(t *testing.T) {
 	alice := mlstest.NewClient(t, 1, "alice")
 	g := alice.Create(t, "packages")
 	before := snapshot(t, g)
-	genuine := mlstest.Marshal(t, &mlstest.NewClient(t, 1, "bob").KeyPackage(t).KeyPackage)
+	genuine := mlstest.Marshal(t, mlstest.NewClient(t, 1, "bob").KeyPackage(t).KeyPackage)
 	for n := range genuine {
 		flipped := bytes.Clone(genuine)
 		flipped[n] ^= 1 << (n % 8)
-		var add framing.Add
-		if framing.Unmarshal(flipped, &add.KeyPackage) != nil {
+		add := framing.Add{KeyPackage: new(framing.KeyPackage)}
+		if framing.Unmarshal(flipped, add.KeyPackage) != nil {
 			continue
 		}
 		_, err := g.Commit(mls.CommitParams{Proposals: []framing.Proposal{&add}, Now: mlstest.Now()}, alice.Signer)

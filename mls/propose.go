@@ -121,7 +121,7 @@ func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, n
 	}
 	switch x := proposal.(type) {
 	case *framing.Add:
-		if err := verifyKeyPackages(p.suite, []*framing.KeyPackage{&x.KeyPackage}); err != nil {
+		if err := verifyKeyPackages(p.suite, []*framing.KeyPackage{x.KeyPackage}); err != nil {
 			return nil, err
 		}
 		return []Claim{claim(add, framing.NoLeaf, &x.KeyPackage.LeafNode)}, nil

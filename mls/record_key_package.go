@@ -2,7 +2,10 @@ package mls
 
 // RFC 9420, Section 10: Key Packages, with their private parts, in storage.
 
-import "github.com/copse-mls/copse/internal/wire"
+import (
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // recordKeyPackage names the encoding of an OwnKeyPackage in errors.
 const recordKeyPackage = "keypackage"
@@ -11,7 +14,7 @@ const recordKeyPackage = "keypackage"
 func (k *OwnKeyPackage) Marshal() ([]byte, error) {
 	var r recorder
 	r.put(recordKeyPackage, 1024, func(w *recordWriter) {
-		w.value(&k.KeyPackage)
+		w.value(k.KeyPackage)
 		w.secret(k.InitKey)
 		w.secret(k.LeafKey)
 	})
@@ -24,9 +27,9 @@ func (k *OwnKeyPackage) Marshal() ([]byte, error) {
 // UnmarshalOwnKeyPackage decodes what Marshal encoded. Whether the private keys belong to the KeyPackage is found out
 // by Join. It fails with a *RecordError.
 func UnmarshalOwnKeyPackage(data []byte) (*OwnKeyPackage, error) {
-	k := new(OwnKeyPackage)
+	k := &OwnKeyPackage{KeyPackage: new(framing.KeyPackage)}
 	err := readRecord(recordKeyPackage, data, func(r *recordReader) {
-		r.value(&k.KeyPackage)
+		r.value(k.KeyPackage)
 		k.InitKey, k.LeafKey = r.secret(), r.secret()
 	})
 	if err != nil {

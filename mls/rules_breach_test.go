@@ -94,7 +94,7 @@ func (b *breach) published() bool {
 func (b *breach) at(a *attempt, door string) {
 	alice, bob, carol, dave, service := a.demanding()
 	in := bob.insider()
-	add := func(k *framing.KeyPackage) *framing.Add { return &framing.Add{KeyPackage: *k} }
+	add := func(k *framing.KeyPackage) *framing.Add { return &framing.Add{KeyPackage: k} }
 	bad := func() *framing.Add { return add(b.keyPackage(a, dave)) }
 	switch door {
 	case "value":
@@ -120,7 +120,7 @@ func (b *breach) at(a *attempt, door string) {
 		b.ownLeaf(a, alice)
 	case "published":
 		open := func(add *framing.Add) error {
-			message, err := framing.Marshal(&framing.Message{Body: &add.KeyPackage})
+			message, err := framing.Marshal(&framing.Message{Body: add.KeyPackage})
 			require.NoError(a, err)
 			_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
 			return err

@@ -337,7 +337,7 @@ func greaseRules() []ruleTest {
 				l.Credential = framing.Credential{Type: 0x5a5a, Data: []byte("grease")}
 				l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), 0x5a5a)
 			}, nil)
-			a.refusesMessage(alice.group, a.over(in, &framing.Add{KeyPackage: *foreign}), a.over(in))
+			a.refusesMessage(alice.group, a.over(in, &framing.Add{KeyPackage: foreign}), a.over(in))
 		}},
 		{"V-EXT-04", "value", "where it may be", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -350,7 +350,7 @@ func greaseRules() []ruleTest {
 			}, func(k *framing.KeyPackage) {
 				k.Extensions = framing.Extensions{{Type: 0x3a3a, Data: []byte("package")}}
 			})
-			_, err := alice.group.Handle(input(a.over(bob.insider(), &framing.Add{KeyPackage: *k})))
+			_, err := alice.group.Handle(input(a.over(bob.insider(), &framing.Add{KeyPackage: k})))
 			a.holds(err == nil, "%v", err)
 		}},
 		{"V-EXT-04", "send", "", func(a *attempt) {
@@ -368,13 +368,13 @@ func keptRules() []ruleTest {
 		{"V-EXT-03", "keypackage", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			w := a.newWelcomed()
-			k := &w.own.KeyPackage
+			k := w.own.KeyPackage
 			k.LeafNode.Capabilities.Extensions = []framing.ExtensionType{0xf00e, strange}
 			k.LeafNode.Extensions = framing.Extensions{{Type: strange, Data: []byte{0, 1, 2}}, {Type: 0xf00e, Data: nil}}
 			k.Extensions = framing.Extensions{{Type: 0xf00e, Data: []byte{3}}, {Type: strange, Data: []byte{4, 5}}}
 			mlstest.SignLeaf(a, w.dave.Suite, w.dave.Signer, &k.LeafNode, nil, framing.NoLeaf)
 			mlstest.SignKeyPackage(a, w.dave.Suite, w.dave.Signer, k)
-			made := bob.insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.insider().ByValue(&framing.Add{KeyPackage: *k}) })
+			made := bob.insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.insider().ByValue(&framing.Add{KeyPackage: k}) })
 			alice.hear(made.Commit)
 			s, err := mls.Join(w.params(made.Welcome)) // found by the hash of all of it
 			require.NoError(a, err)

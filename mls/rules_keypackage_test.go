@@ -123,7 +123,7 @@ func keyPackageRules() []ruleTest {
 			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
 			in := bob.insider()
 			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-				d.Proposals = in.ByValue(first, &framing.Add{KeyPackage: *second})
+				d.Proposals = in.ByValue(first, &framing.Add{KeyPackage: second})
 			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(first, eve.addOf()) }).Commit)
 		}},
 		{"V-KP-08", "value", "the key of a node", func(a *attempt) {
@@ -134,7 +134,7 @@ func keyPackageRules() []ruleTest {
 			for _, x := range []treekem.NodeIndex{0, 3, 4} { // a leaf, the root, the newcomer's sibling
 				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
 				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: *k}), true, false
+					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: k}), true, false
 				}).Commit, genuine)
 			}
 		}},
@@ -149,8 +149,8 @@ func keyPackageRules() []ruleTest {
 			}
 			for _, x := range []treekem.NodeIndex{2, 3, 4} { // the committer, the root, the member who leaves
 				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
-				a.refusesMessage(alice.group, over(&framing.Add{KeyPackage: *k}), over(dave.addOf()))
-				a.refusesCommit(alice, &framing.Remove{Removed: 2}, &framing.Add{KeyPackage: *k})
+				a.refusesMessage(alice.group, over(&framing.Add{KeyPackage: k}), over(dave.addOf()))
+				a.refusesCommit(alice, &framing.Remove{Removed: 2}, &framing.Add{KeyPackage: k})
 			}
 		}},
 		{"V-KP-08", "value", "the leaf key of another Add", func(a *attempt) {
@@ -160,7 +160,7 @@ func keyPackageRules() []ruleTest {
 			for _, noPath := range []bool{false, true} {
 				k := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = dave.KeyPackage.LeafNode.EncryptionKey })
 				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: *k}, dave), noPath, false
+					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: k}, dave), noPath, false
 				}).Commit, genuine)
 				a.names(3) // eve's, who comes first
 			}
@@ -172,7 +172,7 @@ func keyPackageRules() []ruleTest {
 			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
 			in := bob.insider()
 			var covered []mlstest.Covered
-			for _, p := range []framing.Proposal{first, &framing.Add{KeyPackage: *second}} {
+			for _, p := range []framing.Proposal{first, &framing.Add{KeyPackage: second}} {
 				message, c := in.Propose(a, p, nil)
 				alice.hear(message)
 				covered = append(covered, c)
@@ -189,7 +189,7 @@ func keyPackageRules() []ruleTest {
 			})
 			a.refusesCall(alice.group, func() error {
 				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
-					Proposals: []framing.Proposal{&framing.Add{KeyPackage: *k}}}, alice.Signer)
+					Proposals: []framing.Proposal{&framing.Add{KeyPackage: k}}}, alice.Signer)
 				return err
 			})
 		}},
@@ -200,7 +200,7 @@ func keyPackageRules() []ruleTest {
 			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
 			a.refusesCall(alice.group, func() error {
 				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
-					Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: *second}}}, alice.Signer)
+					Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: second}}}, alice.Signer)
 				return err
 			})
 		}},
@@ -230,13 +230,13 @@ func keyPackageRules() []ruleTest {
 				return err
 			}
 			better := []ciphersuite.CipherSuite{nextSuite, testSuite}
-			a.gives(create(testSuite, better, &invited)) // both can do better
-			require.NoError(a, create(nextSuite, better, &invited))
-			require.NoError(a, create(testSuite, better, &invited, &carol), "carol cannot do better")
+			a.gives(create(testSuite, better, invited)) // both can do better
+			require.NoError(a, create(nextSuite, better, invited))
+			require.NoError(a, create(testSuite, better, invited, carol), "carol cannot do better")
 			require.NoError(a, create(testSuite, better))
-			a.gives(create(nextSuite, nil, &invited, &carol)) // carol cannot
+			a.gives(create(nextSuite, nil, invited, carol)) // carol cannot
 			carol.LeafNode.Capabilities.Versions = []framing.ProtocolVersion{2}
-			a.gives(create(testSuite, nil, &invited, &carol))
+			a.gives(create(testSuite, nil, invited, carol))
 		}},
 	}...)
 }

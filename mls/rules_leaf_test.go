@@ -188,7 +188,7 @@ func leafRules() []ruleTest {
 		{"V-LN-06", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, usesStrange, nil)
-			a.refusesCommit(alice, &framing.Add{KeyPackage: *k})
+			a.refusesCommit(alice, &framing.Add{KeyPackage: k})
 			var leaf framing.LeafNode
 			usesStrange(&leaf)
 			leaf.Capabilities.Versions, leaf.Capabilities.CipherSuites = []framing.ProtocolVersion{framing.MLS10}, []ciphersuite.CipherSuite{testSuite}
@@ -262,7 +262,7 @@ func leafRules() []ruleTest {
 				k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
 					l.Capabilities.Extensions, l.Capabilities.Proposals = c.Extensions, c.Proposals
 				}, nil)
-				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *k}) }).Commit))
+				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: k}) }).Commit))
 				a.holds(err == nil, "%v", err)
 			}
 		}},
@@ -273,7 +273,7 @@ func leafRules() []ruleTest {
 				l.Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: strange}}
 				l.Capabilities.Extensions = []framing.ExtensionType{0x0a0a, strange}
 			}, nil)
-			alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *k}) }).Commit)
+			alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: k}) }).Commit)
 			leaf, _ := alice.group.Tree().Leaf(3)
 			a.holds(string(leaf.Extensions[0].Data) == "grease", "%v", leaf.Extensions)
 		}},
@@ -332,7 +332,7 @@ func leafRules() []ruleTest {
 				good := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
 					l.Credential = framing.X509Credential(chainFor(l.SignatureKey, chain...)...)
 				}, nil)
-				message := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *good}) }).Commit
+				message := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: good}) }).Commit
 				s, err := alice.group.Handle(input(message))
 				require.NoError(a, err, "%q", chain)
 				a.holds(len(s.Claims) == 1 && s.Claims[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Claims)
@@ -349,7 +349,7 @@ func leafRules() []ruleTest {
 			alice, bob, _ := a.trio()
 			in, dave := bob.insider(), newPlayer(a.T, "dave")
 			k := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }, nil)
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: *k}) }).Commit,
+			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: k}) }).Commit,
 				in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit)
 		}},
 		{"V-LN-17", "update", "", func(a *attempt) {
@@ -376,14 +376,14 @@ func leafRules() []ruleTest {
 			in, dave, eve := bob.insider(), newPlayer(a.T, "dave").addOf(), newPlayer(a.T, "eve")
 			k := eve.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = dave.KeyPackage.LeafNode.EncryptionKey }, nil)
 			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-				d.Proposals, d.Welcome = in.ByValue(dave, &framing.Add{KeyPackage: *k}), false
+				d.Proposals, d.Welcome = in.ByValue(dave, &framing.Add{KeyPackage: k}), false
 			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave, eve.addOf()) }).Commit)
 		}},
 		{"V-LN-17", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			leaf, _ := alice.group.Tree().Leaf(2)
 			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = leaf.EncryptionKey }, nil)
-			a.refusesCommit(alice, &framing.Add{KeyPackage: *k})
+			a.refusesCommit(alice, &framing.Add{KeyPackage: k})
 		}},
 		{"V-LN-18", "send", "", func(a *attempt) {
 			alice, _, carol := a.trio()

@@ -393,7 +393,7 @@ func resultRules() []ruleTest {
 			for _, key := range [][]byte{first.KeyPackage.LeafNode.EncryptionKey, in.Tree.Leaf(2).EncryptionKey, in.Tree.Parent(3).EncryptionKey} {
 				k := newPlayer(a.T, "erin").ForgeKeyPackage(a, holding(key), nil)
 				a.refusesMessage(c.alice.group, in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.NoPath, d.Welcome = in.ByValue(first, &framing.Add{KeyPackage: *k}), true, false
+					d.Proposals, d.NoPath, d.Welcome = in.ByValue(first, &framing.Add{KeyPackage: k}), true, false
 				}).Commit, a.over(in, first))
 			}
 			a.refusesMessage(c.alice.group, in.Commit(a, func(d *mlstest.Draft) {
@@ -405,14 +405,14 @@ func resultRules() []ruleTest {
 			c := a.cast()
 			first := c.dave.addOf()
 			k := newPlayer(a.T, "erin").ForgeKeyPackage(a, holding(first.KeyPackage.LeafNode.EncryptionKey), nil)
-			a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: *k}}})
+			a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: k}}})
 		}},
 		{"V-PL-12", "send", "what the path is to replace", func(a *attempt) {
 			c := a.cast()
 			c.alice.commit(mls.CommitParams{}, c.bob, c.carol) // fills parent nodes
 			in := c.carol.insider()
 			for name, key := range map[string][]byte{"erin": in.Tree.Leaf(0).EncryptionKey, "fred": in.Tree.Parent(1).EncryptionKey} {
-				add := &framing.Add{KeyPackage: *newPlayer(a.T, name).ForgeKeyPackage(a, holding(key), nil)}
+				add := &framing.Add{KeyPackage: newPlayer(a.T, name).ForgeKeyPackage(a, holding(key), nil)}
 				a.refusesCommitting(c.alice, mls.CommitParams{Proposals: []framing.Proposal{add}, ForcePath: true})
 				message, covered := in.Propose(a, add, nil) // nobody may so keep alice from committing
 				tell(message, c.alice, c.bob)

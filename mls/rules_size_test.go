@@ -23,13 +23,13 @@ func sizeRules() []ruleTest {
 			for _, key := range sizes(32) {
 				bad := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.SignatureKey = key }, nil)
 				a.refusesCall(alice.group, func() error {
-					_, err := alice.group.Propose(&framing.Add{KeyPackage: *bad}, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
+					_, err := alice.group.Propose(&framing.Add{KeyPackage: bad}, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
 					return err
 				})
 				bad = dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = key })
-				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})), genuine)
+				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: bad})), genuine)
 				bad = dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
-				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})), genuine)
+				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: bad})), genuine)
 			}
 		}},
 		{"V-WIRE-16", "public", "", func(a *attempt) {

@@ -101,7 +101,7 @@ func (o *old) founds(a *attempt, guests ...*player) ([]mls.Claim, error) {
 	s := o.succession()
 	for _, g := range guests {
 		keys := g.with(s.create.CipherSuite).KeyPackage(a)
-		s.create.Invited = append(s.create.Invited, &keys.KeyPackage)
+		s.create.Invited = append(s.create.Invited, keys.KeyPackage)
 	}
 	step, err := mls.Create(s.create)
 	if err != nil {

@@ -46,26 +46,26 @@ func injecting(ids ...framing.PreSharedKeyID) func(*attempt, *mlstest.Insider, *
 }
 
 // readdressed welcomes somebody else than the one whom the commit adds.
-func readdressed(added, welcomed func(a *attempt, d *mlstest.Draft) framing.KeyPackage) func(*attempt, *mlstest.Insider, *mlstest.Draft) {
+func readdressed(added, welcomed func(a *attempt, d *mlstest.Draft) *framing.KeyPackage) func(*attempt, *mlstest.Insider, *mlstest.Draft) {
 	return func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
 		to := welcomed(a, d)
 		d.Proposals = in.ByValue(&framing.Add{KeyPackage: added(a, d)})
-		d.Joiners = func(j []framing.Joiner) []framing.Joiner { j[0].KeyPackage = &to; return j }
+		d.Joiners = func(j []framing.Joiner) []framing.Joiner { j[0].KeyPackage = to; return j }
 	}
 }
 
 // Whom readdressed may add and welcome.
-func daves(_ *attempt, d *mlstest.Draft) framing.KeyPackage {
+func daves(_ *attempt, d *mlstest.Draft) *framing.KeyPackage {
 	return d.Proposals[0].Proposal.(*framing.Add).KeyPackage
 }
 
-func davesOther(a *attempt, d *mlstest.Draft) framing.KeyPackage {
+func davesOther(a *attempt, d *mlstest.Draft) *framing.KeyPackage {
 	dave := newPlayer(a.T, "dave")
 	mlstest.Seed(&dave.Params, "another time")
 	return dave.KeyPackage(a).KeyPackage
 }
 
-func eves(a *attempt, _ *mlstest.Draft) framing.KeyPackage {
+func eves(a *attempt, _ *mlstest.Draft) *framing.KeyPackage {
 	return newPlayer(a.T, "eve").KeyPackage(a).KeyPackage
 }
 
@@ -175,13 +175,13 @@ func badEntries() []badWelcome {
 			k := daves(a, d)
 			other := mlstest.Suite(a, ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384)
 			d.OnWelcome = func(w *framing.Welcome) {
-				w.Secrets[0].NewMember = other.RefHash("MLS 1.0 KeyPackage Reference", mlstest.Marshal(a, &k))
+				w.Secrets[0].NewMember = other.RefHash("MLS 1.0 KeyPackage Reference", mlstest.Marshal(a, k))
 			}
 		}},
 		{"V-WEL-01", "named as a proposal", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
 			k := daves(a, d)
 			d.OnWelcome = func(w *framing.Welcome) {
-				w.Secrets[0].NewMember = in.Suite.RefHash("MLS 1.0 Proposal Reference", mlstest.Marshal(a, &k))
+				w.Secrets[0].NewMember = in.Suite.RefHash("MLS 1.0 Proposal Reference", mlstest.Marshal(a, k))
 			}
 		}},
 		{"V-WEL-02", "another", onWelcome(func(w *framing.Welcome) { w.CipherSuite = 3 })},

@@ -36,7 +36,7 @@ func wireRules() []ruleTest {
 			}
 		}},
 		{"V-WIRE-03", "decoder", "", func(a *attempt) {
-			k := mlstest.Marshal(a, &newPlayer(a.T, "alice").KeyPackage(a).KeyPackage)
+			k := mlstest.Marshal(a, newPlayer(a.T, "alice").KeyPackage(a).KeyPackage)
 			for n := range k {
 				a.refusesDecoding(new(framing.KeyPackage), k[:n], k)
 			}
@@ -179,7 +179,7 @@ func wireRules() []ruleTest {
 			bad := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
 				l.Extensions = framing.Extensions{{Type: framing.ExtensionTypeApplicationID, Data: []byte{1, 'x', 0}}}
 			}, nil)
-			a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: *bad})),
+			a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: bad})),
 				dave.newcomer(alice.group, proposing(dave.addOf())))
 		}},
 		{"V-WIRE-11", "value", "", func(a *attempt) {

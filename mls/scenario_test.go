@@ -158,7 +158,7 @@ func (th *theatre) create(name, id string, successorOf *mls.Group) {
 }
 
 // keyPackage is a fresh KeyPackage of a client, by which somebody is going to add it.
-func (th *theatre) keyPackage(name string, cs ciphersuite.CipherSuite) framing.KeyPackage {
+func (th *theatre) keyPackage(name string, cs ciphersuite.CipherSuite) *framing.KeyPackage {
 	r := th.role(name)
 	c := *r.Client
 	c.Suite = mlstest.Suite(th.t, cs)
@@ -233,7 +233,7 @@ func (th *theatre) observer() *mls.Observer {
 // askIn lets a newcomer propose to be added.
 func (th *theatre) askIn(name string) {
 	k := th.keyPackage(name, 1)
-	message, err := th.observer().ProposeSelf(&k, mls.ProposeParams{Now: mlstest.Now()}, th.role(name).Signer)
+	message, err := th.observer().ProposeSelf(k, mls.ProposeParams{Now: mlstest.Now()}, th.role(name).Signer)
 	require.NoError(th.t, err)
 	th.queue = append(th.queue, parcel{scene: th.scene, message: message, from: name, what: "the wish to be added"})
 }

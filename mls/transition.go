@@ -184,7 +184,7 @@ func (t *transition) verifyProposals() error {
 		}
 		switch p := c.proposal.(type) {
 		case *framing.Add:
-			packages = append(packages, &p.KeyPackage)
+			packages = append(packages, p.KeyPackage)
 		case *framing.Update:
 			if err := p.LeafNode.VerifySignature(t.before.suite, t.before.context.GroupID, c.sender.LeafIndex); err != nil {
 				return err

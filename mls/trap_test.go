@@ -192,7 +192,7 @@ func TestTrap06(t *testing.T) {
 		},
 		"V-WEL-08": func(d *mlstest.Draft) {
 			d.Proposals = evil.ByValue(&framing.Add{KeyPackage: other.KeyPackage})
-			d.Joiners = func(j []framing.Joiner) []framing.Joiner { j[0].KeyPackage = &keys.KeyPackage; return j }
+			d.Joiners = func(j []framing.Joiner) []framing.Joiner { j[0].KeyPackage = keys.KeyPackage; return j }
 		},
 		"V-WEL-10": func(d *mlstest.Draft) {
 			d.OnGroupInfo = func(i *framing.GroupInfo) { i.ConfirmationTag = make([]byte, 32) }

@@ -62,7 +62,7 @@ func checkAlone(suite *ciphersuite.Suite, params *Params, k *framing.KeyPackage,
 		return err
 	}
 	check := proposalCheck{public: alone, rules: alone.rules, now: now}
-	return check.checkAdd(&framing.Add{KeyPackage: *k})
+	return check.checkAdd(&framing.Add{KeyPackage: k})
 }
 
 // checkKeyPackage judges a KeyPackage by itself, all but its signatures and the group's rules for its leaf.

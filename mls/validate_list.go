@@ -128,7 +128,7 @@ func (l *proposalList) checkLeavesDiffer(framing.LeafIndex) error {
 func (l *proposalList) checkAddsDiffer(committer framing.LeafIndex) error {
 	clients, inits := map[string]bool{}, map[string]bool{}
 	for _, a := range l.adds {
-		k := &a.KeyPackage
+		k := a.KeyPackage
 		if clients[string(k.LeafNode.SignatureKey)] {
 			return fail("V-PL-04", committer, "two Adds hold one signature key")
 		}

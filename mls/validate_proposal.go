@@ -52,7 +52,7 @@ func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Send
 
 // checkAdd: RFC 9420, Section 12.1.1.
 func (c *proposalCheck) checkAdd(p *framing.Add) error {
-	if err := c.checkKeyPackage(&p.KeyPackage, c.now); err != nil {
+	if err := c.checkKeyPackage(p.KeyPackage, c.now); err != nil {
 		return err
 	}
 	return checkLeafAgainst(c.rules, framing.NoLeaf, &p.KeyPackage.LeafNode)

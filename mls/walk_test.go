@@ -238,7 +238,7 @@ func (w *world) proposeFromOutside() {
 		if !ok {
 			return
 		}
-		message, err = o.ProposeSelf(&newcomer.KeyPackage, params, newcomer.walker.Signer)
+		message, err = o.ProposeSelf(newcomer.KeyPackage, params, newcomer.walker.Signer)
 		w.note("propose itself", "%s", newcomer.walker.Name)
 	} else {
 		p := w.proposal(framing.NoLeaf)

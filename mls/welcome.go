@@ -97,7 +97,7 @@ func (d *draft) welcome(next *nextEpoch) ([]Outgoing, error) {
 	}
 	joiners := make([]framing.Joiner, len(d.list.adds))
 	for k, a := range d.list.adds {
-		joiners[k].KeyPackage = &a.KeyPackage
+		joiners[k].KeyPackage = a.KeyPackage
 		if d.path != nil {
 			joiners[k].PathSecret, _ = d.path.PathSecret(d.added[k])
 		}

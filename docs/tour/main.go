@@ -201,7 +201,7 @@ func (p *person) proposal(kind, what string) (framing.Proposal, error) {
 		if !ok {
 			return nil, fmt.Errorf("%s holds no KeyPackage", what)
 		}
-		return &framing.Add{KeyPackage: *k}, nil
+		return &framing.Add{KeyPackage: k}, nil
 	case "remove":
 		leaf, err := find(p.group.Tree(), what)
 		return &framing.Remove{Removed: leaf}, err

@@ -34,7 +34,7 @@ func (s *Service) NewMemberAddProposal(
 	if err != nil {
 		return nil, err
 	}
-	proposal, err := seen.Next.ProposeSelf(&tx.own.KeyPackage, mls.ProposeParams{Now: time.Now()}, c.signer)
+	proposal, err := seen.Next.ProposeSelf(tx.own.KeyPackage, mls.ProposeParams{Now: time.Now()}, c.signer)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func describe(g group, d *clientpb.ProposalDescription) (framing.Proposal, error
 		if err != nil {
 			return nil, err
 		}
-		return &framing.Add{KeyPackage: *k}, nil
+		return &framing.Add{KeyPackage: k}, nil
 	case typeRemove:
 		i, err := findMember(g, d.RemovedId)
 		return &framing.Remove{Removed: i}, err

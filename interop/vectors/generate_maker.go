@@ -163,7 +163,7 @@ func present() time.Time { return mlstest.Now() }
 
 // keyPackage is a KeyPackage with all its private keys.
 type keyPackage struct {
-	framing.KeyPackage
+	*framing.KeyPackage
 	signer        signer
 	init, encrypt ciphersuite.KeyPair
 }
@@ -180,7 +180,7 @@ func (m *maker) keyPackage(number int) keyPackage {
 		Lifetime:       always(),
 	}
 	check(leaf.Sign(m.signing(k.signer), nil, framing.NoLeaf))
-	k.KeyPackage = framing.KeyPackage{Version: framing.MLS10, CipherSuite: m.suite.CipherSuite(), InitKey: k.init.Public, LeafNode: leaf}
+	k.KeyPackage = &framing.KeyPackage{Version: framing.MLS10, CipherSuite: m.suite.CipherSuite(), InitKey: k.init.Public, LeafNode: leaf}
 	check(k.Sign(m.signing(k.signer)))
 	return k
 }

@@ -95,10 +95,10 @@ func makeWelcome(m *maker) *welcome {
 	check(info.Sign(m.signing(p.by)))
 	w := must(framing.NewWelcome(framing.NewWelcomeParams{
 		Suite: m.suite, Rand: m.rand, GroupInfo: info, WelcomeSecret: welcomeSecret, JoinerSecret: joiner.Secret(),
-		Joiners: []framing.Joiner{{KeyPackage: &other.KeyPackage}, {KeyPackage: &k.KeyPackage}},
+		Joiners: []framing.Joiner{{KeyPackage: other.KeyPackage}, {KeyPackage: k.KeyPackage}},
 	}))
 	return &welcome{suited: m.suited(), InitPriv: reveal(k.init.Private), SignerPub: m.public(p.by),
-		KeyPackage: messageOf(&k.KeyPackage), Welcome: messageOf(w)}
+		KeyPackage: messageOf(k.KeyPackage), Welcome: messageOf(w)}
 }
 
 func planMessages(e extent) []func(*maker) *messages {
@@ -115,7 +115,7 @@ func makeMessages(m *maker, members int) *messages {
 	newcomer := s.newActor()
 	k := s.keyPackageOf(newcomer)
 	c := &messages{
-		KeyPackage:  messageOf(&k.KeyPackage),
+		KeyPackage:  messageOf(k.KeyPackage),
 		RatchetTree: alice.group.Tree().Export(),
 		GroupInfo:   must(alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.signer)),
 		GroupSecrets: encoded(&framing.GroupSecrets{JoinerSecret: m.hash().secret(), PathSecret: m.hash().secret(),

@@ -131,7 +131,7 @@ func (t *turn) propose(c change) {
 	switch {
 	case isAdd && t.oneIn(2):
 		by := t.joining[len(t.joining)-1].signer
-		t.send(must(t.observer().ProposeSelf(&add.KeyPackage, params, by)))
+		t.send(must(t.observer().ProposeSelf(add.KeyPackage, params, by)))
 	case t.listsOutside() && c != changeResumption && t.oneIn(2):
 		t.send(must(t.observer().Propose(p, 0, params, t.outside)))
 	default:
@@ -210,7 +210,7 @@ func (t *turn) welcome(w mls.Outgoing) {
 
 // begin fills in how the passive client comes into the group.
 func (c *passiveClient) begin(a *actor, w mls.Outgoing) {
-	c.KeyPackage = messageOf(&a.own.KeyPackage)
+	c.KeyPackage = messageOf(a.own.KeyPackage)
 	c.SignaturePriv, c.InitPriv, c.EncryptionPriv = a.signer.private(), reveal(a.own.InitKey), reveal(a.own.LeafKey)
 	c.Welcome = w.Message
 	c.RatchetTree = optional[hexBytes]{Value: w.RatchetTree, Present: w.RatchetTree != nil}

@@ -74,7 +74,7 @@ func (c *passiveClient) ownKeyPackage(t *trial) (*mls.OwnKeyPackage, bool) {
 		t.succeeds("public key of signature_priv", err)
 		t.equal("public key of signature_priv", key, k.LeafNode.SignatureKey)
 	}
-	own := &mls.OwnKeyPackage{KeyPackage: *k, InitKey: c.InitPriv.scalar(t), LeafKey: c.EncryptionPriv.scalar(t)}
+	own := &mls.OwnKeyPackage{KeyPackage: k, InitKey: c.InitPriv.scalar(t), LeafKey: c.EncryptionPriv.scalar(t)}
 	t.keyPair("init_priv", own.InitKey, k.InitKey)
 	t.keyPair("encryption_priv", own.LeafKey, k.LeafNode.EncryptionKey)
 	return own, len(t.failures) == 0

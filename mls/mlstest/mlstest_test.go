@@ -221,12 +221,12 @@ func TestEvilInsider(t *testing.T) {
 
 	k := clients[2].ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) { k.InitKey = k.LeafNode.EncryptionKey })
 	refused(t, alice, commit(func(d *mlstest.Draft) {
-		d.Proposals = evil().ByValue(&framing.Remove{Removed: 2}, &framing.Add{KeyPackage: *k})
+		d.Proposals = evil().ByValue(&framing.Remove{Removed: 2}, &framing.Add{KeyPackage: k})
 	}), "V-KP-05")
 	k = mlstest.NewClient(t, 1, "dave").ForgeKeyPackage(t, func(l *framing.LeafNode) {
 		l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1
 	}, nil)
-	message, _ := evil().Propose(t, &framing.Add{KeyPackage: *k}, nil)
+	message, _ := evil().Propose(t, &framing.Add{KeyPackage: k}, nil)
 	refused(t, alice, message, "V-LN-15")
 
 	require.Equal(t, before, authenticator(t, alice))

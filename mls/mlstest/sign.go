@@ -39,10 +39,10 @@ func (c *Client) ForgeKeyPackage(t TB, leaf func(*framing.LeafNode), whole func(
 		SignLeaf(t, c.Suite, c.Signer, &k.LeafNode, nil, framing.NoLeaf)
 	}
 	if whole != nil {
-		whole(&k)
+		whole(k)
 	}
-	SignKeyPackage(t, c.Suite, c.Signer, &k)
-	return &k
+	SignKeyPackage(t, c.Suite, c.Signer, k)
+	return k
 }
 
 // SignGroupInfo signs a GroupInfo.

@@ -44,7 +44,7 @@ func (d *Draft) encryptSecrets(t TB, w *framing.Welcome) {
 	t.Helper()
 	joiners := make([]framing.Joiner, len(d.adds))
 	for k, add := range d.adds {
-		joiners[k].KeyPackage = &add.KeyPackage
+		joiners[k].KeyPackage = add.KeyPackage
 		for j := range d.copath {
 			if d.copath[j].Covers(d.added[k]) {
 				joiners[k].PathSecret = d.secrets[j]
