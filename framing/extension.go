@@ -2,7 +2,11 @@ package framing
 
 // RFC 9420, Section 13.4: Extensions.
 
-import "github.com/copse-mls/copse/internal/wire"
+import (
+	"slices"
+
+	"github.com/copse-mls/copse/internal/wire"
+)
 
 // Extension is a typed opaque value (RFC 9420, Section 13.4). Unknown types survive a round trip.
 type Extension struct {
@@ -63,6 +67,17 @@ func (e Extensions) Check() error {
 			if err := UnmarshalShared(e[i].Data, v); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// CheckPlacement returns a *RuleError (rule V-EXT-02) for an extension of RFC 9420 that is not one of those allowed at
+// the place of the list. Types that RFC 9420 does not define may stand anywhere.
+func (e Extensions) CheckPlacement(allowed ...ExtensionType) error {
+	for _, x := range e {
+		if x.Type.IsDefault() && !slices.Contains(allowed, x.Type) {
+			return &RuleError{Rule: "V-EXT-02", Leaf: NoLeaf, Detail: "extension " + x.Type.String() + " does not belong there"}
 		}
 	}
 	return nil

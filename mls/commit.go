@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 12.4.1: Creating a Commit.
 
 import (
-	"bytes"
 	"crypto"
 	"fmt"
 	"io"
@@ -100,8 +99,11 @@ type WelcomeParams struct {
 // present epoch; Send has the commit; the Welcome comes from Adopt. Several candidates may be made from one Group: at
 // most one of them will be adopted.
 //
-// It fails with ErrPending, an *InactiveError, ErrSigner, ErrErased, ErrNoTime, a *MissingPSKError, a
-// *MissingProposalError, or a *RuleError when the proposals cannot go together.
+// A commit voids the member's own removal when that waits, for nobody commits that of itself; Step.Left then names it, to
+// be proposed anew.
+//
+// It fails with ErrPending, an *InactiveError, ErrSigner, ErrErased, ErrNoProposal, ErrOwnRemoval, ErrNoTime, a
+// *MissingPSKError, a *MissingProposalError, or a *RuleError when the proposals cannot go together.
 func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
 	if err := g.maySend(by); err != nil {
 		return nil, err
@@ -113,6 +115,9 @@ func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
 	list, left, err := g.gather(rand, &c)
 	if err != nil {
 		return nil, err
+	}
+	if c.References == nil && len(list.all) == 0 && g.onlyOwnRemoval() {
+		return nil, ErrOwnRemoval
 	}
 	s, err := g.commitTo(list, &c, by)
 	if c.References == nil && breaksRule(err) {
@@ -141,32 +146,7 @@ func (g *Group) commitTo(list *proposalList, c *CommitParams, by crypto.Signer) 
 	return d.make()
 }
 
-// beginOwn begins a commit of the member's own.
-func (g *Group) beginOwn(list *proposalList, now time.Time) (*transition, error) {
-	return g.begin(beginParams{committer: g.self(), list: list, now: now, sending: true, successor: g.successor})
-}
-
-// self is the member as a sender.
-func (g *Group) self() framing.Sender {
-	return framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: g.OwnLeaf()}
-}
-
-// maySend judges whether the member may send in this epoch and the signer is its own.
-func (g *Group) maySend(by crypto.Signer) error {
-	if err := g.usable(); err != nil {
-		return err
-	}
-	key, err := g.suite.PublicKeyOf(by)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(key, g.tree.SignatureKey(g.OwnLeaf())) {
-		return ErrSigner
-	}
-	return nil
-}
-
-// draft is a commit in the making, a member's or a newcomer's.
+// draft is what a commit is made from, a member's or a newcomer's.
 type draft struct {
 	*transition
 	group    *Group // nil for a newcomer
@@ -176,75 +156,102 @@ type draft struct {
 	init     keyschedule.InitSecret // of the present epoch, or from ExternalInit
 	base     *treekem.PrivatePath   // nil for a newcomer
 	template framing.LeafNode       // what the committer's leaf is made from
-
-	leafSigner crypto.Signer // of the next epoch
-	path       *treekem.Path // nil without one
-	private    *treekem.PrivatePath
-	next       *nextEpoch
-	commit     framing.Commit
-	message    []byte
 }
 
 // make goes from proposals to a pending commit. When that fails, nothing secret is left.
 func (d *draft) make() (*Step, error) {
-	s, err := d.complete()
-	if err != nil && d.next != nil {
-		d.next.erase()
+	path, err := d.newPath()
+	if err != nil {
+		return nil, err
 	}
+	s, err := d.complete(path)
 	switch {
-	case d.path == nil:
+	case path == nil:
 	case err != nil:
-		d.path.Discard()
+		path.Discard()
 	default:
-		d.path.Erase()
+		path.Erase()
 	}
 	return s, err
 }
 
-// complete takes the steps of make.
-func (d *draft) complete() (*Step, error) {
-	d.leafSigner = d.by
-	if d.list.needsPath(d.before.params) || d.params.ForcePath || !d.params.Leaf.isZero() {
-		if err := d.newPath(); err != nil {
-			return nil, err
-		}
+// committerPath is the committer's new path and the signer of the leaf at its end.
+type committerPath struct {
+	*treekem.Path
+	signer crypto.Signer // of the next epoch
+}
+
+// newPath renews the committer's path (RFC 9420, Section 7.5). It returns nil when the commit takes none.
+func (d *draft) newPath() (*committerPath, error) {
+	if !d.list.needsPath(d.before.params) && !d.params.ForcePath && d.params.Leaf.isZero() {
+		return nil, nil
 	}
+	leaf, signer, err := d.params.Leaf.leaf(d.before.suite, &d.template, d.by)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.before.params.limitLeaf(d.leaf, &leaf); err != nil {
+		return nil, err
+	}
+	if err := d.checkPathLeaf(&leaf); err != nil {
+		return nil, err
+	}
+	path, err := d.edit.NewPath(treekem.PathParams{
+		Rand: d.rand, Sender: d.leaf, GroupID: d.context.GroupID, Signer: signer, Leaf: leaf})
+	if err != nil {
+		return nil, err
+	}
+	return &committerPath{path, signer}, nil
+}
+
+// complete goes from the committer's path, nil without one, to a pending commit.
+func (d *draft) complete(path *committerPath) (*Step, error) {
 	if err := d.finish(); err != nil {
 		return nil, err
 	}
-	if err := d.compose(); err != nil {
-		return nil, err
-	}
-	content, err := d.sign()
+	commit, private, err := d.compose(path)
 	if err != nil {
 		return nil, err
 	}
-	next, err := d.advanceWith(content)
+	content, err := d.sign(commit)
 	if err != nil {
 		return nil, err
 	}
-	d.next = next
-	messages, err := d.protect(content.WithConfirmationTag(next.tag))
+	next, err := d.nextEpoch(content, path)
 	if err != nil {
 		return nil, err
 	}
-	welcomes, err := d.welcome(next)
+	s, err := d.seal(content, next, path, private)
+	if err != nil {
+		next.erase()
+	}
+	return s, err
+}
+
+// seal frames the commit, welcomes the newcomers, and returns the Step that holds both.
+func (d *draft) seal(
+	content *framing.AuthenticatedContent, next *nextEpoch, path *committerPath, private *treekem.PrivatePath,
+) (*Step, error) {
+	message, messages, err := d.protect(content.WithConfirmationTag(next.tag))
 	if err != nil {
 		return nil, err
 	}
-	state, err := next.enter(d.private)
+	welcomes, err := d.welcome(next, path)
+	if err != nil {
+		return nil, err
+	}
+	state, err := next.begun(private)
 	if err != nil {
 		return nil, err
 	}
 	d.change.AuthenticatedData = d.params.AuthenticatedData
-	pending := &pendingCommit{message: d.message, next: &state, welcomes: welcomes, change: d.change}
-	return d.step(pending, messages), nil
+	return d.step(&pendingCommit{message: message, next: &state, welcomes: welcomes, change: d.change}, messages), nil
 }
 
-// step is the Step that holds the commit.
+// step returns the Step that holds the commit.
 func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *Step {
 	s := &Step{old: d.group, Change: d.change, Claims: d.claims}
-	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: d.message}}
+	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: pending.message}}
 	if d.group == nil {
 		s.Next = &Group{epochState: *pending.next, pending: pending, status: StatusJoining}
 		return s
@@ -254,61 +261,43 @@ func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *
 	return s
 }
 
-// newPath renews the committer's path (RFC 9420, Section 7.5).
-func (d *draft) newPath() error {
-	leaf, signer, err := d.params.Leaf.leaf(d.before.suite, &d.template, d.by)
-	if err != nil {
-		return err
-	}
-	d.leafSigner = signer
-	if err := d.before.params.limitLeaf(d.leaf, &leaf); err != nil {
-		return err
-	}
-	if err := d.checkPathLeaf(&leaf); err != nil {
-		return err
-	}
-	d.path, err = d.edit.NewPath(treekem.PathParams{
-		Rand: d.rand, Sender: d.leaf, GroupID: d.context.GroupID, Signer: signer, Leaf: leaf})
-	return err
-}
-
-// compose puts the Commit together, once the tree is finished: proposals, and the path encrypted to the group.
-func (d *draft) compose() error {
+// compose puts the Commit together, once the tree is finished: proposals, and the path encrypted to the group. It
+// returns the committer's private state after it, too.
+func (d *draft) compose(path *committerPath) (*framing.Commit, *treekem.PrivatePath, error) {
+	commit := new(framing.Commit)
 	for _, c := range d.list.all {
 		entry := framing.ProposalOrRef{Proposal: c.proposal}
 		if c.ref != nil {
 			entry = framing.ProposalOrRef{Reference: c.ref}
 		}
-		d.commit.Proposals = append(d.commit.Proposals, entry)
+		commit.Proposals = append(commit.Proposals, entry)
 	}
-	if d.path == nil {
-		d.private = d.base.Prune(d.tree)
-		return nil
+	if path == nil {
+		return commit, d.base.Prune(d.tree), nil
 	}
 	var err error
-	if d.commit.Path, err = d.path.Seal(d.rand, d.tree, d.encoded, d.added); err != nil {
-		return err
+	if commit.Path, err = path.Seal(d.rand, d.tree, d.encoded, d.added); err != nil {
+		return nil, nil, err
 	}
 	leaf, _ := d.tree.Leaf(d.leaf)
 	d.describePath(leaf)
-	d.private = d.path.PrivatePath()
-	return nil
+	return commit, path.PrivatePath(), nil
 }
 
 // sign makes the content (RFC 9420, Section 6.1).
-func (d *draft) sign() (*framing.AuthenticatedContent, error) {
+func (d *draft) sign(commit *framing.Commit) (*framing.AuthenticatedContent, error) {
 	format := framing.WireFormatPublicMessage
 	if d.group != nil {
 		format = d.before.params.Handshake.wireFormat()
 	}
 	return d.before.sign(d.rand, d.by, format, &framing.FramedContent{
 		Sender: d.committer, AuthenticatedData: d.params.AuthenticatedData,
-		ContentType: framing.ContentTypeCommit, Commit: &d.commit,
+		ContentType: framing.ContentTypeCommit, Commit: commit,
 	})
 }
 
-// advanceWith runs the key schedule to the next epoch.
-func (d *draft) advanceWith(content *framing.AuthenticatedContent) (*nextEpoch, error) {
+// nextEpoch runs the key schedule.
+func (d *draft) nextEpoch(content *framing.AuthenticatedContent, path *committerPath) (*nextEpoch, error) {
 	input, err := content.ConfirmedTranscriptHashInput()
 	if err != nil {
 		return nil, err
@@ -318,20 +307,17 @@ func (d *draft) advanceWith(content *framing.AuthenticatedContent) (*nextEpoch, 
 		return nil, err
 	}
 	secret := keyschedule.NoCommitSecret(d.before.suite)
-	if d.path != nil {
-		secret = d.path.CommitSecret()
+	if path != nil {
+		secret = path.CommitSecret()
 	}
 	return d.advance(advanceParams{init: d.init, commit: secret, psk: psk, input: input})
 }
 
-// protect frames the commit as the group's policy says. It answers the secret tree after it.
-func (d *draft) protect(content *framing.AuthenticatedContent) (*keyschedule.SecretTree, error) {
+// protect frames the commit as the group's policy says. It returns the message and the secret tree after it.
+func (d *draft) protect(content *framing.AuthenticatedContent) ([]byte, *keyschedule.SecretTree, error) {
 	if d.group == nil {
-		var err error
-		d.message, err = marshalPublic(content, d.before.suite, ciphersuite.Secret{})
-		return nil, err
+		message, err := marshalPublic(content, d.before.suite, ciphersuite.Secret{})
+		return message, nil, err
 	}
-	message, messages, err := d.group.frame(content, d.rand, d.params.Padding)
-	d.message = message
-	return messages, err
+	return d.group.frame(content, d.rand, d.params.Padding)
 }

@@ -4,7 +4,6 @@ package mls
 
 import (
 	"slices"
-	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -37,7 +36,7 @@ type CreateParams struct {
 // ciphersuite.ErrUnsupported, or with an *InactiveError or ErrErased when Successor was left or erased.
 func Create(c CreateParams) (*Step, error) {
 	params := c.Params.withDefaults()
-	c.follow()
+	c.fromReInit()
 	suite, err := params.Suites(c.CipherSuite)
 	if err != nil {
 		return nil, err
@@ -46,7 +45,7 @@ func Create(c CreateParams) (*Step, error) {
 		return nil, err
 	}
 	rand := params.rand
-	if err := c.nameGroup(suite, params); err != nil {
+	if err := c.chooseGroupID(suite, params); err != nil {
 		return nil, err
 	}
 	leafKey, err := suite.GenerateKeyPair(rand)
@@ -77,11 +76,12 @@ func Create(c CreateParams) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.begun(&c, secrets, encryption, treekem.NewPrivatePath(suite, 0, leafKey))
+	first := &nextEpoch{public: p, secrets: secrets, encryption: encryption}
+	return c.firstStep(first, treekem.NewPrivatePath(suite, 0, leafKey))
 }
 
-// follow takes what was not given from the announcement of the successor group.
-func (c *CreateParams) follow() {
+// fromReInit takes what was not given from the announcement of the successor group.
+func (c *CreateParams) fromReInit() {
 	if c.Successor == nil || c.Successor.reInit == nil {
 		return
 	}
@@ -97,8 +97,8 @@ func (c *CreateParams) follow() {
 	}
 }
 
-// nameGroup makes a group id when none was given.
-func (c *CreateParams) nameGroup(suite *ciphersuite.Suite, params *Params) error {
+// chooseGroupID makes a random group id when none was given.
+func (c *CreateParams) chooseGroupID(suite *ciphersuite.Suite, params *Params) error {
 	if len(c.GroupID) > 0 {
 		return nil
 	}
@@ -115,53 +115,50 @@ func (p *public) checkNew(leaf *framing.LeafNode) error {
 	if err := p.params.limitContext(p.context.Extensions); err != nil {
 		return err
 	}
-	if err := checkLifetime(leaf.Lifetime, time.Time{}, p.params.MaxLifetime); err != nil {
+	if err := checkOwnLifetime(leaf.Lifetime, p.params.MaxLifetime); err != nil {
 		return atLeaf(err, 0)
 	}
 	check := proposalCheck{public: p, rules: p.rules}
 	if err := check.checkExtensions(p.context.Extensions); err != nil {
 		return err
 	}
-	return checkLeafAgainst(p.rules, 0, leaf)
+	return p.rules.Check(0, leaf)
 }
 
-// begun is the Step that makes the Group.
-func (p *public) begun(
-	c *CreateParams, secrets *keyschedule.EpochSecrets, encryption keyschedule.EncryptionSecret, private *treekem.PrivatePath,
-) (*Step, error) {
-	tag, err := secrets.ConfirmationTag(p.context.ConfirmedTranscriptHash)
+// firstStep returns the Step that makes the Group.
+func (c *CreateParams) firstStep(first *nextEpoch, private *treekem.PrivatePath) (*Step, error) {
+	var err error
+	if first.tag, err = first.secrets.ConfirmationTag(first.context.ConfirmedTranscriptHash); err != nil {
+		return nil, err
+	}
+	state, err := first.begun(private)
 	if err != nil {
 		return nil, err
 	}
-	epoch := &nextEpoch{public: p, secrets: secrets, encryption: encryption, tag: tag}
-	state, err := epoch.enter(private)
-	if err != nil {
-		return nil, err
-	}
-	s := &Step{Next: &Group{epochState: state}, Claims: claimExternalSenders(p.context.Extensions)}
+	s := &Step{Next: &Group{epochState: state}, Claims: claimExternalSenders(first.context.Extensions)}
 	if c.Successor == nil {
 		return s, nil
 	}
-	if err := s.succeed(c); err != nil {
+	link, claims, err := c.linkToOld(state.public)
+	if err != nil {
 		return nil, err
 	}
+	s.Next.successor, s.Claims = link, append(s.Claims, claims...)
 	return s, nil
 }
 
-// succeed makes the new Group of a Step the successor of another.
-func (s *Step) succeed(c *CreateParams) error {
-	g := s.Next
-	if err := checkCreate(c.Successor, &g.context); err != nil {
-		return err
+// linkToOld judges the new group as the successor of the old one, and returns what links them.
+func (c *CreateParams) linkToOld(p *public) (*successorLink, []Claim, error) {
+	if err := checkCreate(c.Successor, &p.context); err != nil {
+		return nil, nil, err
 	}
-	var err error
-	if g.successor, err = linkTo(c.Successor); err != nil || len(c.Invited) == 0 {
-		return err
+	link, err := linkTo(c.Successor)
+	if err != nil || len(c.Invited) == 0 {
+		return link, nil, err
 	}
-	own, _ := g.tree.Leaf(g.OwnLeaf())
-	judged, err := claimMembership(c.Successor, g.successor.id, invitedTo(own, c.Invited))
-	s.Claims = append(s.Claims, judged...)
-	return err
+	own, _ := p.tree.Leaf(0)
+	claims, err := claimMembership(c.Successor, link.id, invitedTo(own, c.Invited))
+	return link, claims, err
 }
 
 // checkPreference refuses a cipher suite when all invited clients and the creator support a better one (V-KP-09).

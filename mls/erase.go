@@ -4,6 +4,7 @@ package mls
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/keyschedule"
@@ -34,6 +35,7 @@ func (g *Group) Forget(keep int) *Step {
 
 // eraseExcept overwrites the secrets of g that next does not share.
 func (g *Group) eraseExcept(next *Group) {
+	atomic.StoreUint32(&g.erased, 1)
 	if g.pending != next.pending && g.pending != nil {
 		g.pending.next.eraseExcept(next)
 	}

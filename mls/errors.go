@@ -17,7 +17,7 @@ type SyntaxError = framing.SyntaxError
 
 // Errors that a caller branches on. A failing call leaves the Group as it was.
 var (
-	// ErrWrongGroup says that a message is for another group: look up the right Group by MessageInfo.
+	// ErrWrongGroup says that a message is for another group: Peek tells which.
 	ErrWrongGroup = errors.New("mls: message is for another group")
 	// ErrOldEpoch says that a message is from an epoch that is over or no longer kept: drop it.
 	ErrOldEpoch = errors.New("mls: message is from an epoch that is over")
@@ -48,9 +48,19 @@ var (
 	ErrNoTime = errors.New("mls: the present time is needed to judge a lifetime")
 	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow: commit them.
 	ErrTooManyProposals = errors.New("mls: too many proposals in this epoch")
+	// ErrNoProposal says that a proposal given by the caller is nil, or an Add without a KeyPackage.
+	ErrNoProposal = errors.New("mls: proposal is nil or an Add of nothing")
+	// ErrOwnRemoval says that a commit would cover nothing while the removal of the member itself waits: it would void
+	// the removal, which only another member can commit. Wait for that, and propose it anew in each epoch until it holds.
+	ErrOwnRemoval = errors.New("mls: only another member can commit the removal of this one")
+	// ErrNotMember says that no member has the signature key of JoinExternalParams.ResyncKey.
+	ErrNotMember = errors.New("mls: no member has this signature key")
+	// ErrForked says that an authentic GroupInfo describes another state of the present epoch: members followed
+	// different commits. Those on the side that the delivery service did not take rejoin.
+	ErrForked = errors.New("mls: the group has another state in this epoch")
 	// ErrNoTree says that neither the message nor the caller brought the ratchet tree.
 	ErrNoTree = errors.New("mls: no ratchet tree in the message or beside it")
-	// ErrSuccessor says that a Welcome belongs to a reinitialised or branched group, and has to be joined with the
+	// ErrSuccessor says that a Welcome belongs to a reinitialized or branched group, and has to be joined with the
 	// old group as JoinParams.Successor.
 	ErrSuccessor = errors.New("mls: welcome to a successor group needs the old group")
 )

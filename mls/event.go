@@ -24,8 +24,10 @@ type ApplicationMessage struct {
 type ProposalReceived struct {
 	Ref               framing.ProposalRef
 	Sender            framing.Sender
+	From              Identity // the sender's, in this epoch
 	Proposal          framing.Proposal
 	AuthenticatedData []byte
+	Again             bool // whether it waited already, so that nothing has changed
 }
 
 // EpochChanged says that a commit took effect, and what it changed.
@@ -56,6 +58,7 @@ type Change struct {
 	Epoch             framing.Epoch // the new one
 	Committer         framing.Sender
 	CommitterLeaf     framing.LeafIndex // a newcomer's is the one it gets
+	Own               bool              // whether this member or newcomer made the commit
 	AuthenticatedData []byte
 	Path              bool // whether the committer renewed its path
 	Proposals         []CommittedProposal
@@ -68,10 +71,11 @@ type Change struct {
 	ReInit            *framing.ReInit // nil unless the commit ends the group
 }
 
-// CommittedProposal is a proposal that a commit covers.
+// CommittedProposal is a proposal that a commit covers, or that waits for one.
 type CommittedProposal struct {
 	Proposal framing.Proposal
 	Sender   framing.Sender
+	From     Identity            // the sender's, before the commit
 	Ref      framing.ProposalRef // nil when by value
 }
 

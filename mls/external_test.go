@@ -63,7 +63,8 @@ func TestExternalSender(t *testing.T) {
 			bob.hear(message)
 			s, err := seen.Handle(mls.Input{Message: message, Now: mlstest.Now()})
 			require.NoError(t, err)
-			require.IsType(t, &mls.Echo{}, alice.hear(message).Events[0], "the second time is no news")
+			require.False(t, received.Again)
+			require.True(t, alice.hear(message).Events[0].(*mls.ProposalReceived).Again, "the second time is no news")
 
 			made := bob.take(bob.group.Commit(mls.CommitParams{PSKs: psk, Now: mlstest.Now()}, bob.Signer))
 			require.Empty(t, made.Left)
@@ -513,7 +514,7 @@ func TestObserverRoom(t *testing.T) {
 	require.NoError(t, err)
 	again, err := s.Next.Handle(input(first))
 	require.NoError(t, err)
-	require.IsType(t, &mls.Echo{}, again.Events[0])
+	require.True(t, again.Events[0].(*mls.ProposalReceived).Again)
 	_, err = again.Next.Handle(input(carol.propose(&framing.Remove{Removed: 1})))
 	require.ErrorIs(t, err, mls.ErrTooManyProposals)
 }

@@ -101,7 +101,7 @@ func sendTape(t *testing.T, scenes []*scene, data []byte) (what string) {
 	tr.trusted = false
 	require.Zero(t, tr.seen[fateRefused.String()], "others refuse what was sent: %v", tr.seen)
 	what = "sent"
-	if _, _, pending := h.group.Pending(); pending {
+	if h.group.Pending() != nil {
 		s, err := h.group.Adopt()
 		require.NoError(t, err)
 		h = h.with(tr, s.Next)

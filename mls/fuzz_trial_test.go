@@ -55,12 +55,15 @@ func (tr *trial) fateOf(s *mls.Step, err error) fate {
 		return fateRefused
 	}
 	require.NotEmpty(tr, s.Events)
-	switch s.Events[0].(type) {
+	switch e := s.Events[0].(type) {
 	case *mls.Echo:
 		return fateNothing
 	case *mls.ApplicationMessage:
 		return fateDelivered
 	case *mls.ProposalReceived:
+		if e.Again {
+			return fateNothing
+		}
 		return fateStored
 	case *mls.Removed:
 		return fateExpelled
@@ -219,12 +222,17 @@ func (tr *trial) goOn() {
 		return
 	}
 	first := tr.honest[0].apart(tr)
-	if _, _, pending := first.group.Pending(); pending {
+	if first.group.Pending() != nil {
 		s, err := first.group.Drop()
 		require.NoError(tr, err)
 		first.group = s.Next
 	}
-	s, err := first.group.Commit(mls.CommitParams{Now: mlstest.Now(), PSKs: tr.psks, ForcePath: true}, first.signer)
+	params := mls.CommitParams{Now: mlstest.Now(), PSKs: tr.psks, ForcePath: true}
+	s, err := first.group.Commit(params, first.signer)
+	if errors.Is(err, mls.ErrOwnRemoval) { // nobody else is there to commit it
+		params.References = []framing.ProposalRef{}
+		s, err = first.group.Commit(params, first.signer)
+	}
 	var missing *mls.MissingPSKError
 	if errors.As(err, &missing) {
 		return // somebody has to get the PSK, or to name what to commit

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"io"
+	"reflect"
 	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -59,6 +60,16 @@ func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftPro
 	return chosen, left, nil
 }
 
+// onlyOwnRemoval reports whether proposals wait, and all of them would remove the member itself.
+func (g *Group) onlyOwnRemoval() bool {
+	for _, p := range g.proposals.all() {
+		if r, ok := p.proposal().(*framing.Remove); !ok || r.Removed != g.OwnLeaf() {
+			return false
+		}
+	}
+	return g.proposals.len() > 0
+}
+
 func needsTime(list []covered) bool {
 	return slices.ContainsFunc(list, func(c covered) bool { return c.proposal.ProposalType() == framing.ProposalTypeAdd })
 }
@@ -75,6 +86,9 @@ func (g *Group) byValue(rand io.Reader, list []framing.Proposal) ([]covered, err
 	}
 	out := make([]covered, 0, len(list))
 	for _, p := range list {
+		if err := checkGiven(p); err != nil {
+			return nil, err
+		}
 		p, err := withNonce(g.suite, rand, p)
 		if err != nil {
 			return nil, err
@@ -82,6 +96,15 @@ func (g *Group) byValue(rand io.Reader, list []framing.Proposal) ([]covered, err
 		out = append(out, covered{proposal: p, sender: g.self()})
 	}
 	return out, nil
+}
+
+// checkGiven refuses a proposal of the caller's that is nil, or an Add of nothing.
+func checkGiven(p framing.Proposal) error {
+	add, isAdd := p.(*framing.Add)
+	if p == nil || reflect.ValueOf(p).IsNil() || isAdd && add.KeyPackage == nil {
+		return ErrNoProposal
+	}
+	return nil
 }
 
 // withNonce gives a PSK proposal its nonce, unless it has one.

@@ -1,9 +1,12 @@
 package mls
 
 import (
+	"bytes"
+	"crypto"
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -23,7 +26,8 @@ type Group struct {
 	status     Status
 	reInit     *framing.ReInit // when status is StatusReInitialized
 	successor  *successorLink  // in the first epoch of a successor group that this member creates
-	lastOwn    []byte          // ContentID of the own commit that began this epoch, to recognise its echo
+	lastOwn    []byte          // messageID of the own commit that began this epoch, to recognize its echo
+	erased     uint32          // 1 once its secrets were erased; read and written atomically
 }
 
 // epochState is what a member knows in one epoch.
@@ -94,7 +98,7 @@ type Step struct {
 	Send   []Outgoing
 	Events []Event
 	Claims []Claim  // every credential that Next would trust anew
-	Change *Change  // what the pending commit will do, when the Step made one
+	Change *Change  // of a commit: what it did, or will do while it is pending in Next
 	Used   *UsedKey // the KeyPackage whose private part the Step used up, when it joined by Welcome
 	// Left lists stored proposals that a commit did not cover although it might have, and why.
 	Left []LeftProposal
@@ -180,9 +184,14 @@ func (g *Group) Export(label string, context []byte, n int) (ciphersuite.Secret,
 	return g.secrets.Export(label, context, n)
 }
 
-// usable refuses groups that are over, or not begun.
+// isErased reports whether the secrets that only this Group had were erased.
+func (g *Group) isErased() bool { return atomic.LoadUint32(&g.erased) != 0 }
+
+// usable refuses groups that are erased, over, or not begun.
 func (g *Group) usable() error {
 	switch {
+	case g.isErased():
+		return ErrErased
 	case g.status == StatusJoining:
 		return ErrPending
 	case g.status != StatusActive:
@@ -204,23 +213,27 @@ func newPublic(suite *ciphersuite.Suite, params *Params, context framing.GroupCo
 	return p, err
 }
 
-// confirm sets the confirmation tag and the interim transcript hash that follows from it (RFC 9420, Section 8.2).
-func (p *public) confirm(tag []byte) {
-	p.tag = tag
-	p.interim = keyschedule.InterimTranscriptHash(p.suite, p.context.ConfirmedTranscriptHash, tag)
+// confirmed returns p with its confirmation tag and the interim transcript hash that follows from it (RFC 9420,
+// Section 8.2).
+func (p *public) confirmed(tag []byte) *public {
+	c := *p
+	c.tag = tag
+	c.interim = keyschedule.InterimTranscriptHash(p.suite, p.context.ConfirmedTranscriptHash, tag)
+	return &c
 }
 
 // step is the beginning of a Step from g.
 func (g *Group) step(next *Group) *Step { return &Step{Next: next, old: g} }
 
-// clone copies the Group for a transition to change.
+// clone returns a copy of the Group for a transition to change.
 func (g *Group) clone() *Group {
 	n := *g
+	n.erased = 0
 	return &n
 }
 
-// enter is the Group in the epoch that a commit leads to. What is left of the present epoch goes to the past.
-func (g *Group) enter(next epochState) *Group {
+// inEpoch returns the Group in the epoch that a commit leads to. What is left of the present epoch goes to the past.
+func (g *Group) inEpoch(next epochState) *Group {
 	n := &Group{epochState: next}
 	n.past = prepend(&pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, g.past, g.params.PastEpochs)
 	n.resumption = prepend(resumptionPSK{g.Epoch(), g.secrets.ResumptionPSK}, g.resumption, g.params.ResumptionEpochs)
@@ -245,4 +258,29 @@ func (g *Group) ResumptionPSKs() PSKs {
 		all = append(all, PSK{ID: ResumptionPSKID(g.GroupID(), r.epoch), Secret: r.secret})
 	}
 	return all
+}
+
+// noKeys returns the private state of somebody who is no member: nothing but the leaf's place.
+func noKeys(suite *ciphersuite.Suite, leaf framing.LeafIndex) *treekem.PrivatePath {
+	return treekem.NewPrivatePath(suite, leaf, ciphersuite.KeyPair{})
+}
+
+// self returns the member as a sender.
+func (g *Group) self() framing.Sender {
+	return framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: g.OwnLeaf()}
+}
+
+// maySend checks that the member may send in this epoch and that the signer is its own.
+func (g *Group) maySend(by crypto.Signer) error {
+	if err := g.usable(); err != nil {
+		return err
+	}
+	key, err := g.suite.PublicKeyOf(by)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(key, g.tree.SignatureKey(g.OwnLeaf())) {
+		return ErrSigner
+	}
+	return nil
 }

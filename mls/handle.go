@@ -22,7 +22,10 @@ import (
 // *InactiveError, ErrErased, a *MissingPSKError, a *MissingProposalError, ErrTooManyProposals, a *SyntaxError, a
 // *RuleError, or an error of package ciphersuite when decryption fails.
 func (g *Group) Handle(in Input) (*Step, error) {
-	body, err := g.decode(in.Message)
+	if g.isErased() {
+		return nil, ErrErased
+	}
+	body, err := decodeMessage(in.Message, g.params)
 	if err != nil {
 		return nil, err
 	}
@@ -33,35 +36,6 @@ func (g *Group) Handle(in Input) (*Step, error) {
 		return g.handlePrivate(m, in)
 	}
 	return nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
-}
-
-// decode reads an MLSMessage within the limit of its size.
-func (p *public) decode(message []byte) (framing.MessageBody, error) {
-	return decodeMessage(message, p.params)
-}
-
-func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) {
-	if len(message) > params.MaxMessage {
-		return nil, overLimit(framing.NoLeaf, "bytes of the message", len(message), params.MaxMessage)
-	}
-	var m framing.Message
-	if err := framing.Unmarshal(message, &m); err != nil {
-		return nil, err
-	}
-	return m.Body, params.limitMessage(m.Body)
-}
-
-// checkEpoch compares a message's group and epoch with the present ones.
-func (p *public) checkEpoch(groupID []byte, epoch framing.Epoch) error {
-	switch {
-	case !bytes.Equal(groupID, p.context.GroupID):
-		return ErrWrongGroup
-	case epoch < p.context.Epoch:
-		return ErrOldEpoch
-	case epoch > p.context.Epoch:
-		return ErrFutureEpoch
-	}
-	return nil
 }
 
 // echo recognises messages of the member's own that came back: the pending commit, or the one adopted last.
@@ -91,7 +65,7 @@ func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) 
 	}
 	sender := m.Content.Sender
 	if sender.SenderType == framing.SenderTypeMember {
-		if err := g.params.Handshake.check(framing.WireFormatPublicMessage, sender.LeafIndex); err != nil {
+		if err := g.params.Handshake.checkFormat(framing.WireFormatPublicMessage, sender.LeafIndex); err != nil {
 			return nil, err
 		}
 	}
@@ -107,28 +81,6 @@ func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) 
 		return nil, err
 	}
 	return g.handshake(content, in, g.messages)
-}
-
-// senderKey is the key by which content of a sender is verified; nil for newcomers, who bring it along.
-func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, error) {
-	switch s.SenderType {
-	case framing.SenderTypeMember:
-		key := p.tree.SignatureKey(s.LeafIndex)
-		if key == nil {
-			return nil, fail("V-FR-05", s.LeafIndex, "sender is a blank leaf or outside the tree")
-		}
-		return key, nil
-	case framing.SenderTypeExternal:
-		var senders framing.ExternalSenders
-		if _, err := p.context.Extensions.Get(&senders); err != nil {
-			return nil, err
-		}
-		if int64(s.SenderIndex) >= int64(len(senders)) {
-			return nil, fail("V-FR-11", framing.NoLeaf, "external sender %d of %d", s.SenderIndex, len(senders))
-		}
-		return senders[s.SenderIndex].SignatureKey, nil
-	}
-	return nil, nil
 }
 
 // handlePrivate: RFC 9420, Section 6.3.
@@ -158,7 +110,7 @@ func (g *Group) handlePrivate(m *framing.PrivateMessage, in Input) (*Step, error
 	if m.ContentType == framing.ContentTypeApplication {
 		return g.application(content, sender, epoch, after)
 	}
-	if err := g.params.Handshake.check(framing.WireFormatPrivateMessage, sender.LeafIndex); err != nil {
+	if err := g.params.Handshake.checkFormat(framing.WireFormatPrivateMessage, sender.LeafIndex); err != nil {
 		after.EraseExcept(epoch.messages)
 		return nil, err
 	}
@@ -273,6 +225,12 @@ func (g *Group) handshake(content *framing.AuthenticatedContent, in Input, messa
 	return g.receiveCommit(content, in, messages)
 }
 
+// proposalReceived returns the Event for a proposal.
+func (p *public) proposalReceived(ref framing.ProposalRef, c *framing.FramedContent, again bool) *ProposalReceived {
+	return &ProposalReceived{Ref: ref, Sender: c.Sender, From: p.identityOf(c.Sender, c.Proposal), Proposal: c.Proposal,
+		AuthenticatedData: c.AuthenticatedData, Again: again}
+}
+
 // receiveProposal stores a proposal that is valid by itself (RFC 9420, Section 12.1).
 func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
 	c := content.Content()
@@ -283,20 +241,23 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	next := g.clone()
 	next.messages = messages
 	s := g.step(next)
-	if g.proposals.find(ref) != nil {
+	switch known, own := g.proposals.find(ref) != nil, c.Sender == g.self(); {
+	case known && own:
 		s.Events = []Event{&Echo{ref}}
 		return s, nil
-	}
-	if c.Sender == g.self() {
+	case known:
+		s.Events = []Event{g.proposalReceived(ref, c, true)}
+		return s, nil
+	case own:
 		return nil, ErrOwnMessage
 	}
 	if err := g.checkRoom(); err != nil {
 		return nil, err
 	}
-	if s.Claims, err = g.checkProposal(c.Proposal, c.Sender, in.Now, MomentAdd); err != nil {
+	if s.Claims, err = g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd); err != nil {
 		return nil, err
 	}
 	next.proposals = g.proposals.with(&storedProposal{ref: ref, content: content})
-	s.Events = []Event{&ProposalReceived{ref, c.Sender, c.Proposal, c.AuthenticatedData}}
+	s.Events = []Event{g.proposalReceived(ref, c, false)}
 	return s, nil
 }

@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 12.4.3.2: Joining via External Commits.
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -17,7 +16,9 @@ type JoinExternalParams struct {
 	RatchetTree []byte // the data of a ratchet_tree extension, when it is not in the GroupInfo
 	Leaf        LeafParams
 	// Resync names the client's own former leaf, which the commit removes; nil to join as a new member.
-	Resync            *framing.LeafIndex
+	Resync *framing.LeafIndex
+	// ResyncKey names that leaf by its signature key instead, for a client that does not know its place any more.
+	ResyncKey         ciphersuite.SignaturePublicKey
 	PSKIDs            []framing.PreSharedKeyID // to prove possession of; a PSK without a nonce gets one
 	PSKs              PSKs                     // their secrets
 	Now               time.Time                // judges the lifetimes of the members' leaves; zero when they are not to be judged
@@ -31,14 +32,14 @@ type JoinExternalParams struct {
 // Drop it and begin again with a new GroupInfo. every credential of the group is in Claims, to be answered before the
 // commit is sent.
 //
-// It fails as Join does.
+// It fails as Join does, or with ErrNotMember.
 func JoinExternal(p JoinExternalParams) (*Step, error) {
 	params := p.Params.withDefaults()
 	info, suite, err := openGroupInfo(p.GroupInfo, params)
 	if err != nil {
 		return nil, err
 	}
-	if p.Resync == nil {
+	if p.Resync == nil && p.ResyncKey == nil {
 		if err := checkNewGroup(info, p.Groups); err != nil {
 			return nil, err
 		}
@@ -46,6 +47,13 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 	public, err := importGroup(importParams{suite, params, info, p.RatchetTree, p.Now})
 	if err != nil {
 		return nil, err
+	}
+	if p.ResyncKey != nil {
+		leaf, ok := public.tree.FindSignatureKey(p.ResyncKey)
+		if !ok {
+			return nil, ErrNotMember
+		}
+		p.Resync = &leaf
 	}
 	externalInit, init, err := sendExternalInit(public, info)
 	if err != nil {
@@ -63,26 +71,6 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 	}
 	s.Claims = append(public.claimAll(), s.Claims...)
 	return s, nil
-}
-
-// openGroupInfo reads a GroupInfo message.
-func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphersuite.Suite, error) {
-	body, err := decodeMessage(message, params)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, ok := body.(*framing.GroupInfo)
-	if !ok {
-		return nil, nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
-	}
-	if info.GroupContext.Version != framing.MLS10 {
-		return nil, nil, fail("V-WEL-03", framing.NoLeaf, "version of the group is %v", info.GroupContext.Version)
-	}
-	suite, err := params.Suites(info.GroupContext.CipherSuite)
-	if err == nil && len(info.ConfirmationTag) != suite.HashSize { // which nobody outside can compare
-		err = fail("V-WIRE-16", info.Signer, "confirmation tag of %d bytes", len(info.ConfirmationTag))
-	}
-	return info, suite, err
 }
 
 // sendExternalInit makes the secret that the newcomer's epoch starts from, and the proposal that tells the members of it.

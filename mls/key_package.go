@@ -140,7 +140,13 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 		return err
 	}
 	k.KeyPackage.LeafNode.EncryptionKey, k.LeafKey = leafKey.Public, leafKey.Private
-	if err := checkAlone(suite, params, k.KeyPackage, time.Time{}); err != nil {
+	if err := checkOwnLifetime(k.KeyPackage.LeafNode.Lifetime, params.MaxLifetime); err != nil {
+		return err
+	}
+	if err := params.limitKeyPackage(k.KeyPackage); err != nil {
+		return err
+	}
+	if err := checkKeyPackage(suite, params, k.KeyPackage, time.Time{}); err != nil {
 		return err
 	}
 	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: by}
@@ -185,4 +191,20 @@ func (k *OwnKeyPackage) pairs(suite *ciphersuite.Suite) (initKey, leafKey cipher
 		return initKey, leafKey, fmt.Errorf("mls: leaf key: %w", err)
 	}
 	return initKey, leafKey, nil
+}
+
+// checkOwnCapabilities refuses to list default types in capabilities of the client's own (V-LN-10). Those that others list
+// change nothing: such types are supported in any case.
+func checkOwnCapabilities(c *framing.Capabilities) error {
+	for _, x := range c.Extensions {
+		if x.IsDefault() {
+			return fail("V-LN-10", framing.NoLeaf, "capabilities list the default extension type %v", x)
+		}
+	}
+	for _, p := range c.Proposals {
+		if p.IsDefault() {
+			return fail("V-LN-10", framing.NoLeaf, "capabilities list the default proposal type %v", p)
+		}
+	}
+	return nil
 }

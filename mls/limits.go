@@ -14,8 +14,11 @@ func overLimit(i framing.LeafIndex, what string, have, limit int) error {
 // limitMessage judges a message that was decoded and not looked at otherwise. What is encrypted is judged once it is
 // not, and a GroupInfo when it is used.
 func (p *Params) limitMessage(body framing.MessageBody) error {
-	if m, ok := body.(*framing.PublicMessage); ok {
+	switch m := body.(type) {
+	case *framing.PublicMessage:
 		return p.limitContent(&m.Content)
+	case *framing.KeyPackage:
+		return p.limitKeyPackage(m)
 	}
 	return nil
 }

@@ -247,8 +247,7 @@ func (l *loader) public(at, in *drawer, base *public) (*public, error) {
 	if err != nil {
 		return nil, at.failWith(err)
 	}
-	p.confirm(tag)
-	return p, nil
+	return p.confirmed(tag), nil
 }
 
 // loadBlocks loads blocks of a tree. Only where they change another tree may they be blank.

@@ -241,6 +241,9 @@ func (l *loader) loadPending(g *Group) error {
 		p.message = r.bytes()
 		p.change = readChange(r)
 	})
+	if p.change != nil && g.status == StatusActive {
+		p.change.nameSenders(g.public)
+	}
 	switch joining := g.status == StatusJoining; {
 	case err != nil:
 		return err

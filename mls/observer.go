@@ -30,6 +30,7 @@ type ObserverStep struct {
 	Next   *Observer
 	Events []Event
 	Claims []Claim
+	Change *Change // what a commit did
 }
 
 // Observe begins to follow a group (RFC 9420, Section 12.4.3). It fails as JoinExternal does.
@@ -49,13 +50,9 @@ func Observe(p ObserveParams) (*ObserverStep, error) {
 // Handle follows a proposal or commit sent as PublicMessage. It fails as Group.Handle does; a PrivateMessage is
 // ErrUnexpectedMessage.
 func (o *Observer) Handle(in Input) (*ObserverStep, error) {
-	body, err := o.decode(in.Message)
+	m, err := decodeAs[*framing.PublicMessage](in.Message, o.params)
 	if err != nil {
 		return nil, err
-	}
-	m, ok := body.(*framing.PublicMessage)
-	if !ok {
-		return nil, ErrUnexpectedMessage
 	}
 	if err := o.checkEpoch(m.Content.GroupID, m.Content.Epoch); err != nil {
 		return nil, err
@@ -84,18 +81,18 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 		return nil, err
 	}
 	if o.proposals.find(ref) != nil {
-		return &ObserverStep{Next: o, Events: []Event{&Echo{ref}}}, nil
+		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(ref, c, true)}}, nil
 	}
 	if err := o.room(o.proposals.len()); err != nil {
 		return nil, err
 	}
-	judged, err := o.checkProposal(c.Proposal, c.Sender, in.Now, MomentAdd)
+	judged, err := o.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
 	if err != nil {
 		return nil, err
 	}
 	next := *o
 	next.proposals = o.proposals.with(&storedProposal{ref: ref, content: content})
-	events := []Event{&ProposalReceived{ref, c.Sender, c.Proposal, c.AuthenticatedData}}
+	events := []Event{o.proposalReceived(ref, c, false)}
 	return &ObserverStep{Next: &next, Events: events, Claims: judged}, nil
 }
 
@@ -116,8 +113,7 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 	if len(tag) != o.suite.HashSize {
 		return nil, fail("V-CM-14", t.leaf, "confirmation tag of %d bytes", len(tag))
 	}
-	next.confirm(tag)
-	s := &ObserverStep{Next: &Observer{public: next, reInit: t.change.ReInit}, Claims: t.claims}
+	s := &ObserverStep{Next: &Observer{public: next.confirmed(tag), reInit: t.change.ReInit}, Claims: t.claims, Change: t.change}
 	s.Events = []Event{&EpochChanged{t.change}}
 	if t.change.ReInit != nil {
 		s.Events = append(s.Events, &ReInitialized{t.change, t.change.ReInit})
@@ -127,8 +123,11 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 
 // Propose makes a proposal of an external sender, whose place in the group's external_senders extension is index (RFC
 // 9420, Section 12.1.8). It answers an MLSMessage. Whom an Add would let in is for the caller to judge beforehand; members
-// judge it once more. It fails with a *RuleError, ErrSigner or ErrNoTime.
+// judge it once more. It fails with a *RuleError, ErrSigner, ErrNoProposal or ErrNoTime.
 func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposeParams, by crypto.Signer) ([]byte, error) {
+	if err := checkGiven(proposal); err != nil {
+		return nil, err
+	}
 	if proposal.ProposalType() == framing.ProposalTypeAdd && p.Now.IsZero() {
 		return nil, ErrNoTime
 	}
@@ -144,21 +143,24 @@ func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposePar
 	if proposal, err = withNonce(o.suite, rand, proposal); err != nil {
 		return nil, err
 	}
-	if _, err := o.checkProposal(proposal, sender, p.Now, MomentAddSent); err != nil {
+	if _, err := o.checkSigned(proposal, sender, p.Now, MomentAddSent); err != nil {
 		return nil, err
 	}
 	return o.outside(proposal, sender, p, by)
 }
 
 // ProposeSelf makes a newcomer's proposal to be added (RFC 9420, Section 12.1.8). It answers an MLSMessage. It fails
-// with a *RuleError, ErrSigner or ErrNoTime.
+// with a *RuleError, ErrSigner, ErrNoProposal or ErrNoTime.
 func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto.Signer) ([]byte, error) {
+	proposal := &framing.Add{KeyPackage: k}
+	if err := checkGiven(proposal); err != nil {
+		return nil, err
+	}
 	if p.Now.IsZero() {
 		return nil, ErrNoTime
 	}
 	sender := framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
-	proposal := &framing.Add{KeyPackage: k}
-	if _, err := o.checkProposal(proposal, sender, p.Now, MomentAddSent); err != nil {
+	if _, err := o.checkSigned(proposal, sender, p.Now, MomentAddSent); err != nil {
 		return nil, err
 	}
 	return o.outside(proposal, sender, p, by)

@@ -86,8 +86,8 @@ func (p HandshakePolicy) wireFormat() framing.WireFormat {
 	return framing.WireFormatPublicMessage
 }
 
-// check judges the wire format of a member's handshake message (V-FR-15).
-func (p HandshakePolicy) check(f framing.WireFormat, sender framing.LeafIndex) error {
+// checkFormat judges the wire format of a member's handshake message (V-FR-15).
+func (p HandshakePolicy) checkFormat(f framing.WireFormat, sender framing.LeafIndex) error {
 	strict := p == HandshakePublicOnly || p == HandshakePrivateOnly
 	if strict && f != p.wireFormat() {
 		return fail("V-FR-15", sender, "handshake message is a %v, policy demands %v", f, p.wireFormat())

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"crypto"
 
 	"github.com/copse-mls/copse/framing"
 )
@@ -19,12 +20,29 @@ type pendingCommit struct {
 // is reports whether a message is the pending commit.
 func (p *pendingCommit) is(message []byte) bool { return p != nil && bytes.Equal(p.message, message) }
 
-// Pending is the member's own commit that waits to take effect, to be sent again if need be, and what it will do.
-func (g *Group) Pending() (message []byte, change *Change, ok bool) {
+// PendingCommit is a commit of the member's own that waits to take effect, and what goes with it.
+type PendingCommit struct {
+	Commit   []byte     // one MLSMessage, as it was sent; to be sent again if need be
+	Welcomes []Outgoing // for the new members, once the commit has been taken
+	Change   *Change    // what it will do
+
+	next *epochState
+}
+
+// Pending returns the member's own commit that waits to take effect, and nil when there is none. A delivery service that
+// orders commits may be given the commit, the Welcomes and a GroupInfo of the next epoch at once, if it hands out the
+// latter two only when it takes the first (RFC 9420, Section 14). Otherwise the Welcomes are for after Adopt.
+func (g *Group) Pending() *PendingCommit {
 	if g.pending == nil {
-		return nil, nil, false
+		return nil
 	}
-	return g.pending.message, g.pending.change, true
+	return &PendingCommit{g.pending.message, g.pending.welcomes, g.pending.change, g.pending.next}
+}
+
+// GroupInfo describes the epoch to which the commit leads, as Group.GroupInfo describes the present one. The signer is the
+// one that the member has in that epoch. It fails as Group.GroupInfo does.
+func (c *PendingCommit) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
+	return (&Group{epochState: *c.next}).GroupInfo(p, by)
 }
 
 // Adopt lets the pending commit take effect: whoever orders the commits of the group has taken it. The Step holds the
@@ -32,6 +50,8 @@ func (g *Group) Pending() (message []byte, change *Change, ok bool) {
 func (g *Group) Adopt() (*Step, error) {
 	p := g.pending
 	switch {
+	case g.isErased():
+		return nil, ErrErased
 	case p == nil:
 		return nil, ErrNotPending
 	case p.next.secrets.InitSecret.Secret().IsZero(): // a Step that gave the commit up was let take effect
@@ -39,12 +59,10 @@ func (g *Group) Adopt() (*Step, error) {
 	case g.status == StatusJoining:
 		return g.adoptJoin(), nil
 	}
-	next := g.enter(*p.next)
+	next := g.inEpoch(*p.next)
 	next.lastOwn = g.messageID(p.message)
-	s := g.step(next)
+	s := g.stepInto(next, p.change)
 	s.Send = p.welcomes
-	s.Events = []Event{&EpochChanged{p.change}}
-	next.end(s, p.change)
 	return s, nil
 }
 
@@ -53,26 +71,31 @@ func (g *Group) adoptJoin() *Step {
 	next := g.clone()
 	next.lastOwn = g.messageID(g.pending.message)
 	next.pending, next.status = nil, StatusActive
+	return g.stepInto(next, g.pending.change)
+}
+
+// stepInto returns the Step of a member whose group moved to next by a commit. When that held a ReInit, the group is
+// over (RFC 9420, Section 11.2); the secrets of the epoch that it led to are left to whoever made it.
+func (g *Group) stepInto(next *Group, change *Change) *Step {
+	events := []Event{&EpochChanged{change}}
+	if change.ReInit != nil {
+		over := next.clone()
+		over.status, over.reInit = StatusReInitialized, change.ReInit
+		over.epochState = next.closed()
+		next, events = over, append(events, &ReInitialized{change, change.ReInit})
+	}
 	s := g.step(next)
-	s.Events = []Event{&EpochChanged{g.pending.change}}
+	s.Change, s.Events = change, events
 	return s
 }
 
-// end makes the Group inactive when the commit held a ReInit (RFC 9420, Section 11.2). The secrets of the epoch that it
-// led to are left to whoever made it.
-func (g *Group) end(s *Step, change *Change) {
-	if change.ReInit == nil {
-		return
-	}
-	g.status, g.reInit = StatusReInitialized, change.ReInit
-	g.epochState = g.closed()
-	s.Events = append(s.Events, &ReInitialized{change, change.ReInit})
-}
-
 // Drop gives the pending commit up: another one won. Handle does the same when it sees the other one. It fails with
-// ErrNotPending.
+// ErrNotPending or ErrErased.
 func (g *Group) Drop() (*Step, error) {
-	if g.pending == nil {
+	switch {
+	case g.isErased():
+		return nil, ErrErased
+	case g.pending == nil:
 		return nil, ErrNotPending
 	}
 	next := g.clone()

@@ -283,7 +283,9 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	records, err := committed.Next.Records(nil)
 	require.NoError(t, err)
 	in := mlstest.NewInsider(t, advanced.Next, alice.Signer)
-	roots = append(roots, own, &params, &join, &external, &succession, &psk, &mls.Input{PSKs: params.PSKs}, &records)
+	routed, err := mls.Peek(info)
+	require.NoError(t, err)
+	roots = append(roots, &routed, committed.Next.Pending(), own, &params, &join, &external, &succession, &psk, &mls.Input{PSKs: params.PSKs}, &records)
 	more, secretsBelow := below(t, in, advanced.Next)
 	secrets = append(append(secrets, own.InitKey, own.LeafKey, psk.Secret), secretsBelow...)
 	for _, c := range []*mlstest.Client{alice, bob, carol} {

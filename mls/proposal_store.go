@@ -81,7 +81,7 @@ func (s *proposalStore) shared(o *proposalStore) *proposalStore {
 func (g *Group) Proposals() []CommittedProposal {
 	var out []CommittedProposal
 	for _, p := range g.proposals.all() {
-		out = append(out, CommittedProposal{p.proposal(), p.sender(), p.ref})
+		out = append(out, CommittedProposal{p.proposal(), p.sender(), g.identityOf(p.sender(), p.proposal()), p.ref})
 	}
 	return out
 }

@@ -5,7 +5,6 @@ package mls
 import (
 	"crypto"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -20,11 +19,16 @@ type ProposeParams struct {
 }
 
 // Propose sends a proposal for somebody to commit (RFC 9420, Section 12.1). A PSK without a nonce gets one. For an
-// Update, use ProposeUpdate. It fails with an *InactiveError, ErrSigner, ErrNoTime, ErrTooManyProposals or a
-// *RuleError.
+// Update, use ProposeUpdate. A member leaves by proposing its own removal, in each epoch anew until the commit of another
+// member covers it.
+//
+// It fails with an *InactiveError, ErrErased, ErrSigner, ErrNoProposal, ErrNoTime, ErrTooManyProposals or a *RuleError.
 func (g *Group) Propose(proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
+	if err := checkGiven(proposal); err != nil {
+		return nil, err
+	}
 	if _, ok := proposal.(*framing.Update); ok {
-		return nil, fmt.Errorf("mls: an Update needs a new key: use ProposeUpdate")
+		return nil, errors.New("mls: an Update needs a new key: use ProposeUpdate")
 	}
 	if err := g.maySend(by); err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	if err := g.checkRoom(); err != nil {
 		return nil, err
 	}
-	judged, err := g.checkProposal(proposal, g.self(), p.Now, MomentAddSent)
+	judged, err := g.checkSigned(proposal, g.self(), p.Now, MomentAddSent)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +113,14 @@ func (p *public) room(have int) error {
 
 func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 
-// checkProposal judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It answers the credentials
+// checkSigned judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It answers the credentials
 // to be judged.
-func (p *public) checkProposal(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Claim, error) {
+func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Claim, error) {
 	if err := p.params.limitProposal(proposal); err != nil {
 		return nil, err
 	}
 	check := &proposalCheck{public: p, rules: p.rules, now: now}
-	if err := check.check(proposal, from); err != nil && (add == MomentAddSent || !contextDecides(err)) {
+	if err := check.checkProposal(proposal, from); err != nil && (add == MomentAddSent || !contextDecides(err)) {
 		return nil, err
 	}
 	switch x := proposal.(type) {

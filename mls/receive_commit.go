@@ -31,11 +31,9 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 	if err != nil {
 		return nil, err
 	}
-	next := current.enter(*state)
-	s := g.step(next)
+	s := g.stepInto(current.inEpoch(*state), t.change)
 	s.Claims = t.claims
-	s.Events = []Event{&EpochChanged{t.change}}
-	if next.end(s, t.change); next.status != StatusActive {
+	if s.Next.status != StatusActive {
 		state.eraseUnused(r.base)
 	}
 	return s, nil
@@ -50,7 +48,7 @@ func (p *public) beginReceived(content *framing.AuthenticatedContent, known *pro
 		return nil, err
 	}
 	if c.Sender.SenderType == framing.SenderTypeNewMemberCommit {
-		if err := p.params.ExternalCommits.check(list); err != nil {
+		if err := p.params.ExternalCommits.checkCommit(list); err != nil {
 			return nil, err
 		}
 	}
@@ -65,8 +63,8 @@ func (p *public) beginReceived(content *framing.AuthenticatedContent, known *pro
 	return t, t.finish()
 }
 
-// check judges an external commit by the member's policy (V-EJ-08).
-func (p ExternalCommitPolicy) check(l *proposalList) error {
+// checkCommit judges an external commit by the member's policy (V-EJ-08).
+func (p ExternalCommitPolicy) checkCommit(l *proposalList) error {
 	switch {
 	case p == ExternalCommitsForbidden,
 		p == ExternalCommitsNoResync && len(l.removes) > 0,
@@ -108,17 +106,12 @@ func (t *transition) removesLeaf(i framing.LeafIndex) bool {
 
 // removed is the Step of a member whom a commit removes. Of its secrets, only those to read late messages stay.
 func (g *Group) removed(current *Group, t *transition) *Step {
-	next := current.enter(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())})
+	next := current.inEpoch(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())})
 	next.resumption = nil
 	next.status = StatusRemoved
 	s := g.step(next)
-	s.Events = []Event{&Removed{t.change}}
+	s.Change, s.Events = t.change, []Event{&Removed{t.change}}
 	return s
-}
-
-// noKeys is the private state of somebody who is no member: nothing but the leaf's place.
-func noKeys(suite *ciphersuite.Suite, leaf framing.LeafIndex) *treekem.PrivatePath {
-	return treekem.NewPrivatePath(suite, leaf, ciphersuite.KeyPair{})
 }
 
 // receiver is a commit in the course of being received.
@@ -155,7 +148,7 @@ func (r *receiver) nextState() (*epochState, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, err := next.enter(private)
+	state, err := next.begun(private)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func writeChange(w *recordWriter, c *Change) {
 }
 
 func readChange(r *recordReader) *Change {
-	c := &Change{Epoch: framing.Epoch(r.Uint64())}
+	c := &Change{Epoch: framing.Epoch(r.Uint64()), Own: true}
 	r.value(&c.Committer)
 	c.CommitterLeaf = framing.LeafIndex(r.Uint32())
 	c.AuthenticatedData = r.bytes()
@@ -78,4 +78,13 @@ func (r *recordReader) proposal() framing.Proposal {
 		r.Reject(err)
 	}
 	return p
+}
+
+// nameSenders sets who sent the proposals, which the group before the commit tells and the record does not hold. A newcomer
+// does not have that group, and its commit covers nobody else's proposals.
+func (c *Change) nameSenders(before *public) {
+	for k := range c.Proposals {
+		p := &c.Proposals[k]
+		p.From = before.identityOf(p.Sender, p.Proposal)
+	}
 }

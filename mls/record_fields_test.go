@@ -15,7 +15,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		of   any
 		want []string
 	}{
-		{Group{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn"}},
+		{Group{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn", "erased"}},
 		{epochState{}, []string{"public", "private", "secrets", "messages"}},
 		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},
 		{pastEpoch{}, []string{"public", "senderData", "messages"}},
@@ -28,8 +28,8 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
 		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},
 		{LeafChange{}, []string{"Leaf", "Old", "New"}},
-		{CommittedProposal{}, []string{"Proposal", "Sender", "Ref"}},
-		{Change{}, []string{"Epoch", "Committer", "CommitterLeaf", "AuthenticatedData", "Path", "Proposals", "Added", "Removed",
+		{CommittedProposal{}, []string{"Proposal", "Sender", "From", "Ref"}},
+		{Change{}, []string{"Epoch", "Committer", "CommitterLeaf", "Own", "AuthenticatedData", "Path", "Proposals", "Added", "Removed",
 			"Updated", "OldExtensions", "NewExtensions", "PSKs", "ReInit"}},
 	} {
 		kind := reflect.TypeOf(c.of)

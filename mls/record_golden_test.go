@@ -196,9 +196,14 @@ func TestGoldenIsComplete(t *testing.T) {
 func TestGoldenPending(t *testing.T) {
 	g, err := mls.Load(mls.LoadParams{Records: readGolden(t, "member").records.records()})
 	require.NoError(t, err)
-	message, change, ok := g.Pending()
-	require.True(t, ok)
-	require.NotEmpty(t, message)
+	pending := g.Pending()
+	require.NotEmpty(t, pending.Commit)
+	require.Len(t, pending.Welcomes, 2)
+	change := pending.Change
+	require.True(t, change.Own)
+	for _, p := range change.Proposals {
+		require.Equal(t, mls.Identity{Credential: memberOf(g, p.Sender).Credential, SignatureKey: memberOf(g, p.Sender).SignatureKey}, p.From)
+	}
 	require.Len(t, change.Added, 2)
 	require.Len(t, change.Removed, 1)
 	require.Len(t, change.PSKs, 1)
@@ -245,4 +250,10 @@ func TestGoldenKeyPackage(t *testing.T) {
 	k.Erase()
 	_, err = k.Marshal()
 	require.ErrorIs(t, err, mls.ErrErased)
+}
+
+// memberOf is the leaf of the member who sends.
+func memberOf(g *mls.Group, from framing.Sender) *framing.LeafNode {
+	leaf, _ := g.Tree().Leaf(from.LeafIndex)
+	return leaf
 }

@@ -211,8 +211,8 @@ func commitRules() []ruleTest {
 				}).Commit))
 				a.holds(err == nil, "without a path: %v: %v", noPath, err)
 			}
-			_, staged, _ := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{custom}}, alice.Signer)).Next.Pending()
-			a.holds(!staged.Path, "a path that nothing needs")
+			pending := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{custom}}, alice.Signer)).Next.Pending()
+			a.holds(!pending.Change.Path, "a path that nothing needs")
 		}},
 		{"V-CM-01", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()

@@ -342,7 +342,7 @@ func leafRules() []ruleTest {
 			alice := newPlayer(a.T, "alice")
 			alice.Credential = framing.X509Credential(certificateFor(make([]byte, 32)))
 			a.refusesCreation(alice)
-			_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams})
+			_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams, Lifetime: mlstest.Lifetime()})
 			a.gives(err)
 		}},
 		{"V-LN-17", "value", "", func(a *attempt) {

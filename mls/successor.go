@@ -83,21 +83,21 @@ func checkBranchParams(old *Group, context *framing.GroupContext) error {
 	return nil
 }
 
-// successorPSK is the reinit or branch PSK among those of a Welcome, and false when there is none. More than one is an
+// successorPSK finds the reinit or branch PSK among those of a Welcome, nil when there is none. More than one is an
 // error (V-WEL-13).
-func successorPSK(ids []framing.PreSharedKeyID) (framing.PreSharedKeyID, bool, error) {
-	var found framing.PreSharedKeyID
+func successorPSK(ids []framing.PreSharedKeyID) (*framing.PreSharedKeyID, error) {
+	var found *framing.PreSharedKeyID
 	count := 0
-	for _, id := range ids {
+	for k, id := range ids {
 		if id.PSKType == framing.PSKTypeResumption && id.Usage != framing.ResumptionPSKUsageApplication {
-			found = id
+			found = &ids[k]
 			count++
 		}
 	}
 	if count > 1 {
-		return found, false, fail("V-WEL-13", framing.NoLeaf, "%d PSKs of usage reinit or branch", count)
+		return nil, fail("V-WEL-13", framing.NoLeaf, "%d PSKs of usage reinit or branch", count)
 	}
-	return found, count == 1, nil
+	return found, nil
 }
 
 // checkSuccessor judges a group joined as successor of old by the PSK that links them (V-RE-02 to V-RE-09).

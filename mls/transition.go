@@ -56,7 +56,7 @@ func (p *public) begin(b beginParams) (*transition, error) {
 	if err := t.limit(); err != nil {
 		return nil, err
 	}
-	if err := t.list.check(b.committer); err != nil {
+	if err := t.list.checkList(b.committer); err != nil {
 		return nil, err
 	}
 	if len(t.list.extensions) > 0 {
@@ -69,12 +69,12 @@ func (p *public) begin(b beginParams) (*transition, error) {
 	t.describe()
 	check := &proposalCheck{public: p, rules: t.rules, now: b.now, successor: b.successor}
 	for _, c := range t.list.all {
-		if err := check.check(c.proposal, c.sender); err != nil {
+		if err := check.checkProposal(c.proposal, c.sender); err != nil {
 			return nil, err
 		}
 	}
 	if b.successor != nil { // nobody would join by a Welcome that names two (V-WEL-13)
-		if _, _, err := successorPSK(t.list.psks); err != nil {
+		if _, err := successorPSK(t.list.psks); err != nil {
 			return nil, err
 		}
 	}
@@ -88,6 +88,11 @@ func (p *public) begin(b beginParams) (*transition, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// beginOwn begins a commit of the member's own.
+func (g *Group) beginOwn(list *proposalList, now time.Time) (*transition, error) {
+	return g.begin(beginParams{committer: g.self(), list: list, now: now, sending: true, successor: g.successor})
 }
 
 // limit judges sizes. Those of received proposals were judged when they came.
@@ -108,10 +113,11 @@ func (t *transition) limit() error {
 
 // describe starts the Change with what the list says.
 func (t *transition) describe() {
-	t.change = &Change{Epoch: t.context.Epoch, Committer: t.committer, OldExtensions: t.before.context.Extensions,
+	t.change = &Change{Epoch: t.context.Epoch, Committer: t.committer, Own: t.sending, OldExtensions: t.before.context.Extensions,
 		NewExtensions: t.context.Extensions, PSKs: t.list.psks}
 	for _, c := range t.list.all {
-		t.change.Proposals = append(t.change.Proposals, CommittedProposal{c.proposal, c.sender, c.ref})
+		t.change.Proposals = append(t.change.Proposals, CommittedProposal{
+			c.proposal, c.sender, t.before.identityOf(c.sender, c.proposal), c.ref})
 	}
 	if len(t.list.reInits) > 0 {
 		t.change.ReInit = t.list.reInits[0]
@@ -211,7 +217,6 @@ func (t *transition) apply() error {
 			return err
 		}
 		t.change.Removed = append(t.change.Removed, LeafChange{r.Removed, old, nil})
-		t.resync = old // of meaning in an external commit only, which has one Remove at most
 	}
 	for _, a := range t.list.adds {
 		fresh := &a.KeyPackage.LeafNode
@@ -236,6 +241,9 @@ func (t *transition) placeNewcomer() error {
 		t.change.CommitterLeaf = t.leaf
 		return nil
 	}
+	for _, r := range t.list.removes { // one at most (V-PL-13)
+		t.resync, _ = t.before.tree.Leaf(r.Removed)
+	}
 	var err error
 	t.leaf, err = t.edit.NextLeaf()
 	t.change.CommitterLeaf = t.leaf
@@ -256,8 +264,8 @@ func (t *transition) receivePath(path *framing.UpdatePath) error {
 		return nil
 	}
 	leaf := &path.LeafNode
-	if err := checkLeafSource(t.leaf, leaf, framing.LeafNodeSourceCommit); err != nil {
-		return err
+	if leaf.LeafNodeSource != framing.LeafNodeSourceCommit {
+		return fail("V-LN-03", t.leaf, "source of the leaf is %v", leaf.LeafNodeSource)
 	}
 	if err := t.checkPathLeaf(leaf); err != nil {
 		return err
@@ -283,7 +291,7 @@ func (t *transition) checkPathLeaf(leaf *framing.LeafNode) error {
 			return err
 		}
 	}
-	return checkLeafAgainst(t.rules, t.leaf, leaf)
+	return t.rules.Check(t.leaf, leaf)
 }
 
 // describePath adds the committer's new leaf to the Change and to the judgements.
@@ -413,12 +421,12 @@ func (n *nextEpoch) erase() {
 	n.welcome.Erase()
 }
 
-// enter completes the epoch for a member: its secret tree begins, and the secrets that led there are erased.
-func (n *nextEpoch) enter(private *treekem.PrivatePath) (epochState, error) {
+// begun returns the epoch as a member has it: its secret tree begins, and the secrets that led there are erased.
+func (n *nextEpoch) begun(private *treekem.PrivatePath) (epochState, error) {
 	defer n.joiner.Erase()
 	defer n.welcome.Erase()
-	n.confirm(n.tag)
+	public := n.confirmed(n.tag)
 	messages, err := keyschedule.NewSecretTree(n.encryption, keyschedule.TreeParams{
 		Suite: n.suite, Leaves: n.tree.Width(), Own: private.Leaf(), Limits: n.params.Ratchets})
-	return epochState{n.public, private, n.secrets, messages}, err
+	return epochState{public, private, n.secrets, messages}, err
 }

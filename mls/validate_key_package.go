@@ -11,6 +11,7 @@ import (
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
 )
 
 // VerifyKeyPackageParams are a published KeyPackage and what it is judged by.
@@ -27,88 +28,76 @@ type VerifyKeyPackageParams struct {
 // ciphersuite.ErrUnsupported.
 func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	params := p.Params.withDefaults()
-	body, err := decodeMessage(p.Message, params)
+	k, err := decodeAs[*framing.KeyPackage](p.Message, params)
 	if err != nil {
 		return nil, err
 	}
-	k, ok := body.(*framing.KeyPackage)
-	switch {
-	case !ok:
-		return nil, ErrUnexpectedMessage
-	case p.Now.IsZero():
+	if p.Now.IsZero() {
 		return nil, ErrNoTime
 	}
 	suite, err := params.Suites(k.CipherSuite)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAlone(suite, params, k, p.Now); err != nil {
+	if err := checkKeyPackage(suite, params, k, p.Now); err != nil {
 		return nil, err
 	}
-	if err := verifyKeyPackages(suite, []*framing.KeyPackage{k}); err != nil {
+	if err := k.VerifySignature(suite); err != nil {
+		return nil, err
+	}
+	if err := k.LeafNode.VerifySignature(suite, nil, framing.NoLeaf); err != nil {
 		return nil, err
 	}
 	return k, nil
 }
 
-// checkAlone judges a KeyPackage by all that takes no group, but for its signatures: as an Add to a group that demands
-// nothing. A zero now judges no lifetime but its span.
-func checkAlone(suite *ciphersuite.Suite, params *Params, k *framing.KeyPackage, now time.Time) error {
-	if err := params.limitKeyPackage(k); err != nil {
-		return err
-	}
-	alone, err := newPublic(suite, params, framing.GroupContext{Version: framing.MLS10, CipherSuite: k.CipherSuite}, nil)
-	if err != nil {
-		return err
-	}
-	check := proposalCheck{public: alone, rules: alone.rules, now: now}
-	return check.checkAdd(&framing.Add{KeyPackage: k})
-}
-
-// checkKeyPackage judges a KeyPackage by itself, all but its signatures and the group's rules for its leaf.
-func (p *public) checkKeyPackage(k *framing.KeyPackage, now time.Time) error {
+// checkKeyPackage judges a KeyPackage for a cipher suite, all but its signatures: what takes no group. A zero now judges
+// no lifetime but its span.
+func checkKeyPackage(suite *ciphersuite.Suite, params *Params, k *framing.KeyPackage, now time.Time) error {
 	none := framing.NoLeaf
 	switch leaf := &k.LeafNode; {
-	case k.Version != p.context.Version:
+	case k.Version != framing.MLS10:
 		return fail("V-KP-01", none, "version of the KeyPackage is %v", k.Version)
-	case k.CipherSuite != p.context.CipherSuite:
+	case k.CipherSuite != suite.CipherSuite():
 		return fail("V-KP-01", none, "cipher suite of the KeyPackage is %v", k.CipherSuite)
 	case bytes.Equal(k.InitKey, leaf.EncryptionKey):
 		return fail("V-KP-05", none, "init key is the leaf's encryption key")
+	case leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage:
+		return fail("V-LN-01", none, "source of the leaf is %v", leaf.LeafNodeSource)
 	}
-	if err := checkLeafSource(none, &k.LeafNode, framing.LeafNodeSourceKeyPackage); err != nil {
+	if err := checkLifetime(k.LeafNode.Lifetime, now, params.MaxLifetime); err != nil {
 		return err
 	}
-	if err := checkLifetime(k.LeafNode.Lifetime, now, p.params.MaxLifetime); err != nil {
+	if err := checkKeys(suite, &k.LeafNode, k.InitKey); err != nil {
 		return err
 	}
-	if err := p.checkKeys(&k.LeafNode, k.InitKey); err != nil {
+	if err := checkListed(k); err != nil {
 		return err
 	}
-	return checkKeyPackageExtensions(k)
+	if err := treekem.CheckLeaf(none, &k.LeafNode, k.CipherSuite); err != nil {
+		return err
+	}
+	if err := k.Extensions.CheckPlacement(); err != nil {
+		return err
+	}
+	return k.Extensions.Check()
 }
 
 // checkKeys judges the form of public keys (V-KP-06).
-func (p *public) checkKeys(leaf *framing.LeafNode, more ...ciphersuite.HPKEPublicKey) error {
+func checkKeys(suite *ciphersuite.Suite, leaf *framing.LeafNode, more ...ciphersuite.HPKEPublicKey) error {
 	for _, key := range append(more, leaf.EncryptionKey) {
-		if err := p.suite.CheckHPKEPublicKey(key); err != nil {
+		if err := suite.CheckHPKEPublicKey(key); err != nil {
 			return failWith(err, "V-KP-06", framing.NoLeaf, "HPKE public key")
 		}
 	}
-	if err := p.suite.CheckSignaturePublicKey(leaf.SignatureKey); err != nil {
+	if err := suite.CheckSignaturePublicKey(leaf.SignatureKey); err != nil {
 		return failWith(err, "V-KP-06", framing.NoLeaf, "signature key")
 	}
 	return nil
 }
 
-// checkKeyPackageExtensions judges the extensions of a KeyPackage (V-EXT-01, V-EXT-02, V-KP-07).
-func checkKeyPackageExtensions(k *framing.KeyPackage) error {
-	if err := k.Extensions.Check(); err != nil {
-		return err
-	}
-	if err := checkPlacement(framing.NoLeaf, k.Extensions); err != nil {
-		return err
-	}
+// checkListed checks that the leaf's capabilities list the extensions of the KeyPackage (V-KP-07).
+func checkListed(k *framing.KeyPackage) error {
 	for _, x := range k.Extensions {
 		if !x.Type.IsDefault() && !slices.Contains(k.LeafNode.Capabilities.Extensions, x.Type) {
 			return fail("V-KP-07", framing.NoLeaf, "extension %v of the KeyPackage is not in its capabilities", x.Type)
@@ -148,4 +137,33 @@ func batchRule(err error, rules ...string) error {
 			fmt.Sprintf("signature of KeyPackage %d", at.Index/len(rules)))
 	}
 	return err
+}
+
+// checkLifetime judges a lifetime against the present and a maximum (V-LN-15, V-LN-16). A zero now judges the span
+// only.
+func checkLifetime(l framing.Lifetime, now time.Time, longest time.Duration) error {
+	if l.NotBefore > l.NotAfter {
+		return fail("V-LN-16", framing.NoLeaf, "lifetime ends before it begins")
+	}
+	if longest > 0 && l.NotAfter-l.NotBefore > uint64(longest/time.Second) {
+		return fail("V-LN-16", framing.NoLeaf, "lifetime spans more than %v", longest)
+	}
+	if now.IsZero() {
+		return nil
+	}
+	seconds := uint64(max(now.Unix(), 0))
+	if seconds < l.NotBefore || seconds > l.NotAfter {
+		return fail("V-LN-15", framing.NoLeaf, "present time %d lies outside of the lifetime %d to %d",
+			seconds, l.NotBefore, l.NotAfter)
+	}
+	return nil
+}
+
+// checkOwnLifetime judges the lifetime of a leaf that the client is about to make (V-LN-16). One that was forgotten would
+// have ended in 1970.
+func checkOwnLifetime(l framing.Lifetime, longest time.Duration) error {
+	if l == (framing.Lifetime{}) {
+		return fail("V-LN-16", framing.NoLeaf, "no lifetime was given")
+	}
+	return checkLifetime(l, time.Time{}, longest)
 }

@@ -61,8 +61,8 @@ func newProposalList(all []covered) *proposalList {
 	return l
 }
 
-// check judges the list as a whole, for a commit by committer.
-func (l *proposalList) check(committer framing.Sender) error {
+// checkList judges the list as a whole, for a commit by committer.
+func (l *proposalList) checkList(committer framing.Sender) error {
 	checks := []func(framing.LeafIndex) error{
 		l.checkPSKCount, l.checkPSKsDiffer, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
 	}

@@ -3,6 +3,7 @@ package mls
 // RFC 9420, Section 12.1: Proposals, each judged by itself.
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -19,8 +20,8 @@ type proposalCheck struct {
 	successor *successorLink // what the first commit of a successor group may hold
 }
 
-// check judges a proposal from a sender, all but signatures, uniqueness of keys and its place in a list.
-func (c *proposalCheck) check(p framing.Proposal, from framing.Sender) error {
+// checkProposal judges a proposal from a sender, all but signatures, uniqueness of keys and its place in a list.
+func (c *proposalCheck) checkProposal(p framing.Proposal, from framing.Sender) error {
 	switch p := p.(type) {
 	case *framing.CustomProposal:
 		return c.checkCustom(p, from)
@@ -52,10 +53,10 @@ func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Send
 
 // checkAdd: RFC 9420, Section 12.1.1.
 func (c *proposalCheck) checkAdd(p *framing.Add) error {
-	if err := c.checkKeyPackage(p.KeyPackage, c.now); err != nil {
+	if err := checkKeyPackage(c.suite, c.params, p.KeyPackage, c.now); err != nil {
 		return err
 	}
-	return checkLeafAgainst(c.rules, framing.NoLeaf, &p.KeyPackage.LeafNode)
+	return c.rules.CheckDemands(framing.NoLeaf, &p.KeyPackage.LeafNode)
 }
 
 // checkUpdate: RFC 9420, Section 12.1.2.
@@ -68,16 +69,16 @@ func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) erro
 	if !ok {
 		return fail("V-PR-06", i, "Update for a blank leaf")
 	}
-	if err := checkLeafSource(i, &p.LeafNode, framing.LeafNodeSourceUpdate); err != nil {
-		return err
+	if p.LeafNode.LeafNodeSource != framing.LeafNodeSourceUpdate {
+		return fail("V-LN-02", i, "source of the leaf is %v", p.LeafNode.LeafNodeSource)
 	}
 	if err := checkUpdateLeaf(i, old, &p.LeafNode, "V-LN-19"); err != nil {
 		return err
 	}
-	if err := c.checkKeys(&p.LeafNode); err != nil {
+	if err := checkKeys(c.suite, &p.LeafNode); err != nil {
 		return atLeaf(err, i)
 	}
-	return checkLeafAgainst(c.rules, i, &p.LeafNode)
+	return c.rules.Check(i, &p.LeafNode)
 }
 
 // checkRemove: RFC 9420, Section 12.1.3.
@@ -132,8 +133,7 @@ func (c *proposalCheck) checkExtensions(list framing.Extensions) error {
 
 // checkContextExtensions refuses extensions that do not belong into a group context (V-EXT-02).
 func checkContextExtensions(list framing.Extensions) error {
-	return checkPlacement(framing.NoLeaf, list,
-		framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders)
+	return list.CheckPlacement(framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders)
 }
 
 // checkExternalSenders judges the keys of external senders, and that certificates are for these (V-EXT-05).
@@ -146,9 +146,18 @@ func (p *public) checkExternalSenders(list framing.Extensions) error {
 		if err := p.suite.CheckSignaturePublicKey(senders[i].SignatureKey); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "signature key of an external sender")
 		}
-		if err := checkCertificates(Identity{senders[i].Credential, senders[i].SignatureKey}); err != nil {
+		if err := senders[i].Credential.CheckKey(senders[i].SignatureKey); err != nil {
 			return failWith(err, "V-EXT-05", framing.NoLeaf, "X.509 credential of an external sender")
 		}
+	}
+	return nil
+}
+
+// checkUpdateLeaf judges the leaf of an Update or of a member's path against the one it replaces (RFC 9420,
+// Sections 7.3, 12.1.2 and 12.4.2). rule is the one about keeping the old encryption key.
+func checkUpdateLeaf(i framing.LeafIndex, old, fresh *framing.LeafNode, rule string) error {
+	if bytes.Equal(old.EncryptionKey, fresh.EncryptionKey) {
+		return fail(rule, i, "leaf keeps the old encryption key")
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (p *public) checkInfoExtensions(list framing.Extensions) error {
 	if err := p.params.limitExtensions(framing.NoLeaf, list); err != nil {
 		return err
 	}
-	return checkPlacement(framing.NoLeaf, list)
+	return list.CheckPlacement()
 }
 
 // groupInfo is the GroupInfo of an epoch, without a signature.
@@ -74,32 +74,34 @@ func checkInfoExtensions(list framing.Extensions) error {
 	if err := list.Check(); err != nil {
 		return err
 	}
-	return checkPlacement(framing.NoLeaf, list, framing.ExtensionTypeRatchetTree, framing.ExtensionTypeExternalPub)
+	return list.CheckPlacement(framing.ExtensionTypeRatchetTree, framing.ExtensionTypeExternalPub)
 }
 
 // welcome makes the Welcome messages for those whom the commit adds (RFC 9420, Section 12.4.3.1).
-func (d *draft) welcome(next *nextEpoch) ([]Outgoing, error) {
+func (d *draft) welcome(next *nextEpoch, path *committerPath) ([]Outgoing, error) {
 	if len(d.list.adds) == 0 {
 		return nil, nil
 	}
-	next.confirm(next.tag)
 	w := d.params.Welcome
 	if err := next.checkInfoExtensions(w.Extensions); err != nil {
 		return nil, err
 	}
-	info, err := next.groupInfo(d.leaf, w.Extensions, w.OmitTree)
+	info, err := next.confirmed(next.tag).groupInfo(d.leaf, w.Extensions, w.OmitTree)
 	if err != nil {
 		return nil, err
 	}
-	signing := framing.SignParams{Suite: d.before.suite, Rand: d.rand, Signer: d.leafSigner}
+	signing := framing.SignParams{Suite: d.before.suite, Rand: d.rand, Signer: d.by}
+	if path != nil {
+		signing.Signer = path.signer
+	}
 	if err := info.Sign(signing); err != nil {
 		return nil, err
 	}
 	joiners := make([]framing.Joiner, len(d.list.adds))
 	for k, a := range d.list.adds {
 		joiners[k].KeyPackage = a.KeyPackage
-		if d.path != nil {
-			joiners[k].PathSecret, _ = d.path.PathSecret(d.added[k])
+		if path != nil {
+			joiners[k].PathSecret, _ = path.PathSecret(d.added[k])
 		}
 	}
 	welcome, err := framing.NewWelcome(framing.NewWelcomeParams{

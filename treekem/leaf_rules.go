@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
 // LeafRules judges leaves against a group's parameters. Whether a leaf's lifetime covers the present, whether its
-// source fits the door by which it came, and what its credential means are not judged here.
+// source fits the way it entered, and what its credential means are not judged here.
 type LeafRules struct {
 	context  *framing.GroupContext
 	required framing.RequiredCapabilities // without the default types, which nobody lists
@@ -34,22 +35,58 @@ func NewLeafRules(context *framing.GroupContext) (*LeafRules, error) {
 	return r, nil
 }
 
-// Check judges the leaf at i. It fails with a *RuleError.
+// CheckLeaf judges the leaf at i by itself, for any group of a cipher suite: what it says of its own capabilities, its
+// extensions, and that an X.509 credential is for its signature key. It fails with a *RuleError.
+func CheckLeaf(i framing.LeafIndex, leaf *framing.LeafNode, suite ciphersuite.CipherSuite) error {
+	fail := func(rule string, err error, format string, args ...any) error {
+		return &framing.RuleError{Rule: rule, Leaf: i, Detail: fmt.Sprintf(format, args...), Err: err}
+	}
+	c := &leaf.Capabilities
+	switch {
+	case !slices.Contains(c.Versions, framing.MLS10):
+		return fail("V-LN-14", nil, "capabilities lack version %v", framing.MLS10)
+	case !slices.Contains(c.CipherSuites, suite):
+		return fail("V-LN-14", nil, "capabilities lack cipher suite %v", suite)
+	case !slices.Contains(c.Credentials, leaf.Credential.Type):
+		return fail("V-LN-05", nil, "capabilities lack the leaf's own credential type %v", leaf.Credential.Type)
+	}
+	if t, lacks := firstMissing(customTypes(leaf.Extensions), c.Extensions); lacks {
+		return fail("V-LN-12", nil, "the leaf's extension type %v is not in its capabilities", t)
+	}
+	if framing.IsGREASE(uint16(leaf.Credential.Type)) { // listed or not (RFC 9420, Section 13.5)
+		return fail("V-LN-06", nil, "nobody supports the credential type %v", leaf.Credential.Type)
+	}
+	if err := leaf.Credential.CheckKey(leaf.SignatureKey); err != nil {
+		return fail("V-LN-20", err, "X.509 credential")
+	}
+	err := leaf.Extensions.CheckPlacement(framing.ExtensionTypeApplicationID)
+	if err == nil {
+		err = leaf.Extensions.Check()
+	}
+	var broken *framing.RuleError
+	switch {
+	case errors.As(err, &broken):
+		return fail(broken.Rule, nil, "the leaf's %s", broken.Detail)
+	case err != nil:
+		return fail("V-WIRE-11", err, "extensions of the leaf")
+	}
+	return nil
+}
+
+// Check judges the leaf at i by itself and by what the group demands. It fails with a *RuleError.
 func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
+	if err := CheckLeaf(i, leaf, r.context.CipherSuite); err != nil {
+		return err
+	}
+	return r.CheckDemands(i, leaf)
+}
+
+// CheckDemands judges the leaf at i by what the group demands of it. It fails with a *RuleError.
+func (r *LeafRules) CheckDemands(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	fail := func(rule, format string, args ...any) error {
 		return &framing.RuleError{Rule: rule, Leaf: i, Detail: fmt.Sprintf(format, args...)}
 	}
 	c := &leaf.Capabilities
-	switch {
-	case !slices.Contains(c.Versions, r.context.Version):
-		return fail("V-LN-14", "capabilities lack version %v", r.context.Version)
-	case !slices.Contains(c.CipherSuites, r.context.CipherSuite):
-		return fail("V-LN-14", "capabilities lack cipher suite %v", r.context.CipherSuite)
-	case !slices.Contains(c.Credentials, leaf.Credential.Type):
-		return fail("V-LN-05", "capabilities lack the leaf's own credential type %v", leaf.Credential.Type)
-	case framing.IsGREASE(uint16(leaf.Credential.Type)): // listed or not (RFC 9420, Section 13.5)
-		return fail("V-LN-06", "nobody supports the credential type %v", leaf.Credential.Type)
-	}
 	if t, lacks := firstUnsupported(r.required.ExtensionTypes, c.Extensions); lacks {
 		return fail("V-LN-07", "required extension type %v is not supported", t)
 	}
@@ -61,23 +98,6 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	}
 	if t, lacks := firstUnsupported(r.custom, c.Extensions); lacks {
 		return fail("V-LN-11", "extension type %v of the group context is not supported", t)
-	}
-	return r.checkOwnExtensions(i, leaf)
-}
-
-// checkOwnExtensions judges the leaf's own extensions (RFC 9420, Sections 7.2 and 13.4).
-func (r *LeafRules) checkOwnExtensions(i framing.LeafIndex, leaf *framing.LeafNode) error {
-	err := leaf.Extensions.Check()
-	var repeated *framing.RuleError
-	switch {
-	case errors.As(err, &repeated):
-		return &framing.RuleError{Rule: "V-EXT-01", Leaf: i, Detail: "the leaf's " + repeated.Detail}
-	case err != nil:
-		return &framing.RuleError{Rule: "V-WIRE-11", Leaf: i, Detail: "extensions of the leaf", Err: err}
-	}
-	if t, lacks := firstMissing(customTypes(leaf.Extensions), leaf.Capabilities.Extensions); lacks {
-		return &framing.RuleError{Rule: "V-LN-12", Leaf: i,
-			Detail: fmt.Sprintf("the leaf's extension type %v is not in its capabilities", t)}
 	}
 	return nil
 }

@@ -99,8 +99,8 @@ func (p *person) show([]string) error {
 	for _, w := range g.Proposals() {
 		fmt.Printf("waiting: %s, proposed by %s\n", words(g, w.Proposal), sender(g, w.Sender))
 	}
-	if _, change, pending := g.Pending(); pending {
-		fmt.Printf("pending: when it is taken, epoch %d%s\n", change.Epoch, changes(change))
+	if p := g.Pending(); p != nil {
+		fmt.Printf("pending: when it is taken, epoch %d%s\n", p.Change.Epoch, changes(p.Change))
 	}
 	fmt.Println()
 	return g.Tree().Draw(os.Stdout, treekem.DrawParams{OwnLeaf: &own})

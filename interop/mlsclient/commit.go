@@ -24,7 +24,7 @@ func (s *Service) Commit(_ context.Context, r *clientpb.CommitRequest) (*clientp
 
 // commit makes the commit and answers what it will do.
 func (t *turn) commit(r *clientpb.CommitRequest, out *clientpb.CommitResponse) (*mls.Change, error) {
-	if _, _, pending := t.group.Pending(); pending {
+	if t.group.Pending() != nil {
 		step, err := t.group.Drop()
 		if err != nil {
 			return nil, err

@@ -1,4 +1,4 @@
-package mls
+package framing
 
 // RFC 9420, Section 5.3: X.509 credentials, as far as they bind a chain of certificates to a key.
 
@@ -9,26 +9,26 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/ciphersuite"
 )
 
-// checkCertificates judges whether an X.509 credential is a chain in order, and its first certificate for the signature
-// key that the credential comes with. Whether to trust the chain is the caller's to say, through Step.Claims: that takes
-// the certificates which members may leave out because others have them.
-func checkCertificates(who Identity) error {
-	if who.Credential.Type != framing.CredentialTypeX509 {
+// CheckKey checks that an X.509 credential is a chain in order, and its first certificate for the signature key that it
+// comes with (RFC 9420, Section 5.3). Every other credential passes. Whether to trust a chain is for an authentication
+// service to say: that takes the certificates which members may leave out because others have them.
+func (c *Credential) CheckKey(key ciphersuite.SignaturePublicKey) error {
+	if c.Type != CredentialTypeX509 {
 		return nil
 	}
-	if len(who.Credential.Certificates) == 0 {
+	if len(c.Certificates) == 0 {
 		return errors.New("there is no certificate")
 	}
-	chain := make([]certificate, len(who.Credential.Certificates))
-	for k, der := range who.Credential.Certificates {
+	chain := make([]certificate, len(c.Certificates))
+	for k, der := range c.Certificates {
 		if err := chain[k].parse(der); err != nil {
 			return fmt.Errorf("certificate %d: %w", k, err)
 		}
 	}
-	if !bytes.Equal(chain[0].TBS.PublicKey.Key.Bytes, who.SignatureKey) {
+	if !bytes.Equal(chain[0].TBS.PublicKey.Key.Bytes, key) {
 		return errors.New("the end-entity certificate is for another key")
 	}
 	return checkOrder(chain)

@@ -1,0 +1,139 @@
+package mls
+
+// RFC 9420, Section 6: Message Framing, as far as anybody can read a message: the first look at what was received.
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// MessageInfo is what an MLSMessage says of itself to anybody: enough to route it, and nothing to rely on, for no key
+// has been used on it. Fields that a kind of message does not have are zero.
+type MessageInfo struct {
+	WireFormat  framing.WireFormat
+	CipherSuite ciphersuite.CipherSuite // of a Welcome, a GroupInfo or a KeyPackage
+	GroupID     []byte                  // of all but a Welcome and a KeyPackage
+	Epoch       framing.Epoch           // goes with GroupID; a commit leads to the one after it
+	ContentType framing.ContentType     // of a PublicMessage or PrivateMessage
+	Sender      *framing.Sender         // of a PublicMessage
+	// KeyPackages are the references of a Welcome's recipients, or the one of a KeyPackage of a cipher suite that
+	// ciphersuite.New knows.
+	KeyPackages []framing.KeyPackageRef
+	// Proposals are the proposals that a commit in a PublicMessage covers by reference.
+	Proposals []framing.ProposalRef
+}
+
+// Peek returns what an MLSMessage says of itself, for a client to find the group that it is for, and for a delivery
+// service to route it (RFC 9420, Section 6). It uses no key and trusts nothing. It fails with a *SyntaxError, or by rule
+// V-WIRE-13 when the message exceeds the limits of the zero Params.
+func Peek(message []byte) (MessageInfo, error) {
+	body, err := decodeMessage(message, new(Params).withDefaults())
+	if err != nil {
+		return MessageInfo{}, err
+	}
+	info := MessageInfo{WireFormat: body.WireFormat()}
+	switch m := body.(type) {
+	case *framing.PublicMessage:
+		c := &m.Content
+		info.GroupID, info.Epoch, info.ContentType, info.Sender = c.GroupID, c.Epoch, c.ContentType, &c.Sender
+		if c.Commit != nil {
+			info.Proposals = referencesOf(c.Commit)
+		}
+	case *framing.PrivateMessage:
+		info.GroupID, info.Epoch, info.ContentType = m.GroupID, m.Epoch, m.ContentType
+	case *framing.GroupInfo:
+		c := &m.GroupContext
+		info.CipherSuite, info.GroupID, info.Epoch = c.CipherSuite, c.GroupID, c.Epoch
+	case *framing.Welcome:
+		info.CipherSuite = m.CipherSuite
+		for _, s := range m.Secrets {
+			info.KeyPackages = append(info.KeyPackages, s.NewMember)
+		}
+	case *framing.KeyPackage:
+		info.CipherSuite = m.CipherSuite
+		suite, err := ciphersuite.New(m.CipherSuite)
+		if err != nil {
+			break // nobody can name it, and it is somebody else's
+		}
+		ref, err := m.Ref(suite)
+		if err != nil {
+			return MessageInfo{}, err
+		}
+		info.KeyPackages = []framing.KeyPackageRef{ref}
+	}
+	return info, nil
+}
+
+// referencesOf lists the proposals that a commit covers by reference.
+func referencesOf(c *framing.Commit) (refs []framing.ProposalRef) {
+	for _, p := range c.Proposals {
+		if p.Proposal == nil {
+			refs = append(refs, p.Reference)
+		}
+	}
+	return refs
+}
+
+// decodeMessage reads an MLSMessage within the limits of params.
+func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) {
+	if len(message) > params.MaxMessage {
+		return nil, overLimit(framing.NoLeaf, "bytes of the message", len(message), params.MaxMessage)
+	}
+	var m framing.Message
+	if err := framing.Unmarshal(message, &m); err != nil {
+		return nil, err
+	}
+	return m.Body, params.limitMessage(m.Body)
+}
+
+// decodeAs is decodeMessage for one kind of message. Another is ErrUnexpectedMessage.
+func decodeAs[B framing.MessageBody](message []byte, params *Params) (B, error) {
+	var none B
+	body, err := decodeMessage(message, params)
+	if err != nil {
+		return none, err
+	}
+	b, ok := body.(B)
+	if !ok {
+		return none, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
+	}
+	return b, nil
+}
+
+// checkEpoch compares a message's group and epoch with the present ones.
+func (p *public) checkEpoch(groupID []byte, epoch framing.Epoch) error {
+	switch {
+	case !bytes.Equal(groupID, p.context.GroupID):
+		return ErrWrongGroup
+	case epoch < p.context.Epoch:
+		return ErrOldEpoch
+	case epoch > p.context.Epoch:
+		return ErrFutureEpoch
+	}
+	return nil
+}
+
+// senderKey returns the key by which content of a sender is verified; nil for newcomers, who bring it along.
+func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, error) {
+	switch s.SenderType {
+	case framing.SenderTypeMember:
+		key := p.tree.SignatureKey(s.LeafIndex)
+		if key == nil {
+			return nil, fail("V-FR-05", s.LeafIndex, "sender is a blank leaf or outside the tree")
+		}
+		return key, nil
+	case framing.SenderTypeExternal:
+		var senders framing.ExternalSenders
+		if _, err := p.context.Extensions.Get(&senders); err != nil {
+			return nil, err
+		}
+		if int64(s.SenderIndex) >= int64(len(senders)) {
+			return nil, fail("V-FR-11", framing.NoLeaf, "external sender %d of %d", s.SenderIndex, len(senders))
+		}
+		return senders[s.SenderIndex].SignatureKey, nil
+	}
+	return nil, nil
+}
