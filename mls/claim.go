@@ -40,27 +40,6 @@ type Identity struct {
 	SignatureKey ciphersuite.SignaturePublicKey
 }
 
-// identityOf returns who sends a proposal: a member, an external sender, or a newcomer that asks to be added. It is zero
-// for a newcomer that commits, whose leaf comes with the path.
-func (p *public) identityOf(from framing.Sender, proposal framing.Proposal) Identity {
-	switch from.SenderType {
-	case framing.SenderTypeMember:
-		if leaf, ok := p.tree.Leaf(from.LeafIndex); ok {
-			return identityOf(leaf)
-		}
-	case framing.SenderTypeExternal:
-		var senders framing.ExternalSenders
-		if _, err := p.context.Extensions.Get(&senders); err == nil && int64(from.SenderIndex) < int64(len(senders)) {
-			return Identity{senders[from.SenderIndex].Credential, senders[from.SenderIndex].SignatureKey}
-		}
-	case framing.SenderTypeNewMemberProposal:
-		if add, ok := proposal.(*framing.Add); ok {
-			return identityOf(&add.KeyPackage.LeafNode)
-		}
-	}
-	return Identity{}
-}
-
 func identityOf(leaf *framing.LeafNode) Identity { return Identity{leaf.Credential, leaf.SignatureKey} }
 
 func (i Identity) equal(o Identity) bool {

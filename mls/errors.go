@@ -85,17 +85,6 @@ func (e *MissingProposalError) Error() string {
 	return fmt.Sprintf("mls: commit refers to %d unknown proposals", len(e.Refs))
 }
 
-// InactiveError says why a Group is over for this member. It unwraps to ErrInactive.
-type InactiveError struct {
-	Status Status
-	ReInit *framing.ReInit // what the successor group will be, when Status is StatusReInitialized
-}
-
-func (e *InactiveError) Error() string { return fmt.Sprintf("%v: %v", ErrInactive, e.Status) }
-
-// Unwrap is ErrInactive.
-func (e *InactiveError) Unwrap() error { return ErrInactive }
-
 func fail(rule string, leaf framing.LeafIndex, format string, args ...any) error {
 	return &RuleError{Rule: rule, Leaf: leaf, Detail: fmt.Sprintf(format, args...)}
 }

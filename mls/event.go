@@ -1,6 +1,10 @@
 package mls
 
-import "github.com/copse-mls/copse/framing"
+import (
+	"bytes"
+
+	"github.com/copse-mls/copse/framing"
+)
 
 // Event is something that a transition brought about: *ApplicationMessage, *ProposalReceived, *EpochChanged, *Echo,
 // *Removed or *ReInitialized.
@@ -79,9 +83,28 @@ type CommittedProposal struct {
 	Ref      framing.ProposalRef // nil when by value
 }
 
+// LeftProposal is a waiting proposal that a commit did not cover, and why.
+type LeftProposal struct {
+	Ref    framing.ProposalRef
+	Reason string
+}
+
 // LeafChange is what happens at one leaf.
 type LeafChange struct {
 	Leaf framing.LeafIndex
 	Old  *framing.LeafNode
 	New  *framing.LeafNode
+}
+
+// extensionsKept reports whether the group context keeps its extensions.
+func (c *Change) extensionsKept() bool {
+	if len(c.OldExtensions) != len(c.NewExtensions) {
+		return false
+	}
+	for i, x := range c.OldExtensions {
+		if y := c.NewExtensions[i]; x.Type != y.Type || !bytes.Equal(x.Data, y.Data) {
+			return false
+		}
+	}
+	return true
 }

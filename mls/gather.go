@@ -11,12 +11,6 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// LeftProposal is a waiting proposal that a commit did not cover, and why.
-type LeftProposal struct {
-	Ref    framing.ProposalRef
-	Reason string
-}
-
 // gather lists what a commit covers: chosen references first, then proposals by value.
 func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftProposal, error) {
 	byValue, err := g.byValue(rand, c.Proposals)

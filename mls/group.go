@@ -63,6 +63,17 @@ type resumptionPSK struct {
 	secret ciphersuite.Secret
 }
 
+// pendingCommit is a commit of the member's own that has not taken effect.
+type pendingCommit struct {
+	message  []byte // one MLSMessage, as it was sent
+	next     *epochState
+	welcomes []Outgoing
+	change   *Change
+}
+
+// is reports whether a message is the pending commit.
+func (p *pendingCommit) is(message []byte) bool { return p != nil && bytes.Equal(p.message, message) }
+
 // Status says whether a Group is of use to its member.
 type Status uint8
 
@@ -83,6 +94,17 @@ func (s Status) String() string {
 	}
 	return fmt.Sprintf("Status(%d)", uint8(s))
 }
+
+// InactiveError says why a Group is over for this member. It unwraps to ErrInactive.
+type InactiveError struct {
+	Status Status
+	ReInit *framing.ReInit // what the successor group will be, when Status is StatusReInitialized
+}
+
+func (e *InactiveError) Error() string { return fmt.Sprintf("%v: %v", ErrInactive, e.Status) }
+
+// Unwrap is ErrInactive.
+func (e *InactiveError) Unwrap() error { return ErrInactive }
 
 // Input is all of the outside world that a transition may see.
 type Input struct {
@@ -283,4 +305,42 @@ func (g *Group) maySend(by crypto.Signer) error {
 		return ErrSigner
 	}
 	return nil
+}
+
+// senderIdentity returns who sends a proposal: a member, an external sender, or a newcomer that asks to be added. It is zero
+// for a newcomer that commits, whose leaf comes with the path.
+func (p *public) senderIdentity(from framing.Sender, proposal framing.Proposal) Identity {
+	switch from.SenderType {
+	case framing.SenderTypeMember:
+		if leaf, ok := p.tree.Leaf(from.LeafIndex); ok {
+			return identityOf(leaf)
+		}
+	case framing.SenderTypeExternal:
+		var senders framing.ExternalSenders
+		if _, err := p.context.Extensions.Get(&senders); err == nil && int64(from.SenderIndex) < int64(len(senders)) {
+			return Identity{senders[from.SenderIndex].Credential, senders[from.SenderIndex].SignatureKey}
+		}
+	case framing.SenderTypeNewMemberProposal:
+		if add, ok := proposal.(*framing.Add); ok {
+			return identityOf(&add.KeyPackage.LeafNode)
+		}
+	}
+	return Identity{}
+}
+
+// pskSources returns where a commit of the member's own, or of a newcomer when g is nil, finds PSKs.
+func pskSources(g *Group, brought PSKs) []PSKs {
+	if g == nil {
+		return []PSKs{brought}
+	}
+	return []PSKs{brought, g.ResumptionPSKs(), g.successor.psks()}
+}
+
+// Proposals lists the proposals of the present epoch that wait for a commit, in the order of their arrival.
+func (g *Group) Proposals() []CommittedProposal {
+	var out []CommittedProposal
+	for _, p := range g.proposals.all() {
+		out = append(out, CommittedProposal{p.proposal(), p.sender(), g.senderIdentity(p.sender(), p.proposal()), p.ref})
+	}
+	return out
 }

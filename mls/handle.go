@@ -225,12 +225,6 @@ func (g *Group) handshake(content *framing.AuthenticatedContent, in Input, messa
 	return g.receiveCommit(content, in, messages)
 }
 
-// proposalReceived returns the Event for a proposal.
-func (p *public) proposalReceived(ref framing.ProposalRef, c *framing.FramedContent, again bool) *ProposalReceived {
-	return &ProposalReceived{Ref: ref, Sender: c.Sender, From: p.identityOf(c.Sender, c.Proposal), Proposal: c.Proposal,
-		AuthenticatedData: c.AuthenticatedData, Again: again}
-}
-
 // receiveProposal stores a proposal that is valid by itself (RFC 9420, Section 12.1).
 func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
 	c := content.Content()

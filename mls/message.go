@@ -137,3 +137,9 @@ func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, er
 	}
 	return nil, nil
 }
+
+// proposalReceived returns the Event for a proposal.
+func (p *public) proposalReceived(ref framing.ProposalRef, c *framing.FramedContent, again bool) *ProposalReceived {
+	return &ProposalReceived{Ref: ref, Sender: c.Sender, From: p.senderIdentity(c.Sender, c.Proposal), Proposal: c.Proposal,
+		AuthenticatedData: c.AuthenticatedData, Again: again}
+}

@@ -3,22 +3,10 @@ package mls
 // RFC 9420, Section 14: Sequencing of State Changes.
 
 import (
-	"bytes"
 	"crypto"
 
 	"github.com/copse-mls/copse/framing"
 )
-
-// pendingCommit is a commit of the member's own that has not taken effect.
-type pendingCommit struct {
-	message  []byte // one MLSMessage, as it was sent
-	next     *epochState
-	welcomes []Outgoing
-	change   *Change
-}
-
-// is reports whether a message is the pending commit.
-func (p *pendingCommit) is(message []byte) bool { return p != nil && bytes.Equal(p.message, message) }
 
 // PendingCommit is a commit of the member's own that waits to take effect, and what goes with it.
 type PendingCommit struct {

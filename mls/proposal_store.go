@@ -77,15 +77,6 @@ func (s *proposalStore) shared(o *proposalStore) *proposalStore {
 	return s
 }
 
-// Proposals lists the proposals of the present epoch that wait for a commit, in the order of their arrival.
-func (g *Group) Proposals() []CommittedProposal {
-	var out []CommittedProposal
-	for _, p := range g.proposals.all() {
-		out = append(out, CommittedProposal{p.proposal(), p.sender(), g.identityOf(p.sender(), p.proposal()), p.ref})
-	}
-	return out
-}
-
 // proposalIndex finds proposals by their references, which are hashes: a trie that branches by the references' bits. It
 // does not change; nil is the empty index.
 type proposalIndex struct {

@@ -59,14 +59,6 @@ func findPSK(sources []PSKs, id framing.PreSharedKeyID) (ciphersuite.Secret, boo
 	return ciphersuite.Secret{}, false
 }
 
-// pskSources are where a commit of the member's own, or of a newcomer when g is nil, finds PSKs.
-func pskSources(g *Group, brought PSKs) []PSKs {
-	if g == nil {
-		return []PSKs{brought}
-	}
-	return []PSKs{brought, g.ResumptionPSKs(), g.successor.psks()}
-}
-
 // pskIdentifier is a whole identifier, nonce included, as a key of maps.
 type pskIdentifier struct {
 	kind      framing.PSKType
@@ -99,4 +91,23 @@ func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources .
 		return ciphersuite.Secret{}, &MissingPSKError{missing}
 	}
 	return keyschedule.PSKSecret(suite, found)
+}
+
+// successorLink ties the first commit of a group to the group that it succeeds.
+type successorLink struct {
+	id  framing.PreSharedKeyID // of the old group's resumption PSK, without a nonce
+	psk ciphersuite.Secret     // own copy
+}
+
+// allows reports whether the link covers a resumption PSK of usage reinit or branch.
+func (l *successorLink) allows(id framing.PreSharedKeyID) bool {
+	return l != nil && sameKey(l.id, id) && l.id.Usage == id.Usage
+}
+
+// psks is the linked PSK, for looking it up.
+func (l *successorLink) psks() PSKs {
+	if l == nil {
+		return nil
+	}
+	return PSKs{{ID: l.id, Secret: l.psk}}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/internal/wire"
+	"github.com/copse-mls/copse/treekem"
 )
 
 // Record is one entry of a Group or Observer in storage: a key that is unique within the group, and a value. A store
@@ -226,4 +227,78 @@ func readOptional[T any, P valueOf[T]](r *recordReader) *T {
 	v := new(T)
 	r.value(P(v))
 	return v
+}
+
+// recorder gathers records.
+type recorder struct {
+	own      framing.LeafIndex
+	keysOnly bool // values do not count
+	out      []Record
+	err      error
+}
+
+func (r *recorder) done() ([]Record, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.out, nil
+}
+
+// put adds a record. size is about the length of its value: a buffer that does not grow leaves no copies of secrets.
+func (r *recorder) put(key string, size int, write func(w *recordWriter)) {
+	if r.keysOnly {
+		r.out = append(r.out, Record{Key: key})
+		return
+	}
+	w := &recordWriter{Writer: wire.NewWriter(make([]byte, 0, size))}
+	w.Uint8(recordVersion)
+	write(w)
+	value, err := w.Bytes()
+	if w.erased {
+		err = ErrErased
+	}
+	if err != nil && r.err == nil {
+		r.err = &RecordError{key, err}
+	}
+	r.out = append(r.out, Record{key, value})
+}
+
+func (r *recorder) drop(key string) { r.out = append(r.out, Record{Key: key}) }
+
+// replace adds what now puts, and drops what only then puts.
+func (r *recorder) replace(now, then func(r *recorder)) {
+	start := len(r.out)
+	now(r)
+	kept := map[string]bool{}
+	for _, x := range r.out[start:] {
+		kept[x.Key] = true
+	}
+	old := &recorder{own: r.own, keysOnly: true}
+	then(old)
+	for _, x := range old.out {
+		if !kept[x.Key] {
+			r.drop(x.Key)
+		}
+	}
+}
+
+func blockKey(prefix string, b treekem.BlockRecord) string {
+	return fmt.Sprintf("%s%s/%d/%d", prefix, recordTree, b.Layer, b.Index)
+}
+
+func (r *recorder) block(prefix string, b treekem.BlockRecord) {
+	r.put(blockKey(prefix, b), 1+len(b.Data), func(w *recordWriter) { w.Raw(b.Data) })
+}
+
+// readRecord reads the value of the record of a key.
+func readRecord(key string, value []byte, read func(r *recordReader)) error {
+	r := &recordReader{wire.NewReader("record", value)}
+	if version := r.Uint8(); r.Err() == nil && version != recordVersion {
+		return &RecordError{key, ErrRecordVersion}
+	}
+	read(r)
+	if err := r.Finish(); err != nil {
+		return &RecordError{key, err}
+	}
+	return nil
 }

@@ -85,6 +85,6 @@ func (r *recordReader) proposal() framing.Proposal {
 func (c *Change) nameSenders(before *public) {
 	for k := range c.Proposals {
 		p := &c.Proposals[k]
-		p.From = before.identityOf(p.Sender, p.Proposal)
+		p.From = before.senderIdentity(p.Sender, p.Proposal)
 	}
 }

@@ -4,7 +4,6 @@ package mls
 
 import (
 	"github.com/copse-mls/copse/framing"
-	"github.com/copse-mls/copse/internal/wire"
 )
 
 // recordKeyPackage names the encoding of an OwnKeyPackage in errors.
@@ -36,17 +35,4 @@ func UnmarshalOwnKeyPackage(data []byte) (*OwnKeyPackage, error) {
 		return nil, err
 	}
 	return k, nil
-}
-
-// readRecord reads the value of the record of a key.
-func readRecord(key string, value []byte, read func(r *recordReader)) error {
-	r := &recordReader{wire.NewReader("record", value)}
-	if version := r.Uint8(); r.Err() == nil && version != recordVersion {
-		return &RecordError{key, ErrRecordVersion}
-	}
-	read(r)
-	if err := r.Finish(); err != nil {
-		return &RecordError{key, err}
-	}
-	return nil
 }

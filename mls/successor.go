@@ -11,25 +11,6 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// successorLink ties the first commit of a group to the group that it succeeds.
-type successorLink struct {
-	id  framing.PreSharedKeyID // of the old group's resumption PSK, without a nonce
-	psk ciphersuite.Secret     // own copy
-}
-
-// allows reports whether the link covers a resumption PSK of usage reinit or branch.
-func (l *successorLink) allows(id framing.PreSharedKeyID) bool {
-	return l != nil && sameKey(l.id, id) && l.id.Usage == id.Usage
-}
-
-// psks is the linked PSK, for looking it up.
-func (l *successorLink) psks() PSKs {
-	if l == nil {
-		return nil
-	}
-	return PSKs{{ID: l.id, Secret: l.psk}}
-}
-
 // linkTo makes the link to old: by reinit when a commit ended it so, else by branch.
 func linkTo(old *Group) (*successorLink, error) {
 	usage := framing.ResumptionPSKUsageBranch

@@ -4,7 +4,6 @@ package mls
 // and observers all go this way: begin (validate and apply the proposals), a path, finish, advance.
 
 import (
-	"bytes"
 	"math"
 	"slices"
 	"time"
@@ -117,7 +116,7 @@ func (t *transition) describe() {
 		NewExtensions: t.context.Extensions, PSKs: t.list.psks}
 	for _, c := range t.list.all {
 		t.change.Proposals = append(t.change.Proposals, CommittedProposal{
-			c.proposal, c.sender, t.before.identityOf(c.sender, c.proposal), c.ref})
+			c.proposal, c.sender, t.before.senderIdentity(c.sender, c.proposal), c.ref})
 	}
 	if len(t.list.reInits) > 0 {
 		t.change.ReInit = t.list.reInits[0]
@@ -265,7 +264,7 @@ func (t *transition) receivePath(path *framing.UpdatePath) error {
 	}
 	leaf := &path.LeafNode
 	if leaf.LeafNodeSource != framing.LeafNodeSourceCommit {
-		return fail("V-LN-03", t.leaf, "source of the leaf is %v", leaf.LeafNodeSource)
+		return fail("V-LN-03", t.leaf, "source of the leaf is %v, not commit", leaf.LeafNodeSource)
 	}
 	if err := t.checkPathLeaf(leaf); err != nil {
 		return err
@@ -342,19 +341,6 @@ func (t *transition) checkInitKeys() error {
 		}
 	}
 	return nil
-}
-
-// extensionsKept reports whether the group context keeps its extensions.
-func (c *Change) extensionsKept() bool {
-	if len(c.OldExtensions) != len(c.NewExtensions) {
-		return false
-	}
-	for i, x := range c.OldExtensions {
-		if y := c.NewExtensions[i]; x.Type != y.Type || !bytes.Equal(x.Data, y.Data) {
-			return false
-		}
-	}
-	return true
 }
 
 // nextPublic is the public state of the new epoch, without its confirmation tag: input is the encoded

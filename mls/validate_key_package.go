@@ -63,7 +63,7 @@ func checkKeyPackage(suite *ciphersuite.Suite, params *Params, k *framing.KeyPac
 	case bytes.Equal(k.InitKey, leaf.EncryptionKey):
 		return fail("V-KP-05", none, "init key is the leaf's encryption key")
 	case leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage:
-		return fail("V-LN-01", none, "source of the leaf is %v", leaf.LeafNodeSource)
+		return fail("V-LN-01", none, "source of the leaf is %v, not key_package", leaf.LeafNodeSource)
 	}
 	if err := checkLifetime(k.LeafNode.Lifetime, now, params.MaxLifetime); err != nil {
 		return err

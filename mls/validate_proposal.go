@@ -70,7 +70,7 @@ func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) erro
 		return fail("V-PR-06", i, "Update for a blank leaf")
 	}
 	if p.LeafNode.LeafNodeSource != framing.LeafNodeSourceUpdate {
-		return fail("V-LN-02", i, "source of the leaf is %v", p.LeafNode.LeafNodeSource)
+		return fail("V-LN-02", i, "source of the leaf is %v, not update", p.LeafNode.LeafNodeSource)
 	}
 	if err := checkUpdateLeaf(i, old, &p.LeafNode, "V-LN-19"); err != nil {
 		return err

@@ -26,7 +26,7 @@ func (p *person) tell(step *mls.Step, before *mls.Group) {
 			fmt.Println("nothing new")
 		}
 	}
-	if step.Change != nil {
+	if step.Change != nil && step.Next.Pending() != nil {
 		fmt.Printf("when it is taken: epoch %d%s\n", step.Change.Epoch, changes(step.Change))
 	}
 	for _, left := range step.Left {

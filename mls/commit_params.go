@@ -1,0 +1,93 @@
+package mls
+
+import (
+	"crypto"
+	"fmt"
+	"time"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+)
+
+// RFC 9420, Section 12.4.1: what the author of a Commit decides.
+
+// CommitParams say what a commit covers. The zero value covers all waiting proposals that fit together.
+type CommitParams struct {
+	// Proposals go in by value. A PSK without a nonce gets one.
+	Proposals []framing.Proposal
+	// References names the waiting proposals to cover. Nil covers all that make a valid list, leaving out what RFC
+	// 9420, Section 12.2 tells to leave out; an empty slice covers none.
+	References []framing.ProposalRef
+	// ForcePath renews the member's path even when the proposals need none. Otherwise a commit of nothing but Add, PSK
+	// and ReInit has no path: in a tree of blank nodes that saves a ciphertext for each member.
+	ForcePath bool
+	// Leaf changes the member's own leaf, and so needs a path.
+	Leaf LeafUpdate
+	// PSKs are the secrets of PSKs that the covered proposals name and the Group does not know.
+	PSKs PSKs
+	// LeaveMissingPSKs leaves out waiting proposals of PSKs whose secret is neither known nor brought, if References is
+	// nil; Step.Left names them. Without it the commit fails with a *MissingPSKError, for to leave out a PSK is to do
+	// without what it proves.
+	LeaveMissingPSKs bool
+	// Now judges the lifetimes of added KeyPackages; it is needed when there are any.
+	Now time.Time
+	// AuthenticatedData goes along, signed but not encrypted.
+	AuthenticatedData []byte
+	// Padding of a PrivateMessage; the zero value means that of Params.
+	Padding framing.Padding
+	// Welcome says how new members are welcomed.
+	Welcome WelcomeParams
+}
+
+// LeafUpdate says what changes in a member's own leaf beside its encryption key. What is zero stays.
+type LeafUpdate struct {
+	Credential   *framing.Credential
+	Signer       crypto.Signer `json:"-" xml:"-"` // of a new signature key; it signs from the next epoch on
+	Capabilities *framing.Capabilities
+	Extensions   *framing.Extensions
+}
+
+// Format prints all but the signer, which may be a private key.
+func (u LeafUpdate) Format(f fmt.State, verb rune) {
+	type plain LeafUpdate // without this method
+	u.Signer = nil
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(u)) // fmt.State reports failures by its own means
+}
+
+func (u LeafUpdate) isZero() bool {
+	return u.Credential == nil && u.Signer == nil && u.Capabilities == nil && u.Extensions == nil
+}
+
+// leaf is the changed copy of a leaf and who signs it.
+func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by crypto.Signer) (framing.LeafNode, crypto.Signer, error) {
+	leaf := *old
+	if u.Credential != nil {
+		leaf.Credential = *u.Credential
+	}
+	if u.Capabilities != nil {
+		if err := checkOwnCapabilities(u.Capabilities); err != nil {
+			return leaf, nil, err
+		}
+		leaf.Capabilities = *u.Capabilities
+	}
+	if u.Extensions != nil {
+		leaf.Extensions = *u.Extensions
+	}
+	if u.Signer == nil {
+		return leaf, by, nil
+	}
+	var err error
+	leaf.SignatureKey, err = suite.PublicKeyOf(u.Signer)
+	return leaf, u.Signer, err
+}
+
+// WelcomeParams say how a commit welcomes new members.
+type WelcomeParams struct {
+	// OmitTree leaves the ratchet tree out; it comes beside the message in Outgoing.RatchetTree. Worth it for large
+	// groups, in which the tree weighs 255 bytes a member.
+	OmitTree bool
+	// Batch is how many new members share a Welcome; 0 means all.
+	Batch int
+	// Extensions go into the GroupInfo. Those of RFC 9420 are not among them.
+	Extensions framing.Extensions
+}

@@ -1,0 +1,117 @@
+package mls
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Records sorted by their keys, to be read.
+
+// drawer holds the records whose keys begin alike.
+type drawer struct {
+	key   string // with a slash at the end, except at the top
+	value []byte // of the record with just this key; nil when there is none
+	read  bool
+	in    map[string]*drawer
+}
+
+// shelve sorts records into drawers.
+func shelve(records iter.Seq[Record]) (*drawer, error) {
+	top := &drawer{}
+	for x := range records {
+		if x.Key == "" || len(x.Key) > maxRecordKey {
+			return nil, &RecordError{x.Key[:min(len(x.Key), maxRecordKey)], fmt.Errorf("%w: key of %d bytes", ErrRecords, len(x.Key))}
+		}
+		d := top
+		for name := range strings.SplitSeq(x.Key, "/") {
+			d = d.open(name)
+		}
+		if d.value != nil || len(x.Value) == 0 {
+			return nil, &RecordError{x.Key, fmt.Errorf("%w: empty, or there twice", ErrRecords)}
+		}
+		d.value = x.Value
+	}
+	return top, nil
+}
+
+// open finds or makes the drawer of a name.
+func (d *drawer) open(name string) *drawer {
+	if below := d.in[name]; below != nil {
+		return below
+	}
+	if d.in == nil {
+		d.in = map[string]*drawer{}
+	}
+	below := &drawer{key: d.key + name + "/"}
+	d.in[name] = below
+	return below
+}
+
+func (d *drawer) name() string { return strings.TrimSuffix(d.key, "/") }
+
+// load reads the record of just this key. It reports false when there is none.
+func (d *drawer) load(read func(r *recordReader)) (bool, error) {
+	if d.value == nil {
+		return false, nil
+	}
+	d.read = true
+	return true, readRecord(d.name(), d.value, read)
+}
+
+// must is load of a record that has to be there.
+func (d *drawer) must(read func(r *recordReader)) error {
+	found, err := d.load(read)
+	if err == nil && !found {
+		err = d.fail("record is missing")
+	}
+	return err
+}
+
+func (d *drawer) fail(format string, args ...any) error {
+	return &RecordError{d.name(), fmt.Errorf("%w: %s", ErrRecords, fmt.Sprintf(format, args...))}
+}
+
+// failWith puts the key of the drawer to an error from below.
+func (d *drawer) failWith(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &RecordError{d.name(), err}
+}
+
+// numbered is a drawer named by a number.
+type numbered struct {
+	number uint64
+	*drawer
+}
+
+// numbers lists the drawers within that are named by a number up to a limit, in ascending order. Others stay unread.
+func (d *drawer) numbers(limit uint64) []numbered {
+	var out []numbered
+	for name, below := range d.in {
+		n, err := strconv.ParseUint(name, 10, 64)
+		if err == nil && n <= limit && strconv.FormatUint(n, 10) == name {
+			out = append(out, numbered{n, below})
+		}
+	}
+	slices.SortFunc(out, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
+	return out
+}
+
+// unread fails when a record was not read.
+func (d *drawer) unread() error {
+	if d.value != nil && !d.read {
+		return d.fail("record has no place in this group")
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.in)) {
+		if err := d.in[name].unread(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
