@@ -73,7 +73,7 @@ func (f WireFormat) framesContent() bool {
 }
 
 // AuthenticatedContent is content whose signature has been made or verified (RFC 9420, Section 6). It comes out of
-// SignContent, OpenPublic or UnverifiedContent.Verify, never out of bytes alone, and does not change.
+// FramedContent.Sign, PublicMessage.Open or UnverifiedContent.Verify, never out of bytes alone, and does not change.
 type AuthenticatedContent struct {
 	u          UnverifiedContent
 	tbs        []byte // FramedContentTBS
@@ -83,41 +83,37 @@ type AuthenticatedContent struct {
 // versionSize is the length of the version in front of FramedContentTBS.
 const versionSize = 2
 
-// SignContentParams is what content is signed with (RFC 9420, Section 6.1).
-type SignContentParams struct {
-	SignParams
-	WireFormat   WireFormat    // the signature binds the content to mls_public_message or mls_private_message
-	GroupContext *GroupContext // of the content's epoch; not used for external and new_member_proposal senders
-}
-
-// SignContent signs content (RFC 9420, Section 6.1). A commit gets its confirmation tag afterwards, by
-// WithConfirmationTag. It fails with a *RuleError when the sender may not send such content so, and with ErrSigner when
-// the content is a newcomer's and the signer not the newcomer. content must not change any more.
-func SignContent(content *FramedContent, p SignContentParams) (*AuthenticatedContent, error) {
-	c, err := prepare(&UnverifiedContent{WireFormat: p.WireFormat, Content: *content}, p.GroupContext)
+// Sign signs the content, for mls_public_message or mls_private_message, to which the signature binds it (RFC 9420,
+// Section 6.1). context is that of the content's epoch; it is not used for external and new_member_proposal senders. A
+// commit gets its confirmation tag afterwards, by WithConfirmationTag. Sign fails with a *RuleError when the sender may
+// not send such content in this format, and with ciphersuite.ErrSigner, also when the content is a newcomer's and the
+// signer not the newcomer. The content must not change any more.
+func (c *FramedContent) Sign(p SignParams, format WireFormat, context *GroupContext) (*AuthenticatedContent, error) {
+	signed, err := prepare(&UnverifiedContent{WireFormat: format, Content: *c}, context)
 	if err != nil {
 		return nil, err
 	}
-	if key := content.NewcomerKey(); key != nil {
-		c.u.Auth.Signature, err = p.signAs(key, LabelFramedContentTBS, c.tbs)
+	if key := c.NewcomerKey(); key != nil {
+		signed.u.Auth.Signature, err = p.signAs(key, labelFramedContentTBS, signed.tbs)
 	} else {
-		c.u.Auth.Signature, err = p.sign(LabelFramedContentTBS, c.tbs)
+		signed.u.Auth.Signature, err = p.sign(labelFramedContentTBS, signed.tbs)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	return signed, nil
 }
 
-// VerifyParams is what a content's signature is verified with (RFC 9420, Section 6.1).
+// VerifyParams is what content is verified with (RFC 9420, Sections 6.1 and 6.2).
 type VerifyParams struct {
-	Suite        *ciphersuite.Suite
-	SignatureKey ciphersuite.SignaturePublicKey // of the member or external sender; not used for newcomers, who state it
-	GroupContext *GroupContext                  // of the content's epoch; not used for external and new_member_proposal senders
+	Suite         *ciphersuite.Suite
+	SignatureKey  ciphersuite.SignaturePublicKey // of the member or external sender; not used for newcomers, who state it
+	GroupContext  *GroupContext                  // of the content's epoch; not used for external and new_member_proposal senders
+	MembershipKey ciphersuite.Secret             // of the content's epoch; used by PublicMessage.Open alone, for a member's message
 }
 
 // Verify checks the signature (RFC 9420, Section 6.1), and that such a sender may send such content in this wire
-// format. It fails with a *RuleError. It checks neither a membership tag, which only OpenPublic sees, nor the
+// format. It fails with a *RuleError. It checks neither a membership tag, which only PublicMessage.Open sees, nor the
 // confirmation tag, which takes the key schedule of the next epoch.
 func (u *UnverifiedContent) Verify(p VerifyParams) (*AuthenticatedContent, error) {
 	c, err := prepare(u, p.GroupContext)
@@ -142,7 +138,7 @@ func (c *AuthenticatedContent) verify(p VerifyParams) error {
 	case SenderTypeNewMemberCommit:
 		key, rule = c.u.Content.NewcomerKey(), "V-FR-13"
 	}
-	if err := p.Suite.VerifyWithLabel(key, LabelFramedContentTBS, c.tbs, c.u.Auth.Signature); err != nil {
+	if err := p.Suite.VerifyWithLabel(key, labelFramedContentTBS, c.tbs, c.u.Auth.Signature); err != nil {
 		return &RuleError{Rule: rule, Leaf: c.u.Content.senderLeaf(), Detail: "signature of content", Err: err}
 	}
 	return nil
@@ -267,6 +263,18 @@ func (u *UnverifiedContent) mustBe(t ContentType) error {
 		return fmt.Errorf("framing: content is of type %v, not %v", u.Content.ContentType, t)
 	}
 	return nil
+}
+
+// checkSigned checks that content is complete and was signed for format f.
+func (c *AuthenticatedContent) checkSigned(f WireFormat, suite *ciphersuite.Suite) error {
+	if c.u.WireFormat != f {
+		return &RuleError{
+			Rule:   "V-FR-06",
+			Leaf:   c.u.Content.senderLeaf(),
+			Detail: "content was signed for " + c.u.WireFormat.String() + ", not " + f.String(),
+		}
+	}
+	return c.checkConfirmationTag(suite)
 }
 
 // checkConfirmationTag refuses to send a commit that has no confirmation tag yet.

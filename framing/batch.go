@@ -8,14 +8,14 @@ import "github.com/copse-mls/copse/ciphersuite"
 // The caller compares the cipher suite beforehand.
 func (k *KeyPackage) SignedMessage() (ciphersuite.SignedMessage, error) {
 	tbs, err := encoded(k.encodeUnsigned)
-	return signedMessage(k.LeafNode.SignatureKey, LabelKeyPackageTBS, tbs, k.Signature), err
+	return signedMessage(k.LeafNode.SignatureKey, labelKeyPackageTBS, tbs, k.Signature), err
 }
 
 // SignedMessage is the leaf's signature for ciphersuite's VerifyBatch (RFC 9420, Section 7.2). groupID and index count
 // unless the leaf came with a KeyPackage.
 func (l *LeafNode) SignedMessage(groupID []byte, index LeafIndex) (ciphersuite.SignedMessage, error) {
 	tbs, err := l.tbs(groupID, index)
-	return signedMessage(l.SignatureKey, LabelLeafNodeTBS, tbs, l.Signature), err
+	return signedMessage(l.SignatureKey, labelLeafNodeTBS, tbs, l.Signature), err
 }
 
 func signedMessage(key ciphersuite.SignaturePublicKey, label string, tbs, signature []byte) ciphersuite.SignedMessage {

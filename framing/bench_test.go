@@ -22,7 +22,7 @@ func BenchmarkWalkRatchetTree(b *testing.B) {
 	parent := marshal(b, &ParentNode{EncryptionKey: make([]byte, 32), ParentHash: make([]byte, 32)})
 	var content []byte
 	for range leaves {
-		content = AppendNode(AppendNode(content, NodeTypeLeaf, leaf), NodeTypeParent, parent)
+		content = RawNode{Type: NodeTypeParent, Raw: parent}.Append(RawNode{Type: NodeTypeLeaf, Raw: leaf}.Append(content))
 	}
 	data := append(wire.AppendLength(nil, len(content)), content...)
 	b.SetBytes(int64(len(data)))

@@ -101,6 +101,13 @@ func writeEnum[T ~uint8](w *wire.Writer, last, v T) {
 	w.Uint8(uint8(v))
 }
 
+// encoded collects what write writes.
+func encoded(write func(*wire.Writer)) ([]byte, error) {
+	w := wire.NewWriter(nil)
+	write(w)
+	return w.Bytes()
+}
+
 func readCiphertext(r *wire.Reader) (ct ciphersuite.HPKECiphertext) {
 	r.Struct("HPKECiphertext", func(r *wire.Reader) {
 		ct.KEMOutput = r.Field("kem_output").Opaque()

@@ -146,7 +146,7 @@ func TestGolden(t *testing.T) {
 			Version: MLS10, CipherSuite: 2, GroupID: []byte("g"), Epoch: 3, TreeHash: []byte{4}, ConfirmedTranscriptHash: []byte{5},
 		}, "0001" + "0002" + "0167" + "0000000000000003" + "0104" + "0105" + "00"},
 		{"external psk", &external, "01" + "0107" + "020808"},
-		{"psk label", &PSKLabel{ID: resumption, Index: 1, Count: 2}, "02" + "03" + "0106" + "0000000000000005" + "0104" + "00010002"},
+		{"psk label", &pskLabel{ID: resumption, Index: 1, Count: 2}, "02" + "03" + "0106" + "0000000000000005" + "0104" + "00010002"},
 		{"commit", &Commit{Proposals: []ProposalOrRef{
 			{Proposal: &Remove{Removed: 9}}, {Reference: ProposalRef{0xab}}, {Proposal: &CustomProposal{Type: 0xf001, Data: []byte{1}}},
 		}}, "0f" + "01000300000009" + "0201ab" + "01f0010101" + "00"},
@@ -279,16 +279,14 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func TestMarshalProposal(t *testing.T) {
-	b, err := MarshalProposal(&Remove{Removed: 5})
-	require.NoError(t, err)
+func TestTaggedProposal(t *testing.T) {
+	b := marshal(t, &TaggedProposal{&Remove{Removed: 5}})
 	require.Equal(t, "000300000005", hex.EncodeToString(b))
-	p, err := UnmarshalProposal(b)
-	require.NoError(t, err)
-	require.Equal(t, &Remove{Removed: 5}, p)
-	_, err = UnmarshalProposal(b[:5])
-	requireSyntaxError(t, err, 5)
-	_, err = MarshalProposal(nil)
+	var p TaggedProposal
+	require.NoError(t, Unmarshal(b, &p))
+	require.Equal(t, &Remove{Removed: 5}, p.Proposal)
+	requireSyntaxError(t, Unmarshal(b[:5], &p), 5)
+	_, err := Marshal(new(TaggedProposal))
 	require.Error(t, err)
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // TestDissect holds the spans of every structure against what they promise: they nest, they leave no byte out, and
@@ -28,14 +30,14 @@ func TestDissect(t *testing.T) {
 func checkSpan(t *rapid.T, spans []Span, at int) int {
 	s := spans[at]
 	next, end := at+1, s.Body
-	names := map[string]SpanKind{}
+	names := map[string]wire.Kind{}
 	for next < len(spans) && spans[next].Depth > s.Depth {
 		child := spans[next]
 		require.Equal(t, s.Depth+1, child.Depth)
 		require.Equal(t, end, child.Start, "%s.%s begins where the one before it ended", s.Struct, child.Field)
-		if s.Kind == SpanStruct {
+		if s.Kind == wire.KindStruct {
 			kind, repeated := names[child.Field]
-			require.True(t, !repeated || kind == SpanOptional, "%s has two fields %q", s.Struct, child.Field)
+			require.True(t, !repeated || kind == wire.KindOptional, "%s has two fields %q", s.Struct, child.Field)
 			require.True(t, child.Field != "" || s.Struct == "Proposal", "a field of %s has no name", s.Struct)
 			names[child.Field] = child.Kind
 		}
@@ -43,7 +45,7 @@ func checkSpan(t *rapid.T, spans []Span, at int) int {
 		next = checkSpan(t, spans, next)
 	}
 	switch s.Kind {
-	case SpanStruct, SpanVector:
+	case wire.KindStruct, wire.KindVector:
 		require.Equal(t, s.End, end, "%s leaves nothing out", s.Struct)
 	default:
 		require.Equal(t, at+1, next, "only structures and vectors hold spans")

@@ -23,20 +23,18 @@ func Example() {
 		Version: framing.MLS10, CipherSuite: suite.CipherSuite(), GroupID: []byte("hikers"), Epoch: 7,
 	}
 
-	// Sign, protect, encode.
-	signed, err := framing.SignContent(&framing.FramedContent{
+	// Sign, seal, encode.
+	content := &framing.FramedContent{
 		GroupID:     context.GroupID,
 		Epoch:       context.Epoch,
 		Sender:      framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: 2},
 		ContentType: framing.ContentTypeProposal,
 		Proposal:    &framing.Remove{Removed: 5},
-	}, framing.SignContentParams{
-		SignParams:   framing.SignParams{Suite: suite, Rand: rand.Reader, Signer: signer},
-		WireFormat:   framing.WireFormatPublicMessage,
-		GroupContext: context,
-	})
+	}
+	signing := framing.SignParams{Suite: suite, Rand: rand.Reader, Signer: signer}
+	signed, err := content.Sign(signing, framing.WireFormatPublicMessage, context)
 	check(err)
-	public, err := signed.ProtectPublic(suite, membershipKey)
+	public, err := signed.SealPublic(suite, membershipKey)
 	check(err)
 	sent, err := framing.Marshal(&framing.Message{Body: public})
 	check(err)
@@ -48,14 +46,13 @@ func Example() {
 	if !ok {
 		log.Fatalf("unexpected %v", message.Body.WireFormat())
 	}
-	opened, err := framing.OpenPublic(received, framing.OpenPublicParams{
-		VerifyParams:  framing.VerifyParams{Suite: suite, SignatureKey: signatureKey, GroupContext: context},
-		MembershipKey: membershipKey,
+	opened, err := received.Open(framing.VerifyParams{
+		Suite: suite, SignatureKey: signatureKey, GroupContext: context, MembershipKey: membershipKey,
 	})
 	check(err)
-	content := opened.Content()
-	if remove, ok := content.Proposal.(*framing.Remove); ok {
-		fmt.Println(content.Sender.SenderType, content.Sender.LeafIndex, "proposes to remove", remove.Removed)
+	sender := opened.Content().Sender
+	if remove, ok := opened.Content().Proposal.(*framing.Remove); ok {
+		fmt.Println(sender.SenderType, sender.LeafIndex, "proposes to remove", remove.Removed)
 	}
 	// Output: member 2 proposes to remove 5
 }

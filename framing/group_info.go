@@ -46,7 +46,7 @@ func (g *GroupInfo) Sign(p SignParams) error {
 	if err != nil {
 		return err
 	}
-	signature, err := p.sign(LabelGroupInfoTBS, tbs)
+	signature, err := p.sign(labelGroupInfoTBS, tbs)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (g *GroupInfo) VerifySignature(suite *ciphersuite.Suite, key ciphersuite.Si
 	if err != nil {
 		return err
 	}
-	if err := suite.VerifyWithLabel(key, LabelGroupInfoTBS, tbs, g.Signature); err != nil {
+	if err := suite.VerifyWithLabel(key, labelGroupInfoTBS, tbs, g.Signature); err != nil {
 		return &RuleError{Rule: "V-WEL-05", Leaf: g.Signer, Detail: "signature of GroupInfo", Err: err}
 	}
 	return nil

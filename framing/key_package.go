@@ -52,7 +52,7 @@ func (k *KeyPackage) Sign(p SignParams) error {
 	if err != nil {
 		return err
 	}
-	signature, err := p.signAs(k.LeafNode.SignatureKey, LabelKeyPackageTBS, tbs)
+	signature, err := p.signAs(k.LeafNode.SignatureKey, labelKeyPackageTBS, tbs)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (k *KeyPackage) VerifySignature(suite *ciphersuite.Suite) error {
 	if err != nil {
 		return err
 	}
-	if err := suite.VerifyWithLabel(k.LeafNode.SignatureKey, LabelKeyPackageTBS, tbs, k.Signature); err != nil {
+	if err := suite.VerifyWithLabel(k.LeafNode.SignatureKey, labelKeyPackageTBS, tbs, k.Signature); err != nil {
 		return &RuleError{Rule: "V-KP-03", Leaf: NoLeaf, Detail: "signature of KeyPackage", Err: err}
 	}
 	return nil

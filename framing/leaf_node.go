@@ -3,8 +3,6 @@ package framing
 // RFC 9420, Section 7.2: Leaf Node Contents.
 
 import (
-	"encoding/binary"
-
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/internal/wire"
 )
@@ -129,7 +127,7 @@ func (l *LeafNode) Sign(p SignParams, groupID []byte, index LeafIndex) error {
 	if err != nil {
 		return err
 	}
-	signature, err := p.signAs(l.SignatureKey, LabelLeafNodeTBS, tbs)
+	signature, err := p.signAs(l.SignatureKey, labelLeafNodeTBS, tbs)
 	if err != nil {
 		return err
 	}
@@ -144,7 +142,7 @@ func (l *LeafNode) VerifySignature(suite *ciphersuite.Suite, groupID []byte, ind
 	if err != nil {
 		return err
 	}
-	if err := suite.VerifyWithLabel(l.SignatureKey, LabelLeafNodeTBS, tbs, l.Signature); err != nil {
+	if err := suite.VerifyWithLabel(l.SignatureKey, labelLeafNodeTBS, tbs, l.Signature); err != nil {
 		if l.LeafNodeSource == LeafNodeSourceKeyPackage {
 			index = NoLeaf
 		}
@@ -153,25 +151,13 @@ func (l *LeafNode) VerifySignature(suite *ciphersuite.Suite, groupID []byte, ind
 	return nil
 }
 
+// tbs encodes LeafNodeTBS (RFC 9420, Section 7.2).
 func (l *LeafNode) tbs(groupID []byte, index LeafIndex) ([]byte, error) {
-	b, err := encoded(l.encodeUnsigned)
-	if err != nil {
-		return nil, err
-	}
-	return l.appendTBSContext(b, groupID, index), nil
-}
-
-// LeafTBS appends the structure LeafNodeTBS (RFC 9420, Section 7.2) of a decoded leaf whose encoding is raw, without
-// encoding it again. groupID and index are not used when the source is key_package.
-func LeafTBS(dst []byte, leaf *LeafNode, raw, groupID []byte, index LeafIndex) []byte {
-	signature := wire.LengthSize(len(leaf.Signature)) + len(leaf.Signature)
-	return leaf.appendTBSContext(append(dst, raw[:len(raw)-signature]...), groupID, index)
-}
-
-func (l *LeafNode) appendTBSContext(b, groupID []byte, index LeafIndex) []byte {
-	if l.LeafNodeSource == LeafNodeSourceKeyPackage {
-		return b
-	}
-	b = append(wire.AppendLength(b, len(groupID)), groupID...)
-	return binary.BigEndian.AppendUint32(b, uint32(index))
+	return encoded(func(w *wire.Writer) {
+		l.encodeUnsigned(w)
+		if l.LeafNodeSource != LeafNodeSourceKeyPackage {
+			w.Opaque(groupID)
+			w.Uint32(uint32(index))
+		}
+	})
 }

@@ -39,11 +39,17 @@ type PreSharedKeyID struct {
 	PSKNonce   []byte // fresh random bytes, as many as the suite's hash has
 }
 
-// PSKLabel binds a pre-shared key to its place in the list of keys that one commit injects (RFC 9420, Section 8.4).
-type PSKLabel struct {
+// pskLabel is the structure PSKLabel (RFC 9420, Section 8.4).
+type pskLabel struct {
 	ID    PreSharedKeyID
 	Index uint16
 	Count uint16
+}
+
+// Label is the structure PSKLabel, which binds the key to its place in the list of keys that one commit injects, as a
+// Value to be marshalled (RFC 9420, Section 8.4).
+func (p *PreSharedKeyID) Label(index, count uint16) Value {
+	return &pskLabel{ID: *p, Index: index, Count: count}
 }
 
 func (*PreSharedKeyID) structName() string { return "PreSharedKeyID" }
@@ -74,15 +80,15 @@ func (p *PreSharedKeyID) decode(r *wire.Reader) {
 	p.PSKNonce = r.Field("psk_nonce").Opaque()
 }
 
-func (*PSKLabel) structName() string { return "PSKLabel" }
+func (*pskLabel) structName() string { return "PSKLabel" }
 
-func (l *PSKLabel) encode(w *wire.Writer) {
+func (l *pskLabel) encode(w *wire.Writer) {
 	l.ID.encode(w)
 	w.Uint16(l.Index)
 	w.Uint16(l.Count)
 }
 
-func (l *PSKLabel) decode(r *wire.Reader) {
+func (l *pskLabel) decode(r *wire.Reader) {
 	read(r.Field("id"), &l.ID)
 	l.Index = r.Field("index").Uint16()
 	l.Count = r.Field("count").Uint16()

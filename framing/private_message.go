@@ -95,37 +95,38 @@ func (c *AuthenticatedContent) SealPrivate(p SealPrivateParams) (*PrivateMessage
 		return nil, err
 	}
 	content := &c.u.Content
+	sender, err := p.senderData(content.Sender.LeafIndex)
+	if err != nil {
+		return nil, err
+	}
+	plaintext, err := c.paddedPlaintext(p.Padding)
+	if err != nil {
+		return nil, err
+	}
 	m := &PrivateMessage{
 		GroupID:           content.GroupID,
 		Epoch:             content.Epoch,
 		ContentType:       content.ContentType,
 		AuthenticatedData: content.AuthenticatedData,
 	}
-	sender := SenderData{LeafIndex: content.Sender.LeafIndex, Generation: p.Generation}
-	guard, err := p.Suite.RandomSecret(p.Rand, len(sender.ReuseGuard))
-	if err != nil {
-		return nil, fmt.Errorf("framing: reuse guard: %w", err)
-	}
-	copy(sender.ReuseGuard[:], guard.Bytes())
-	plaintext, err := c.paddedPlaintext(p.Padding)
-	if err != nil {
+	if err := m.sealContent(p, sender, plaintext); err != nil {
 		return nil, err
 	}
-	aad, err := encoded(m.encodeAAD)
-	if err != nil {
-		return nil, err
-	}
-	nonce, err := sender.guard(p.Suite, p.Nonce)
-	if err != nil {
-		return nil, err
-	}
-	if m.Ciphertext, err = p.Suite.AEADSeal(p.Key, nonce, aad, plaintext); err != nil {
-		return nil, err
-	}
-	if err := m.sealSenderData(p, &sender); err != nil {
+	if err := m.sealSenderData(p, sender); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// senderData draws a reuse guard (RFC 9420, Section 6.3.1).
+func (p *SealPrivateParams) senderData(leaf LeafIndex) (*SenderData, error) {
+	sender := &SenderData{LeafIndex: leaf, Generation: p.Generation}
+	guard, err := p.Suite.RandomSecret(p.Rand, len(sender.ReuseGuard))
+	if err != nil {
+		return nil, fmt.Errorf("reuse guard: %w", err)
+	}
+	copy(sender.ReuseGuard[:], guard.Bytes())
+	return sender, nil
 }
 
 // paddedPlaintext encodes PrivateMessageContent (RFC 9420, Section 6.3.1).
@@ -144,6 +145,21 @@ func (c *AuthenticatedContent) paddedPlaintext(padding Padding) ([]byte, error) 
 	return append(plaintext, make([]byte, n-len(plaintext))...), nil
 }
 
+// sealContent encrypts PrivateMessageContent (RFC 9420, Section 6.3.1).
+func (m *PrivateMessage) sealContent(p SealPrivateParams, sender *SenderData, plaintext []byte) error {
+	aad, err := encoded(m.encodeAAD)
+	if err != nil {
+		return err
+	}
+	nonce, err := sender.guard(p.Suite, p.Nonce)
+	if err != nil {
+		return err
+	}
+	m.Ciphertext, err = p.Suite.AEADSeal(p.Key, nonce, aad, plaintext)
+	return err
+}
+
+// sealSenderData encrypts SenderData with keys that follow from the ciphertext (RFC 9420, Section 6.3.2).
 func (m *PrivateMessage) sealSenderData(p SealPrivateParams, sender *SenderData) error {
 	plaintext, err := Marshal(sender)
 	if err != nil {
@@ -153,21 +169,21 @@ func (m *PrivateMessage) sealSenderData(p SealPrivateParams, sender *SenderData)
 	if err != nil {
 		return err
 	}
-	key, nonce := SenderDataKeyAndNonce(p.Suite, p.SenderDataSecret, m.Ciphertext)
+	key, nonce := m.SenderDataKeyAndNonce(p.Suite, p.SenderDataSecret)
 	defer key.Erase()
 	defer nonce.Erase()
 	m.EncryptedSenderData, err = p.Suite.AEADSeal(key, nonce.Bytes(), aad, plaintext)
 	return err
 }
 
-// OpenSenderData decrypts who sent the message and which key it takes (RFC 9420, Section 6.3.2). The answer comes from
+// OpenSenderData decrypts who sent the message and which key it takes (RFC 9420, Section 6.3.2). It comes from
 // some member of the group, not necessarily the one it names. It fails with ciphersuite.ErrOpen or a *SyntaxError.
 func (m *PrivateMessage) OpenSenderData(suite *ciphersuite.Suite, senderDataSecret ciphersuite.Secret) (SenderData, error) {
 	aad, err := encoded(m.encodeSenderDataAAD)
 	if err != nil {
 		return SenderData{}, err
 	}
-	key, nonce := SenderDataKeyAndNonce(suite, senderDataSecret, m.Ciphertext)
+	key, nonce := m.SenderDataKeyAndNonce(suite, senderDataSecret)
 	defer key.Erase()
 	defer nonce.Erase()
 	plaintext, err := suite.AEADOpen(key, nonce.Bytes(), aad, m.EncryptedSenderData)
@@ -241,10 +257,10 @@ func (s *SenderData) guard(suite *ciphersuite.Suite, nonce ciphersuite.Secret) (
 	return out, nil
 }
 
-// SenderDataKeyAndNonce derives what encrypts the sender data of a message from the start of the message's ciphertext
-// (RFC 9420, Section 6.3.2).
-func SenderDataKeyAndNonce(suite *ciphersuite.Suite, senderDataSecret ciphersuite.Secret, ciphertext []byte) (key, nonce ciphersuite.Secret) {
-	sample := ciphertext[:min(len(ciphertext), suite.HashSize)]
+// SenderDataKeyAndNonce derives what encrypts the sender data from the start of the message's ciphertext, which is made
+// before (RFC 9420, Section 6.3.2). The caller owns both.
+func (m *PrivateMessage) SenderDataKeyAndNonce(suite *ciphersuite.Suite, senderDataSecret ciphersuite.Secret) (key, nonce ciphersuite.Secret) {
+	sample := m.Ciphertext[:min(len(m.Ciphertext), suite.HashSize)]
 	key = suite.ExpandWithLabel(senderDataSecret, "key", sample, suite.KeySize)
 	nonce = suite.ExpandWithLabel(senderDataSecret, "nonce", sample, suite.NonceSize)
 	return key, nonce

@@ -19,7 +19,7 @@ func TestMalformedSenderData(t *testing.T) {
 	good, err := m.OpenSenderData(p.suite, p.senderData)
 	require.NoError(t, err)
 	plaintext := marshal(t, &good)
-	key, nonce := SenderDataKeyAndNonce(p.suite, p.senderData, m.Ciphertext)
+	key, nonce := m.SenderDataKeyAndNonce(p.suite, p.senderData)
 	aad, err := encoded(m.encodeSenderDataAAD)
 	require.NoError(t, err)
 	for _, bad := range [][]byte{nil, plaintext[:len(plaintext)-1], append(bytes.Clone(plaintext), 0)} {
@@ -72,7 +72,7 @@ func TestShortCiphertexts(t *testing.T) {
 		sample := bytes.Repeat([]byte{1}, p.suite.HashSize+1)
 		seen := map[string]bool{}
 		for n := range sample {
-			key, nonce := SenderDataKeyAndNonce(p.suite, p.senderData, sample[:n])
+			key, nonce := (&PrivateMessage{Ciphertext: sample[:n]}).SenderDataKeyAndNonce(p.suite, p.senderData)
 			require.Equal(t, p.suite.KeySize, key.Len())
 			require.Equal(t, p.suite.NonceSize, nonce.Len())
 			seen[string(key.Bytes())] = true
@@ -80,8 +80,8 @@ func TestShortCiphertexts(t *testing.T) {
 			require.ErrorIs(t, err, ciphersuite.ErrOpen)
 		}
 		require.Len(t, seen, p.suite.HashSize+1)
-		whole, _ := SenderDataKeyAndNonce(p.suite, p.senderData, sample[:p.suite.HashSize])
-		longer, _ := SenderDataKeyAndNonce(p.suite, p.senderData, sample)
+		whole, _ := (&PrivateMessage{Ciphertext: sample[:p.suite.HashSize]}).SenderDataKeyAndNonce(p.suite, p.senderData)
+		longer, _ := (&PrivateMessage{Ciphertext: sample}).SenderDataKeyAndNonce(p.suite, p.senderData)
 		require.True(t, whole.Equal(longer), "what follows the sample does not matter")
 	})
 }

@@ -9,7 +9,7 @@ import (
 
 // Proposal is a change that somebody wants the group to make (RFC 9420, Section 12.1): *Add, *Update, *Remove,
 // *PreSharedKey, *ReInit, *ExternalInit, *GroupContextExtensions or *CustomProposal. As a Value, each of them is its
-// own structure without the type in front; MarshalProposal writes the type too.
+// own structure without the type in front; TaggedProposal is a proposal with it.
 type Proposal interface {
 	Value
 	// ProposalType is the code point of the kind of proposal.
@@ -62,21 +62,8 @@ type CustomProposal struct {
 	Data []byte
 }
 
-// MarshalProposal encodes p with its type in front (RFC 9420, Section 12.1).
-func MarshalProposal(p Proposal) ([]byte, error) { return Marshal(&TaggedProposal{p}) }
-
-// UnmarshalProposal decodes a proposal with its type in front (RFC 9420, Section 12.1), all of data. It fails with a
-// *SyntaxError. The proposal refers to a copy of data.
-func UnmarshalProposal(data []byte) (Proposal, error) {
-	var t TaggedProposal
-	if err := Unmarshal(data, &t); err != nil {
-		return nil, err
-	}
-	return t.Proposal, nil
-}
-
-// TaggedProposal is the structure that RFC 9420, Section 12.1 calls Proposal, with the type in front, as a Value.
-// MarshalProposal and UnmarshalProposal save the detour.
+// TaggedProposal is the structure that RFC 9420, Section 12.1 calls Proposal: a proposal with its type in front, to be
+// marshalled or unmarshalled by itself. Unmarshal sets Proposal to one of the types that implement it.
 type TaggedProposal struct {
 	Proposal Proposal
 }

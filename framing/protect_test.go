@@ -101,7 +101,7 @@ func (p *party) content(sender Sender, body any) *FramedContent {
 
 func (p *party) sign(t testing.TB, f WireFormat, content *FramedContent) *AuthenticatedContent {
 	t.Helper()
-	c, err := SignContent(content, SignContentParams{SignParams: p.signing(), WireFormat: f, GroupContext: p.context})
+	c, err := content.Sign(p.signing(), f, p.context)
 	require.NoError(t, err)
 	if content.ContentType == ContentTypeCommit {
 		c = c.WithConfirmationTag(bytes.Repeat([]byte{5}, p.suite.HashSize))
@@ -110,7 +110,9 @@ func (p *party) sign(t testing.TB, f WireFormat, content *FramedContent) *Authen
 }
 
 func (p *party) openPublic(m *PublicMessage) (*AuthenticatedContent, error) {
-	return OpenPublic(m, OpenPublicParams{VerifyParams: p.verifying(), MembershipKey: p.membershipKey})
+	open := p.verifying()
+	open.MembershipKey = p.membershipKey
+	return m.Open(open)
 }
 
 func (p *party) seal(t testing.TB, c *AuthenticatedContent, padding Padding) *PrivateMessage {
@@ -145,9 +147,9 @@ func TestLeafNodeSignature(t *testing.T) {
 			require.NoError(t, leaf.Sign(p.signing(), []byte("group"), 5))
 			require.NoError(t, leaf.VerifySignature(p.suite, []byte("group"), 5))
 
-			raw := marshal(t, &leaf)
-			tbs := LeafTBS([]byte("before"), &leaf, raw, []byte("group"), 5)
-			require.NoError(t, p.suite.VerifyWithLabel(p.key, LabelLeafNodeTBS, tbs[len("before"):], leaf.Signature))
+			signed, err := leaf.SignedMessage([]byte("group"), 5)
+			require.NoError(t, err)
+			require.NoError(t, p.suite.Verify(signed.Key, signed.Message, signed.Signature))
 
 			for _, err := range []error{
 				leaf.VerifySignature(p.suite, []byte("other"), 5),
@@ -160,7 +162,7 @@ func TestLeafNodeSignature(t *testing.T) {
 				}
 			}
 			leaf.EncryptionKey = []byte{2}
-			err := leaf.VerifySignature(p.suite, []byte("group"), 5)
+			err = leaf.VerifySignature(p.suite, []byte("group"), 5)
 			requireRule(t, "V-LN-04", err)
 			var broken *RuleError
 			require.ErrorAs(t, err, &broken)
@@ -222,7 +224,7 @@ func TestPublicMessage(t *testing.T) {
 	eachSuite(t, func(t *testing.T, p *party) {
 		for _, body := range bodies(p)[1:] {
 			content := p.content(member, body)
-			m, err := p.sign(t, WireFormatPublicMessage, content).ProtectPublic(p.suite, p.membershipKey)
+			m, err := p.sign(t, WireFormatPublicMessage, content).SealPublic(p.suite, p.membershipKey)
 			require.NoError(t, err)
 
 			var received Message
@@ -262,7 +264,7 @@ func TestPrivateMessage(t *testing.T) {
 // TestEveryByteCounts changes each byte of a message in turn: it never opens again.
 func TestEveryByteCounts(t *testing.T) {
 	p := anyParty(t)
-	public, err := p.sign(t, WireFormatPublicMessage, p.content(member, new(Commit))).ProtectPublic(p.suite, p.membershipKey)
+	public, err := p.sign(t, WireFormatPublicMessage, p.content(member, new(Commit))).SealPublic(p.suite, p.membershipKey)
 	require.NoError(t, err)
 	for _, body := range []MessageBody{
 		public,
@@ -293,7 +295,7 @@ func TestEveryByteCounts(t *testing.T) {
 func TestMembershipTag(t *testing.T) {
 	p := anyParty(t)
 	signed := p.sign(t, WireFormatPublicMessage, p.content(member, new(Commit)))
-	good, err := signed.ProtectPublic(p.suite, p.membershipKey)
+	good, err := signed.SealPublic(p.suite, p.membershipKey)
 	require.NoError(t, err)
 
 	for name, tag := range map[string][]byte{
@@ -315,9 +317,9 @@ func TestMembershipTag(t *testing.T) {
 	require.NoError(t, err)
 	m = *good
 	m.MembershipTag = p.suite.MAC(ciphersuite.Secret{}, tbm)
-	_, err = OpenPublic(&m, OpenPublicParams{VerifyParams: p.verifying()})
+	_, err = m.Open(p.verifying())
 	require.ErrorIs(t, err, errMembershipKey, "without a membership key anybody could make the tag")
-	_, err = signed.ProtectPublic(p.suite, ciphersuite.Secret{})
+	_, err = signed.SealPublic(p.suite, ciphersuite.Secret{})
 	require.Error(t, err)
 
 	// A right tag does not excuse a wrong signature.
@@ -326,7 +328,7 @@ func TestMembershipTag(t *testing.T) {
 	u.Auth.Signature[3] ^= 1
 	forged, err := prepare(u, p.context)
 	require.NoError(t, err)
-	bad, err := forged.ProtectPublic(p.suite, p.membershipKey)
+	bad, err := forged.SealPublic(p.suite, p.membershipKey)
 	require.NoError(t, err)
 	_, err = p.openPublic(bad)
 	requireRule(t, "V-FR-05", err)
@@ -344,20 +346,18 @@ func TestNewcomers(t *testing.T) {
 	} {
 		t.Run(rule, func(t *testing.T) {
 			c := p.sign(t, WireFormatPublicMessage, content)
-			m, err := c.ProtectPublic(p.suite, ciphersuite.Secret{}) // no membership key
+			m, err := c.SealPublic(p.suite, ciphersuite.Secret{}) // no membership key
 			require.NoError(t, err)
 			require.Nil(t, m.MembershipTag)
-			_, err = OpenPublic(m, OpenPublicParams{VerifyParams: p.verifying()})
+			_, err = m.Open(p.verifying())
 			require.NoError(t, err)
 
 			m.Auth.Signature = bytes.Clone(m.Auth.Signature)
 			m.Auth.Signature[0] ^= 1
-			_, err = OpenPublic(m, OpenPublicParams{VerifyParams: p.verifying()})
+			_, err = m.Open(p.verifying())
 			requireRule(t, rule, err)
 
-			_, err = SignContent(content, SignContentParams{
-				SignParams: p.stranger(t), WireFormat: WireFormatPublicMessage, GroupContext: p.context,
-			})
+			_, err = content.Sign(p.stranger(t), WireFormatPublicMessage, p.context)
 			if rule != "V-FR-11" { // whose key only the group knows
 				require.ErrorIs(t, err, ErrSigner)
 			}
@@ -393,7 +393,7 @@ func TestSenderRules(t *testing.T) {
 		{"V-WIRE-09", WireFormatWelcome, member, &Remove{}},
 	} {
 		content := p.content(c.sender, c.body)
-		_, err := SignContent(content, SignContentParams{SignParams: p.signing(), WireFormat: c.format, GroupContext: p.context})
+		_, err := content.Sign(p.signing(), c.format, p.context)
 		requireRule(t, c.rule, err)
 		_, err = (&UnverifiedContent{WireFormat: c.format, Content: *content}).Verify(p.verifying())
 		requireRule(t, c.rule, err)
@@ -427,20 +427,18 @@ func TestProtectWants(t *testing.T) {
 	p := anyParty(t)
 	public := p.sign(t, WireFormatPublicMessage, p.content(member, &Remove{}))
 	private := p.sign(t, WireFormatPrivateMessage, p.content(member, &Remove{}))
-	_, err := private.ProtectPublic(p.suite, p.membershipKey)
+	_, err := private.SealPublic(p.suite, p.membershipKey)
 	requireRule(t, "V-FR-06", err)
 	_, err = public.SealPrivate(SealPrivateParams{Suite: p.suite, Rand: rand.Reader})
 	requireRule(t, "V-FR-06", err)
 
-	untagged, err := SignContent(p.content(member, new(Commit)), SignContentParams{
-		SignParams: p.signing(), WireFormat: WireFormatPublicMessage, GroupContext: p.context,
-	})
+	untagged, err := p.content(member, new(Commit)).Sign(p.signing(), WireFormatPublicMessage, p.context)
 	require.NoError(t, err)
-	_, err = untagged.ProtectPublic(p.suite, p.membershipKey)
+	_, err = untagged.SealPublic(p.suite, p.membershipKey)
 	require.ErrorContains(t, err, "confirmation tag")
 	tagged := untagged.WithConfirmationTag(bytes.Repeat([]byte{1}, p.suite.HashSize))
 	require.Nil(t, untagged.Auth().ConfirmationTag, "the original is as it was")
-	_, err = tagged.ProtectPublic(p.suite, p.membershipKey)
+	_, err = tagged.SealPublic(p.suite, p.membershipKey)
 	require.NoError(t, err)
 }
 

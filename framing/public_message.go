@@ -10,7 +10,7 @@ import (
 )
 
 // PublicMessage is content that is signed but not encrypted (RFC 9420, Section 6.2). Nothing in it is to be trusted
-// before OpenPublic has succeeded.
+// before Open has succeeded.
 type PublicMessage struct {
 	Content       FramedContent
 	Auth          FramedContentAuthData
@@ -38,10 +38,10 @@ func (m *PublicMessage) decode(r *wire.Reader) {
 
 var errMembershipKey = errors.New("framing: a member's PublicMessage needs the membership key")
 
-// ProtectPublic turns signed content into a PublicMessage (RFC 9420, Section 6.2). membershipKey is that of the content's
+// SealPublic turns signed content into a PublicMessage (RFC 9420, Section 6.2). membershipKey is that of the content's
 // epoch, and is not used unless the sender is a member. It fails with a *RuleError (rule V-FR-06) for content that was
 // signed for another wire format.
-func (c *AuthenticatedContent) ProtectPublic(suite *ciphersuite.Suite, membershipKey ciphersuite.Secret) (*PublicMessage, error) {
+func (c *AuthenticatedContent) SealPublic(suite *ciphersuite.Suite, membershipKey ciphersuite.Secret) (*PublicMessage, error) {
 	if err := c.checkSigned(WireFormatPublicMessage, suite); err != nil {
 		return nil, err
 	}
@@ -60,16 +60,10 @@ func (c *AuthenticatedContent) ProtectPublic(suite *ciphersuite.Suite, membershi
 	return m, nil
 }
 
-// OpenPublicParams is what a PublicMessage is opened with (RFC 9420, Section 6.2).
-type OpenPublicParams struct {
-	VerifyParams
-	MembershipKey ciphersuite.Secret // of the content's epoch; not used unless the sender is a member
-}
-
-// OpenPublic checks the membership tag of a member's message and the signature (RFC 9420, Section 6.2). It fails with
-// a *RuleError (rule V-FR-08 for the tag, else as UnverifiedContent.Verify does). Somebody who has no membership key,
-// such as a delivery service, uses Unverified and Verify.
-func OpenPublic(m *PublicMessage, p OpenPublicParams) (*AuthenticatedContent, error) {
+// Open checks the membership tag of a member's message and the signature (RFC 9420, Section 6.2). It fails with a
+// *RuleError (rule V-FR-08 for the tag, else as UnverifiedContent.Verify does). Somebody who has no membership key, such
+// as a delivery service, uses Unverified and Verify.
+func (m *PublicMessage) Open(p VerifyParams) (*AuthenticatedContent, error) {
 	c, err := prepare(m.Unverified(), p.GroupContext)
 	if err != nil {
 		return nil, err
@@ -86,7 +80,7 @@ func OpenPublic(m *PublicMessage, p OpenPublicParams) (*AuthenticatedContent, er
 			return nil, &RuleError{Rule: "V-FR-08", Leaf: m.Content.senderLeaf(), Detail: "membership tag does not verify"}
 		}
 	}
-	if err := c.verify(p.VerifyParams); err != nil {
+	if err := c.verify(p); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -103,16 +97,4 @@ func (c *AuthenticatedContent) tbm() ([]byte, error) {
 		w.Raw(c.tbs)
 		c.u.Auth.encode(w, c.u.Content.ContentType)
 	})
-}
-
-// checkSigned checks that content is complete and was signed for format f.
-func (c *AuthenticatedContent) checkSigned(f WireFormat, suite *ciphersuite.Suite) error {
-	if c.u.WireFormat != f {
-		return &RuleError{
-			Rule:   "V-FR-06",
-			Leaf:   c.u.Content.senderLeaf(),
-			Detail: "content was signed for " + c.u.WireFormat.String() + ", not " + f.String(),
-		}
-	}
-	return c.checkConfirmationTag(suite)
 }

@@ -35,60 +35,6 @@ type RatchetTree []*Node
 // ExtensionType is ratchet_tree.
 func (*RatchetTree) ExtensionType() ExtensionType { return ExtensionTypeRatchetTree }
 
-// RawNode is a node that WalkRatchetTree passes on, as bytes and decoded.
-type RawNode struct {
-	Type       NodeType
-	Raw        []byte      // encoded LeafNode or ParentNode, aliasing the input; nil when blank
-	LeafNode   *LeafNode   // when Type is leaf; valid during the call only, though its slices stay valid
-	ParentNode *ParentNode // when Type is parent; valid as LeafNode is
-}
-
-// WalkRatchetTree reads the data of a ratchet_tree extension (RFC 9420, Section 12.4.3.3) and calls visit for each
-// node in order, blank ones included; position is the index of the node in the array. It answers how many nodes
-// there are. It stops at the first error: visit's own, or a *SyntaxError. Which type may stand at which position is
-// for the caller to check, as is that the last node is not blank.
-func WalkRatchetTree(data []byte, visit func(position int, node RawNode) error) (int, error) {
-	r := wire.NewReader("RatchetTree", data)
-	var (
-		count  int
-		leaf   LeafNode
-		parent ParentNode
-	)
-	r.Vector(func(r *wire.Reader) {
-		node := RawNode{}
-		if r.Optional() {
-			node.Type = readEnum(r.Field("node_type"), NodeTypeParent)
-			start := r.Offset()
-			switch node.Type {
-			case NodeTypeLeaf:
-				node.LeafNode = &leaf
-				read(r, &leaf)
-			case NodeTypeParent:
-				node.ParentNode = &parent
-				read(r, &parent)
-			}
-			node.Raw = r.Since(start)
-		}
-		if r.Err() != nil {
-			return
-		}
-		if err := visit(count, node); err != nil {
-			r.Reject(err)
-		}
-		count++
-	})
-	return count, r.Finish()
-}
-
-// AppendNode appends one element of a ratchet_tree vector (RFC 9420, Section 12.4.3.3): raw is the encoded LeafNode
-// or ParentNode, and is not used when t is NodeTypeBlank. The vector's header comes before the first element.
-func AppendNode(dst []byte, t NodeType, raw []byte) []byte {
-	if t == NodeTypeBlank {
-		return append(dst, 0)
-	}
-	return append(append(dst, 1, byte(t)), raw...)
-}
-
 func (*Node) structName() string { return "Node" }
 
 func (n *Node) encode(w *wire.Writer) {

@@ -27,7 +27,7 @@ func walked(data []byte) (encoded []byte, nodes RatchetTree, err error) {
 			*node.ParentNode = *n.ParentNode
 		}
 		nodes = append(nodes, node)
-		content = AppendNode(content, n.Type, n.Raw)
+		content = n.Append(content)
 		return nil
 	})
 	if err == nil && count != len(nodes) {

@@ -23,7 +23,7 @@ func kinds() []Value {
 		new(Add), new(ApplicationID), new(Capabilities), new(Commit), new(Credential), &CustomProposal{Type: 0xf001},
 		new(EncryptedGroupSecrets), new(Extension), new(ExternalInit), new(ExternalPub), new(ExternalSender),
 		new(ExternalSenders), new(FramedContent), new(GroupContext), new(GroupContextExtensions), new(GroupInfo),
-		new(GroupSecrets), new(KeyPackage), new(LeafNode), new(Lifetime), new(Message), new(Node), new(PSKLabel),
+		new(GroupSecrets), new(KeyPackage), new(LeafNode), new(Lifetime), new(Message), new(Node), new(pskLabel),
 		new(ParentNode), new(PreSharedKey), new(PreSharedKeyID), new(PrivateMessage), new(ProposalOrRef),
 		new(PublicMessage), new(RatchetTree), new(ReInit), new(Remove), new(RequiredCapabilities), new(Sender),
 		new(SenderData), new(UnverifiedContent), new(Update), new(UpdatePath), new(UpdatePathNode), new(Welcome),

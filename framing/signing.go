@@ -10,15 +10,14 @@ import (
 	"io"
 
 	"github.com/copse-mls/copse/ciphersuite"
-	"github.com/copse-mls/copse/internal/wire"
 )
 
-// The labels of signatures (RFC 9420, Section 17.6), for those who verify in batches.
+// The labels of signatures (RFC 9420, Section 17.6).
 const (
-	LabelFramedContentTBS = "FramedContentTBS"
-	LabelLeafNodeTBS      = "LeafNodeTBS"
-	LabelKeyPackageTBS    = "KeyPackageTBS"
-	LabelGroupInfoTBS     = "GroupInfoTBS"
+	labelFramedContentTBS = "FramedContentTBS"
+	labelLeafNodeTBS      = "LeafNodeTBS"
+	labelKeyPackageTBS    = "KeyPackageTBS"
+	labelGroupInfoTBS     = "GroupInfoTBS"
 )
 
 // ErrSigner says that a signer does not belong to the signature key that the signed structure states.
@@ -53,13 +52,6 @@ func (p SignParams) signAs(stated ciphersuite.SignaturePublicKey, label string, 
 		return nil, ErrSigner
 	}
 	return p.sign(label, tbs)
-}
-
-// encoded collects what write writes.
-func encoded(write func(*wire.Writer)) ([]byte, error) {
-	w := wire.NewWriter(nil)
-	write(w)
-	return w.Bytes()
 }
 
 // sameSuite refuses a structure that states another cipher suite than the one at hand.

@@ -38,7 +38,7 @@ func PSKSecret(suite *ciphersuite.Suite, psks []PSK) (ciphersuite.Secret, error)
 			chain.Erase()
 			return ciphersuite.Secret{}, fmt.Errorf("PSK %d: %w", i, ErrEmptyPSK)
 		}
-		label, err := framing.Marshal(&framing.PSKLabel{ID: psk.ID, Index: uint16(i), Count: uint16(len(psks))})
+		label, err := framing.Marshal(psk.ID.Label(uint16(i), uint16(len(psks))))
 		if err != nil {
 			chain.Erase()
 			return ciphersuite.Secret{}, fmt.Errorf("PSK %d: %w", i, err)

@@ -14,10 +14,7 @@ import (
 // sign completes content with the group and its epoch, and signs it for one wire format.
 func (p *public) sign(rand io.Reader, by crypto.Signer, format framing.WireFormat, content *framing.FramedContent) (*framing.AuthenticatedContent, error) {
 	content.GroupID, content.Epoch = p.context.GroupID, p.context.Epoch
-	return framing.SignContent(content, framing.SignContentParams{
-		SignParams: framing.SignParams{Suite: p.suite, Rand: rand, Signer: by},
-		WireFormat: format, GroupContext: &p.context,
-	})
+	return content.Sign(framing.SignParams{Suite: p.suite, Rand: rand, Signer: by}, format, &p.context)
 }
 
 // frame protects content with the keys of the present epoch, in the wire format it was signed for. It answers the
@@ -47,7 +44,7 @@ func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, pad
 }
 
 func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {
-	public, err := content.ProtectPublic(suite, key)
+	public, err := content.SealPublic(suite, key)
 	if err != nil {
 		return nil, err
 	}

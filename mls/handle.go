@@ -73,9 +73,8 @@ func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) 
 	if err != nil {
 		return nil, err
 	}
-	content, err := framing.OpenPublic(m, framing.OpenPublicParams{
-		VerifyParams:  framing.VerifyParams{Suite: g.suite, SignatureKey: key, GroupContext: &g.context},
-		MembershipKey: g.secrets.MembershipKey,
+	content, err := m.Open(framing.VerifyParams{
+		Suite: g.suite, SignatureKey: key, GroupContext: &g.context, MembershipKey: g.secrets.MembershipKey,
 	})
 	if err != nil {
 		return nil, err

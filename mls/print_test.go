@@ -291,7 +291,7 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	for _, c := range []*mlstest.Client{alice, bob, carol} {
 		signers = append(signers, ciphersuite.NewSecret(c.Signer.(ed25519.PrivateKey).Seed()))
 		roots = append(roots, &c.LeafParams, &mls.KeyPackageParams{Leaf: c.LeafParams}, &mls.CommitParams{Leaf: mls.LeafUpdate{Signer: c.Signer}},
-			&treekem.PathParams{Signer: c.Signer}, &framing.SignContentParams{SignParams: framing.SignParams{Signer: c.Signer}})
+			&treekem.PathParams{Signer: c.Signer}, &framing.SignParams{Signer: c.Signer})
 	}
 	return slices.Concat(roots, more, madeUp(psk.Secret, alice.Signer)), secrets, signers
 }
@@ -301,9 +301,9 @@ func madeUp(secret ciphersuite.Secret, signer crypto.Signer) []any {
 	list := []any{
 		&ciphersuite.HPKECiphertext{}, &ciphersuite.Recipient{}, &ciphersuite.SignedMessage{}, &ciphersuite.IndexError{},
 		&framing.ApplicationID{}, &framing.VerifyParams{}, &framing.Extensions{}, new(framing.ProposalType), &framing.ProposalOrRef{},
-		&framing.ExternalPub{}, &framing.ExternalSenders{}, &framing.GroupInfo{}, &framing.ParentNode{}, &framing.PSKLabel{},
+		&framing.ExternalPub{}, &framing.ExternalSenders{}, &framing.GroupInfo{}, &framing.ParentNode{},
 		&framing.SenderData{}, &framing.SealPrivateParams{}, &framing.OpenPrivateParams{}, &framing.Remove{},
-		&framing.GroupContextExtensions{}, &framing.CustomProposal{}, &framing.TaggedProposal{}, &framing.OpenPublicParams{},
+		&framing.GroupContextExtensions{}, &framing.CustomProposal{}, &framing.TaggedProposal{},
 		new(framing.NodeType), &framing.RatchetTree{}, &framing.Node{}, &framing.RawNode{}, &framing.RuleError{}, &framing.NewWelcomeParams{},
 		&treekem.BlockRecord{}, &treekem.DrawParams{}, &treekem.ImportParams{}, &treekem.DecapsulateParams{}, &treekem.ApplyPathParams{},
 		&keyschedule.RatchetError{}, &keyschedule.TreeRecord{},

@@ -61,7 +61,7 @@ func readChange(r *recordReader) *Change {
 }
 
 func (w *recordWriter) proposal(p framing.Proposal) {
-	b, err := framing.MarshalProposal(p)
+	b, err := framing.Marshal(&framing.TaggedProposal{Proposal: p})
 	if err != nil {
 		w.Failf("%v", err)
 	}
@@ -73,11 +73,12 @@ func (r *recordReader) proposal() framing.Proposal {
 	if r.Err() != nil {
 		return nil
 	}
-	p, err := framing.UnmarshalProposal(b)
-	if err != nil {
+	var p framing.TaggedProposal
+	if err := framing.Unmarshal(b, &p); err != nil {
 		r.Reject(err)
+		return nil
 	}
-	return p
+	return p.Proposal
 }
 
 // nameSenders sets who sent the proposals, which the group before the commit tells and the record does not hold. A newcomer

@@ -448,7 +448,7 @@ func signBound(a *attempt, suite *ciphersuite.Suite, by crypto.Signer, l *framin
 		tbs = binary.BigEndian.AppendUint32(append(tbs, shortest(group)...), uint32(i))
 	}
 	var err error
-	l.Signature, err = suite.SignWithLabel(mlstest.Rand("bound"), by, framing.LabelLeafNodeTBS, tbs)
+	l.Signature, err = suite.SignWithLabel(mlstest.Rand("bound"), by, "LeafNodeTBS", tbs)
 	require.NoError(a, err)
 }
 

@@ -436,11 +436,10 @@ func openRegistries(a *attempt) {
 			require.NoError(a, framing.Unmarshal(data, v.out), "%T with 0x%04x", v.in, code)
 			a.holds(bytes.Equal(data, mlstest.Marshal(a, v.out)), "%T with 0x%04x encodes otherwise", v.in, code)
 		}
-		data, err := framing.MarshalProposal(&framing.CustomProposal{Type: framing.ProposalType(code), Data: []byte{7}})
-		require.NoError(a, err)
-		p, err := framing.UnmarshalProposal(data)
-		require.NoError(a, err)
-		a.holds(p.ProposalType() == framing.ProposalType(code), "proposal type 0x%04x is lost", code)
+		data := mlstest.Marshal(a, &framing.TaggedProposal{Proposal: &framing.CustomProposal{Type: framing.ProposalType(code), Data: []byte{7}}})
+		var p framing.TaggedProposal
+		require.NoError(a, framing.Unmarshal(data, &p))
+		a.holds(p.Proposal.ProposalType() == framing.ProposalType(code), "proposal type 0x%04x is lost", code)
 	}
 }
 

@@ -24,15 +24,15 @@ func (t *Tree) appendNodes(out []byte) []byte {
 	var scratch []byte
 	t.each(func(x NodeIndex, b *block, slot int) bool {
 		for ; next < x; next++ {
-			out = framing.AppendNode(out, framing.NodeTypeBlank, nil)
+			out = framing.RawNode{}.Append(out)
 		}
 		next = x + 1
 		if slot >= blockParents {
-			out = framing.AppendNode(out, framing.NodeTypeLeaf, b.leaf(slot-blockParents))
+			out = framing.RawNode{Type: framing.NodeTypeLeaf, Raw: b.leaf(slot - blockParents)}.Append(out)
 			return true
 		}
 		scratch = appendParent(scratch[:0], t.keyAt(b, slot), t.parentHashAt(b, slot), b.unmergedAt(slot))
-		out = framing.AppendNode(out, framing.NodeTypeParent, scratch)
+		out = framing.RawNode{Type: framing.NodeTypeParent, Raw: scratch}.Append(out)
 		return true
 	})
 	return out

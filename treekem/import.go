@@ -320,6 +320,9 @@ func (t *Tree) VerifyLeafSignatures(groupID []byte) error {
 	return v.flush()
 }
 
+// leafLabel is the label of a leaf's signature (RFC 9420, Section 7.2).
+const leafLabel = "LeafNodeTBS"
+
 // leafVerifier collects leaf signatures for a batch.
 type leafVerifier struct {
 	suite   *ciphersuite.Suite
@@ -339,7 +342,7 @@ func (v *leafVerifier) add(i framing.LeafIndex, leaf leafScan) {
 		v.content = binary.BigEndian.AppendUint32(v.content, uint32(i))
 	}
 	start := len(v.arena)
-	v.arena = ciphersuite.AppendSignContent(v.arena, framing.LabelLeafNodeTBS, v.content)
+	v.arena = ciphersuite.AppendSignContent(v.arena, leafLabel, v.content)
 	v.leaves = append(v.leaves, i)
 	v.items = append(v.items, ciphersuite.SignedMessage{
 		Key: leaf.key, Message: v.arena[start:len(v.arena):len(v.arena)], Signature: leaf.signature})

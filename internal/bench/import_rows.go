@@ -9,7 +9,6 @@ import (
 	"runtime"
 
 	"github.com/copse-mls/copse/ciphersuite"
-	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/treekem"
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
@@ -80,16 +79,11 @@ func measureImport(ctx context.Context, e *Env) (float64, string, error) {
 func leafSignatures(f *treekemtest.Fixture) ([]ciphersuite.SignedMessage, error) {
 	items := make([]ciphersuite.SignedMessage, 0, joinedTree)
 	for i, leaf := range f.Tree.Leaves() {
-		raw, err := framing.Marshal(leaf)
+		item, err := leaf.SignedMessage(f.Context.GroupID, i)
 		if err != nil {
 			return nil, err
 		}
-		tbs := framing.LeafTBS(nil, leaf, raw, f.Context.GroupID, i)
-		items = append(items, ciphersuite.SignedMessage{
-			Key:       leaf.SignatureKey,
-			Message:   ciphersuite.AppendSignContent(nil, framing.LabelLeafNodeTBS, tbs),
-			Signature: leaf.Signature,
-		})
+		items = append(items, item)
 	}
 	return items, nil
 }

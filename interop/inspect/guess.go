@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // reading is one attempt to read data as a structure.
@@ -77,11 +78,11 @@ func attempt(data []byte, s structure) reading {
 func evidence(s *framing.Span, data []byte) int {
 	body := data[s.Body:s.End]
 	switch s.Kind {
-	case framing.SpanOptional:
+	case wire.KindOptional:
 		return 7
-	case framing.SpanNumber:
+	case wire.KindNumber:
 		return numberEvidence(s.Field, body)
-	case framing.SpanOpaque, framing.SpanNumbers:
+	case wire.KindOpaque, wire.KindNumbers:
 		return sizeEvidence(s.Field, len(body)+s.Short, body)
 	}
 	return 0

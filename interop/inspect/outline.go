@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // Node is a part of an input: a structure, a vector, or a field.
@@ -35,7 +36,7 @@ type Node struct {
 	Drawing  string  `json:"drawing,omitempty"` // of a ratchet tree
 	Children []*Node `json:"children,omitempty"`
 
-	kind framing.SpanKind
+	kind wire.Kind
 	data []byte // what follows the header
 }
 
@@ -71,7 +72,7 @@ func (o *outliner) outline(data []byte, spans []framing.Span, base, nesting int)
 	for i := range spans {
 		s := &spans[i]
 		open = open[:s.Depth]
-		if s.Kind == framing.SpanOptional && data[s.Body] == 1 && i+1 < len(spans) && spans[i+1].Depth == s.Depth {
+		if s.Kind == wire.KindOptional && data[s.Body] == 1 && i+1 < len(spans) && spans[i+1].Depth == s.Depth {
 			present = s // shown as part of the value, which comes next
 			continue
 		}
@@ -84,7 +85,7 @@ func (o *outliner) outline(data []byte, spans []framing.Span, base, nesting int)
 		}
 		if s.Depth > 0 {
 			parent := open[s.Depth-1]
-			if parent.kind == framing.SpanVector {
+			if parent.kind == wire.KindVector {
 				n.Field = fmt.Sprintf("[%d]", len(parent.Children))
 				*parent.Count++
 			}
@@ -104,15 +105,15 @@ func (o *outliner) node(data []byte, s *framing.Span) *Node {
 	n := &Node{Field: s.Field, Type: s.Struct, Offset: s.Start, Length: s.End - s.Start, Missing: s.Short,
 		kind: s.Kind, data: data[s.Body:s.End]}
 	switch s.Kind {
-	case framing.SpanStruct:
+	case wire.KindStruct:
 		n.Section = o.sections[s.Struct]
-	case framing.SpanVector:
+	case wire.KindVector:
 		n.Count = new(int)
-	case framing.SpanOptional:
+	case wire.KindOptional:
 		n.Name = [2]string{"absent", "present"}[n.data[0]]
-	case framing.SpanNumber:
+	case wire.KindNumber:
 		n.number(s.Field)
-	case framing.SpanNumbers:
+	case wire.KindNumbers:
 		n.Codes = codes(s.Field, n.data, int(s.Width))
 		n.Count = new(int)
 		*n.Count = len(n.Codes)

@@ -65,7 +65,7 @@ func structures() []structure {
 		{"Lifetime", "7.2", empty[framing.Lifetime], true},
 		{"Sender", "6", empty[framing.Sender], true},
 		{"SenderData", "6.3.2", empty[framing.SenderData], true},
-		{"PSKLabel", "8.4", empty[framing.PSKLabel], true},
+		{"PSKLabel", "8.4", func() framing.Value { return new(framing.PreSharedKeyID).Label(0, 0) }, true},
 		{"CustomProposal", "12.1", nil, false},
 		{"HPKECiphertext", "7.6", nil, false},
 		{"FramedContentAuthData", "6.1", nil, false},

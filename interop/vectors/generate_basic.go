@@ -114,7 +114,7 @@ func makeSecretTree(m *maker, leaves int) *secretTree {
 		length += m.suite.HashSize // the end of which does not
 	}
 	s.Secret, s.Ciphertext = m.hash(), m.bytes(length)
-	key, nonce := framing.SenderDataKeyAndNonce(m.suite, s.Secret.secret(), s.Ciphertext)
+	key, nonce := (&framing.PrivateMessage{Ciphertext: s.Ciphertext}).SenderDataKeyAndNonce(m.suite, s.Secret.secret())
 	s.Key, s.Nonce = reveal(key), reveal(nonce)
 
 	tree := m.secretTree(c.EncryptionSecret, uint32(leaves), framing.NoLeaf)

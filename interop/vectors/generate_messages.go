@@ -24,8 +24,7 @@ func (p *conversation) sign(c framing.FramedContent, format framing.WireFormat) 
 	c.GroupID, c.Epoch = p.context.GroupID, p.context.Epoch
 	c.Sender = framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: p.sender}
 	c.AuthenticatedData = p.bytes(p.number(20))
-	content := must(framing.SignContent(&c, framing.SignContentParams{
-		SignParams: p.signing(p.by), WireFormat: format, GroupContext: p.context}))
+	content := must(c.Sign(p.signing(p.by), format, p.context))
 	if c.ContentType == framing.ContentTypeCommit {
 		content = content.WithConfirmationTag(p.hash())
 	}
@@ -56,7 +55,7 @@ func makeMessageProtection(m *maker) *messageProtection {
 	}
 	proposal := &framing.Remove{Removed: framing.LeafIndex(m.number(1 << 16))}
 	content := framing.FramedContent{ContentType: framing.ContentTypeProposal, Proposal: proposal}
-	c.Proposal = must(framing.MarshalProposal(proposal))
+	c.Proposal = must(framing.Marshal(&framing.TaggedProposal{Proposal: proposal}))
 	c.ProposalPub, c.ProposalPriv = p.protectPublic(c, content), p.protectPrivate(c, content)
 	content = framing.FramedContent{ContentType: framing.ContentTypeCommit, Commit: m.commit()}
 	c.Commit = encoded(content.Commit)
@@ -67,7 +66,7 @@ func makeMessageProtection(m *maker) *messageProtection {
 
 func (p *conversation) protectPublic(c *messageProtection, content framing.FramedContent) hexBytes {
 	signed := p.sign(content, framing.WireFormatPublicMessage)
-	return messageOf(must(signed.ProtectPublic(p.suite, c.MembershipKey.secret())))
+	return messageOf(must(signed.SealPublic(p.suite, c.MembershipKey.secret())))
 }
 
 // protectPrivate takes the first key of the ratchet, as if each message were the only one.

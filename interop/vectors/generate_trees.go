@@ -213,7 +213,7 @@ func (g *grove) apply(p framing.Proposal, sender framing.LeafIndex, change func(
 	check(change(edit))
 	after := must(edit.Tree())
 	return &treeOperations{
-		suited: g.suited(), TreeBefore: g.tree.Export(), Proposal: must(framing.MarshalProposal(p)), ProposalSender: uint32(sender),
+		suited: g.suited(), TreeBefore: g.tree.Export(), Proposal: must(framing.Marshal(&framing.TaggedProposal{Proposal: p})), ProposalSender: uint32(sender),
 		TreeHashBefore: slices.Clone(g.tree.Hash()), TreeAfter: after.Export(), TreeHashAfter: slices.Clone(after.Hash()),
 	}
 }

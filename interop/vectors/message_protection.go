@@ -67,10 +67,11 @@ func replayMessageProtection(t *trial, c *messageProtection) {
 	if p.signer, err = t.suite.ParseSigner(c.SignaturePriv.secret()); !t.succeeds("signature_priv is a key", err) {
 		return
 	}
-	proposal, err := framing.UnmarshalProposal(c.Proposal)
+	var proposal framing.TaggedProposal
+	err = framing.Unmarshal(c.Proposal, &proposal)
 	if t.succeeds("proposal decodes", err) {
 		s := sample{name: "proposal", raw: c.Proposal, pub: c.ProposalPub, priv: c.ProposalPriv}
-		s.content = p.content(framing.FramedContent{ContentType: framing.ContentTypeProposal, Proposal: proposal})
+		s.content = p.content(framing.FramedContent{ContentType: framing.ContentTypeProposal, Proposal: proposal.Proposal})
 		p.replay(&s)
 	}
 	commit := new(framing.Commit)
@@ -94,7 +95,7 @@ func (p *protection) content(c framing.FramedContent) framing.FramedContent {
 
 func (p *protection) replay(s *sample) {
 	if s.content.ContentType == framing.ContentTypeApplication {
-		_, err := framing.SignContent(&s.content, p.signing(framing.WireFormatPublicMessage))
+		_, err := s.content.Sign(p.signing(), framing.WireFormatPublicMessage, p.context)
 		if err == nil {
 			p.fail("protecting application data as PublicMessage", "success", "an error")
 		}
@@ -116,10 +117,7 @@ func (p *protection) replay(s *sample) {
 
 // opensPublic checks that a receiver gets the raw value out of m.
 func (p *protection) opensPublic(s *sample, check string, m *framing.PublicMessage) {
-	content, err := framing.OpenPublic(m, framing.OpenPublicParams{
-		VerifyParams:  p.verifying(),
-		MembershipKey: p.MembershipKey.secret(),
-	})
+	content, err := m.Open(p.verifying())
 	if p.succeeds(check+" verifies", err) {
 		p.holds(s, check, content)
 	}
@@ -158,7 +156,7 @@ func (p *protection) holds(s *sample, check string, content *framing.Authenticat
 	)
 	switch c := content.Content(); c.ContentType {
 	case framing.ContentTypeProposal:
-		raw, err = framing.MarshalProposal(c.Proposal)
+		raw, err = framing.Marshal(&framing.TaggedProposal{Proposal: c.Proposal})
 	case framing.ContentTypeCommit:
 		raw, err = framing.Marshal(c.Commit)
 	case framing.ContentTypeApplication:
@@ -176,7 +174,7 @@ func (p *protection) protectPublic(s *sample) (*framing.PublicMessage, bool) {
 	if !ok {
 		return nil, false
 	}
-	m, err := content.ProtectPublic(p.suite, p.MembershipKey.secret())
+	m, err := content.SealPublic(p.suite, p.MembershipKey.secret())
 	if !p.succeeds("protecting "+s.name+" as PublicMessage", err) {
 		return nil, false
 	}
@@ -214,7 +212,7 @@ func (p *protection) protectPrivate(s *sample) (*framing.PrivateMessage, bool) {
 
 // sign signs the content of the sample. A commit gets some confirmation tag: nothing in the case says which is right.
 func (p *protection) sign(s *sample, format framing.WireFormat) (*framing.AuthenticatedContent, bool) {
-	content, err := framing.SignContent(&s.content, p.signing(format))
+	content, err := s.content.Sign(p.signing(), format, p.context)
 	if !p.succeeds("signing "+s.name, err) {
 		return nil, false
 	}
@@ -224,18 +222,14 @@ func (p *protection) sign(s *sample, format framing.WireFormat) (*framing.Authen
 	return content, true
 }
 
-func (p *protection) signing(format framing.WireFormat) framing.SignContentParams {
-	return framing.SignContentParams{
-		SignParams:   framing.SignParams{Suite: p.suite, Rand: rand.Reader, Signer: p.signer},
-		WireFormat:   format,
-		GroupContext: p.context,
-	}
+func (p *protection) signing() framing.SignParams {
+	return framing.SignParams{Suite: p.suite, Rand: rand.Reader, Signer: p.signer}
 }
 
 func (p *protection) verifying() framing.VerifyParams {
 	return framing.VerifyParams{
 		Suite:        p.suite,
 		SignatureKey: ciphersuite.SignaturePublicKey(p.SignaturePub),
-		GroupContext: p.context,
+		GroupContext: p.context, MembershipKey: p.MembershipKey.secret(),
 	}
 }

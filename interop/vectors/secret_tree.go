@@ -29,7 +29,7 @@ type generationKeys struct {
 }
 
 func replaySecretTree(t *trial, c *secretTree) {
-	key, nonce := framing.SenderDataKeyAndNonce(t.suite, c.SenderData.Secret.secret(), c.SenderData.Ciphertext)
+	key, nonce := (&framing.PrivateMessage{Ciphertext: c.SenderData.Ciphertext}).SenderDataKeyAndNonce(t.suite, c.SenderData.Secret.secret())
 	t.equal("sender_data.key", key.Bytes(), c.SenderData.Key)
 	t.equal("sender_data.nonce", nonce.Bytes(), c.SenderData.Nonce)
 

@@ -25,12 +25,12 @@ func replayTreeOperations(t *trial, c *treeOperations) {
 		return
 	}
 	t.equal("tree_hash_before", before.Hash(), c.TreeHashBefore)
-	proposal, err := framing.UnmarshalProposal(c.Proposal)
-	if !t.succeeds("proposal decodes", err) {
+	var proposal framing.TaggedProposal
+	if !t.succeeds("proposal decodes", framing.Unmarshal(c.Proposal, &proposal)) {
 		return
 	}
 	edit := before.Edit()
-	if !t.apply(edit, proposal, framing.LeafIndex(c.ProposalSender)) {
+	if !t.apply(edit, proposal.Proposal, framing.LeafIndex(c.ProposalSender)) {
 		return
 	}
 	after, err := edit.Tree()

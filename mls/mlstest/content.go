@@ -48,7 +48,7 @@ func (in *Insider) content(ct framing.ContentType) *Content {
 		FramedContent: framing.FramedContent{
 			GroupID: in.Context.GroupID, Epoch: in.Context.Epoch, Sender: in.Sender, ContentType: ct},
 		Format: framing.WireFormatPublicMessage, Version: framing.MLS10, Context: &in.Context, Signer: in.Signer,
-		Label: framing.LabelFramedContentTBS, Leaf: in.Leaf, Ratchet: keyschedule.RatchetFor(ct),
+		Label: "FramedContentTBS", Leaf: in.Leaf, Ratchet: keyschedule.RatchetFor(ct),
 	}
 	if in.Secrets != nil {
 		c.MembershipKey = in.Secrets.MembershipKey
@@ -154,7 +154,7 @@ func (in *Insider) private(t TB, c *Content, auth *framing.FramedContentAuthData
 	aad, senderAAD := c.aad(t)
 	m.Ciphertext, err = in.Suite.AEADSeal(key.Key, nonce, aad, plain)
 	must(t, err, "encrypting content")
-	senderKey, senderNonce := framing.SenderDataKeyAndNonce(in.Suite, in.Secrets.SenderDataSecret, m.Ciphertext)
+	senderKey, senderNonce := m.SenderDataKeyAndNonce(in.Suite, in.Secrets.SenderDataSecret)
 	encoded := Marshal(t, &sender)
 	if c.OnSenderPlain != nil {
 		encoded = c.OnSenderPlain(encoded)
@@ -190,7 +190,7 @@ func (c *Content) body(t TB) []byte {
 	case framing.ContentTypeApplication:
 		b = append(wire.AppendLength(nil, len(c.ApplicationData)), c.ApplicationData...)
 	case framing.ContentTypeProposal:
-		b, err = framing.MarshalProposal(c.Proposal)
+		b, err = framing.Marshal(&framing.TaggedProposal{Proposal: c.Proposal})
 	case framing.ContentTypeCommit:
 		b, err = framing.Marshal(c.Commit)
 	}

@@ -12,10 +12,9 @@ import (
 // SignLeaf signs a leaf, as if it belonged to groupID and index where its source asks for that.
 func SignLeaf(t TB, suite *ciphersuite.Suite, signer crypto.Signer, leaf *framing.LeafNode, in []byte, i framing.LeafIndex) {
 	t.Helper()
-	raw, err := framing.Marshal(leaf)
+	signed, err := leaf.SignedMessage(in, i)
 	must(t, err, "leaf")
-	tbs := framing.LeafTBS(nil, leaf, raw, in, i)
-	leaf.Signature, err = suite.SignWithLabel(Rand(string(tbs)), signer, framing.LabelLeafNodeTBS, tbs)
+	leaf.Signature, err = suite.Sign(Rand(string(signed.Message)), signer, signed.Message)
 	must(t, err, "signing a leaf")
 }
 

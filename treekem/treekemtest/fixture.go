@@ -303,12 +303,13 @@ func (b *builder) encode() []byte {
 		i, isLeaf := x.Leaf()
 		switch {
 		case b.encryption[x] == nil:
-			body = framing.AppendNode(body, framing.NodeTypeBlank, nil)
+			body = framing.RawNode{}.Append(body)
 		case isLeaf:
-			body = framing.AppendNode(body, framing.NodeTypeLeaf, b.leaves[i])
+			body = framing.RawNode{Type: framing.NodeTypeLeaf, Raw: b.leaves[i]}.Append(body)
 		default:
-			body = framing.AppendNode(body, framing.NodeTypeParent, mustAppend(nil, &framing.ParentNode{
-				EncryptionKey: b.encryption[x], ParentHash: b.parentHash[x>>1], UnmergedLeaves: b.lateBelow(x)}))
+			raw := mustAppend(nil, &framing.ParentNode{
+				EncryptionKey: b.encryption[x], ParentHash: b.parentHash[x>>1], UnmergedLeaves: b.lateBelow(x)})
+			body = framing.RawNode{Type: framing.NodeTypeParent, Raw: raw}.Append(body)
 		}
 	}
 	return appendOpaque(nil, body)
