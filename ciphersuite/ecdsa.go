@@ -40,7 +40,7 @@ func (s ecdsaScheme) parse(private []byte) (crypto.Signer, error) {
 
 func (s ecdsaScheme) encode(public crypto.PublicKey) SignaturePublicKey {
 	key, ok := public.(*ecdsa.PublicKey)
-	if !ok || key == nil || key.Curve != s.curve {
+	if !ok || key == nil || key.Curve != s.curve || lacksPoint(key) {
 		return nil
 	}
 	b, err := key.Bytes()
@@ -48,6 +48,31 @@ func (s ecdsaScheme) encode(public crypto.PublicKey) SignaturePublicKey {
 		return nil
 	}
 	return b
+}
+
+// lacksPoint reports whether a public key has no coordinates, for which crypto/ecdsa panics.
+func lacksPoint(key *ecdsa.PublicKey) bool {
+	//lint:ignore SA1019 nothing but their absence matters
+	return key.X == nil || key.Y == nil
+}
+
+// lacksECDSA is for private keys of crypto/ecdsa that have no scalar, for which it panics too.
+func lacksECDSA(signer crypto.Signer) bool {
+	key, ok := signer.(*ecdsa.PrivateKey)
+	//lint:ignore SA1019 nothing but its absence matters
+	return ok && (key == nil || key.D == nil)
+}
+
+func (s ecdsaScheme) private(signer crypto.Signer) []byte {
+	key, ok := signer.(*ecdsa.PrivateKey)
+	if !ok {
+		return nil
+	}
+	scalar, err := key.Bytes()
+	if err != nil {
+		return []byte{} // which is the key of nobody
+	}
+	return scalar
 }
 
 func (s ecdsaScheme) check(key SignaturePublicKey) error {

@@ -6,15 +6,12 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	cryptorand "crypto/rand"
-	"errors"
+	"fmt"
 	"io"
 	"runtime"
 )
 
 type ed25519Scheme struct{}
-
-// errSigner is for signers that do not keep to their own scheme.
-var errSigner = errors.New("signer produced a signature of wrong size")
 
 func (ed25519Scheme) privateBits() int { return 8 * ed25519.SeedSize }
 
@@ -28,6 +25,27 @@ func (ed25519Scheme) parse(private []byte) (crypto.Signer, error) {
 func (ed25519Scheme) encode(public crypto.PublicKey) SignaturePublicKey {
 	key, _ := public.(ed25519.PublicKey)
 	return SignaturePublicKey(key)
+}
+
+func (ed25519Scheme) private(signer crypto.Signer) []byte {
+	switch k := signer.(type) {
+	case ed25519.PrivateKey:
+		return k.Seed()
+	case *ed25519.PrivateKey:
+		return k.Seed()
+	}
+	return nil
+}
+
+// lacksEd25519 is for private keys of crypto/ed25519, which panics for those that are not whole.
+func lacksEd25519(signer crypto.Signer) bool {
+	switch k := signer.(type) {
+	case ed25519.PrivateKey:
+		return len(k) != ed25519.PrivateKeySize
+	case *ed25519.PrivateKey:
+		return k == nil || len(*k) != ed25519.PrivateKeySize
+	}
+	return false
 }
 
 func (ed25519Scheme) check(key SignaturePublicKey) error {
@@ -50,7 +68,7 @@ func signEdDSA(rand io.Reader, signer crypto.Signer, message []byte, size int) (
 		return nil, err
 	}
 	if len(signature) != size {
-		return nil, errSigner
+		return nil, fmt.Errorf("%w: it made a signature of %d bytes, not %d", ErrSigner, len(signature), size)
 	}
 	return signature, nil
 }

@@ -3,6 +3,7 @@
 package ciphersuite
 
 import (
+	"crypto"
 	"testing"
 
 	circled448 "github.com/cloudflare/circl/sign/ed448"
@@ -42,4 +43,17 @@ func TestEd448KnownAnswer(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Verify(key, nil, signature))
 	require.Equal(t, unhex(t, "533a37f6bbe457251f023c0d88f976ae2dfb504a843e34d2074fd823d41a591f"), signature[:32])
+}
+
+// mixedEd448 is mixed for Ed448.
+func mixedEd448(t *testing.T, private, public crypto.Signer) crypto.Signer {
+	seed, ok := private.(circled448.PrivateKey)
+	require.True(t, ok, "%T", private)
+	return append(seed[:circled448.SeedSize:circled448.SeedSize], public.(circled448.PrivateKey)[circled448.SeedSize:]...)
+}
+
+// noEd448 lists signers of Ed448 that are none.
+func noEd448() []crypto.Signer {
+	short := circled448.PrivateKey("short")
+	return []crypto.Signer{circled448.PrivateKey(nil), short, (*circled448.PrivateKey)(nil), &short}
 }

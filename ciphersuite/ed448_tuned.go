@@ -30,6 +30,27 @@ func (ed448Scheme) encode(public crypto.PublicKey) SignaturePublicKey {
 	return SignaturePublicKey(key)
 }
 
+func (ed448Scheme) private(signer crypto.Signer) []byte {
+	switch k := signer.(type) {
+	case circled448.PrivateKey:
+		return k.Seed()
+	case *circled448.PrivateKey:
+		return k.Seed()
+	}
+	return nil
+}
+
+// lacksEd448 is for private keys of circl, which panics for those that are not whole.
+func lacksEd448(signer crypto.Signer) bool {
+	switch k := signer.(type) {
+	case circled448.PrivateKey:
+		return len(k) != circled448.PrivateKeySize
+	case *circled448.PrivateKey:
+		return k == nil || len(*k) != circled448.PrivateKeySize
+	}
+	return false
+}
+
 func (ed448Scheme) check(key SignaturePublicKey) error {
 	if len(key) != circled448.PublicKeySize || smallOrderEd448(key) {
 		return ErrPublicKey

@@ -64,5 +64,5 @@ func ExampleSuite_VerifyBatch() {
 	fmt.Println(suite.VerifyBatch(batch))
 	// Output:
 	// <nil>
-	// item 1: signature does not verify
+	// item 1: ciphersuite: signature does not verify
 }

@@ -12,6 +12,23 @@ const (
 	kemX448   = 0x0021
 )
 
+// kemSizes are Npk and Nsk of a KEM (RFC 9180, Section 7.1).
+func kemSizes(kem uint16) (public, private int) {
+	switch kem {
+	case kemP256:
+		return 65, 32
+	case kemP384:
+		return 97, 48
+	case kemP521:
+		return 133, 66
+	case kemX25519:
+		return 32, 32
+	case kemX448:
+		return 56, 56
+	}
+	return 0, 0
+}
+
 // group is what DHKEM needs of a curve. Sizes of private keys are checked by the caller.
 type group interface {
 	// key takes a serialised private key, which the answer may go on using, or answers ErrPrivateKey.

@@ -17,6 +17,17 @@ const (
 	macStack = maxBlockSize + 512
 )
 
+// kdfOf is the HPKE code point of HKDF with a hash (RFC 9180, Section 7.2).
+func kdfOf(h crypto.Hash) uint16 {
+	switch h {
+	case crypto.SHA256:
+		return 0x0001
+	case crypto.SHA384:
+		return 0x0002
+	}
+	return 0x0003
+}
+
 // hasher is one of SHA-256, SHA-384 and SHA-512. It calls them by name, not through an interface, so that the
 // buffers of its callers stay on the stack.
 type hasher struct{ fn crypto.Hash }

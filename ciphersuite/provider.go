@@ -88,15 +88,21 @@ type Provider interface {
 
 	// GenerateSigner makes a fresh signature key.
 	GenerateSigner(rand io.Reader) (crypto.Signer, error)
-	// ParseSigner reads a signature private key, or answers ErrPrivateKey: the seed for EdDSA, the big-endian scalar for
-	// ECDSA, with or without leading zeros.
+	// ParseSigner reads a signature private key, or fails with ErrPrivateKey: the seed for EdDSA, the big-endian scalar for
+	// ECDSA, with or without leading zeros. The signer has a copy of its own.
 	ParseSigner(private Secret) (crypto.Signer, error)
-	// PublicKeyOf is the signer's public key as it stands in a leaf; ErrPublicKey when it belongs to another scheme. A
-	// signer may answer Public with a SignaturePublicKey, or with the type of the scheme's Go package.
+	// MarshalSigner returns the private key of a signer from GenerateSigner, from ParseSigner or from the scheme's Go
+	// package, in the form that ParseSigner reads; an ECDSA scalar has its full length. The caller owns the Secret. It
+	// fails with ErrOpaqueSigner for a signer of any other type, such as one whose key is in hardware; with ErrSigner as
+	// PublicKeyOf does; and with ErrPrivateKey for a private key that does not belong to the signer's public one.
+	MarshalSigner(signer crypto.Signer) (Secret, error)
+	// PublicKeyOf returns the signer's public key as it stands in a leaf, or fails with ErrSigner when there is no signer,
+	// which a nil pointer is not either, or its public key is not of the suite. A signer's Public may return a
+	// SignaturePublicKey, or the type of the scheme's Go package.
 	PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error)
-	// CheckSignaturePublicKey answers ErrPublicKey for a key of wrong size, off the curve, or of low order.
+	// CheckSignaturePublicKey fails with ErrPublicKey for a key of wrong size, off the curve, or of low order.
 	CheckSignaturePublicKey(key SignaturePublicKey) error
-	// Sign signs message, which is not hashed beforehand. A signer of another scheme is ErrPublicKey.
+	// Sign signs message, which is not hashed beforehand. It fails with ErrSigner as PublicKeyOf does.
 	Sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error)
 	// Verify answers ErrSignature (or ErrPublicKey) unless signature is valid. See the package documentation for the
 	// rule by which Ed25519 signatures are judged.
@@ -108,14 +114,19 @@ type Provider interface {
 
 // Errors of providers. None carries key material.
 var (
-	ErrOpen      = errors.New("decryption failed")
-	ErrSignature = errors.New("signature does not verify")
-	ErrPublicKey = errors.New("public key is malformed, of low order, or of another scheme")
-	ErrKeySize   = errors.New("key or nonce of wrong size")
+	ErrOpen      = errors.New("ciphersuite: decryption failed")
+	ErrSignature = errors.New("ciphersuite: signature does not verify")
+	ErrPublicKey = errors.New("ciphersuite: public key is malformed, of low order, or of another scheme")
+	ErrKeySize   = errors.New("ciphersuite: key or nonce of wrong size")
 	// ErrPrivateKey is about HPKE and signature private keys.
-	ErrPrivateKey = errors.New("private key is of wrong size or out of range")
+	ErrPrivateKey = errors.New("ciphersuite: private key is of wrong size, out of range, or not that of the public key")
+	// ErrSigner says that a signer cannot sign what it is to sign: it is nil, of another scheme, or not the one whose
+	// public key the structure states. What wraps it says which.
+	ErrSigner = errors.New("ciphersuite: wrong signer")
+	// ErrOpaqueSigner says that the private key of a signer cannot be had.
+	ErrOpaqueSigner = errors.New("ciphersuite: signer does not give its private key")
 	// ErrEntropy says that a source of randomness failed, ended, or gave nothing but zeros.
-	ErrEntropy = errors.New("no entropy")
+	ErrEntropy = errors.New("ciphersuite: no entropy")
 )
 
 // IndexError names the item at which a call on many items failed.

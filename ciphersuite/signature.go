@@ -3,17 +3,22 @@ package ciphersuite
 // Signature schemes (RFC 9420, Section 5.1.1 and the SignatureScheme names of RFC 8446, Section 4.2.3).
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/elliptic"
+	"fmt"
 	"io"
+	"reflect"
 )
 
 // scheme is a signature scheme. Batches are the provider's affair unless the scheme is a batchScheme too.
 type scheme interface {
 	// privateBits is the length of a private key in bits.
 	privateBits() int
-	// parse answers ErrPrivateKey for what is not a private key.
+	// parse fails with ErrPrivateKey for what is not a private key.
 	parse(private []byte) (crypto.Signer, error)
+	// private is a copy of the private key in the form that parse reads, nil for a signer of a type that does not give it.
+	private(signer crypto.Signer) []byte
 	// encode is the public key in the form of a leaf, unchecked, and nil for a key of another scheme.
 	encode(public crypto.PublicKey) SignaturePublicKey
 	check(key SignaturePublicKey) error
@@ -21,9 +26,9 @@ type scheme interface {
 	verify(key SignaturePublicKey, message, signature []byte) error
 }
 
-// batchScheme can judge many signatures together.
+// batchScheme verifies many signatures together.
 type batchScheme interface {
-	// verifyBatch answers an *IndexError for the first item that verify refuses.
+	// verifyBatch fails with an *IndexError for the first item that verify refuses.
 	verifyBatch(items []SignedMessage) error
 }
 
@@ -69,11 +74,33 @@ func (p *provider) ParseSigner(private Secret) (crypto.Signer, error) {
 	return p.signs.parse(private.Bytes())
 }
 
-// encodedKey is the public key of a signer of the right scheme. A signer whose keys the standard library has no type
-// for may answer Public with a SignaturePublicKey.
+// MarshalSigner reads what it wrote once more, so that nobody stores a key that will not sign for the public one.
+func (p *provider) MarshalSigner(signer crypto.Signer) (Secret, error) {
+	public, err := p.encodedKey(signer)
+	if err != nil {
+		return Secret{}, err
+	}
+	b := p.signs.private(signer)
+	if b == nil {
+		return Secret{}, fmt.Errorf("%w: it is a %T", ErrOpaqueSigner, signer)
+	}
+	private := NewSecret(b)
+	again, err := p.signs.parse(private.Bytes())
+	if err == nil && !bytes.Equal(p.signs.encode(again.Public()), public) {
+		err = ErrPrivateKey
+	}
+	if err != nil {
+		private.Erase()
+		return Secret{}, err
+	}
+	return private, nil
+}
+
+// encodedKey is the public key of a signer of the right scheme. For a scheme of which the standard library has no type,
+// a signer's Public may return a SignaturePublicKey.
 func (p *provider) encodedKey(signer crypto.Signer) (SignaturePublicKey, error) {
-	if signer == nil {
-		return nil, ErrPublicKey
+	if lacksKey(signer) {
+		return nil, fmt.Errorf("%w: it is nil, or a private key without its bytes", ErrSigner)
 	}
 	public := signer.Public()
 	key, ok := public.(SignaturePublicKey)
@@ -81,9 +108,19 @@ func (p *provider) encodedKey(signer crypto.Signer) (SignaturePublicKey, error) 
 		key = p.signs.encode(public)
 	}
 	if len(key) != p.params.SignaturePublicKeySize {
-		return nil, ErrPublicKey
+		return nil, fmt.Errorf("%w: its public key, a %T, is not one of %s", ErrSigner, public, p.params.Name)
 	}
 	return key, nil
+}
+
+// lacksKey reports whether a signer is nil, a nil pointer, or a private key that is not whole, all of which panic when
+// asked for their public key.
+func lacksKey(signer crypto.Signer) bool {
+	if signer == nil || lacksECDSA(signer) || lacksEd25519(signer) || lacksEd448(signer) {
+		return true
+	}
+	v := reflect.ValueOf(signer)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func (p *provider) PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error) {
@@ -92,7 +129,7 @@ func (p *provider) PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error)
 		return nil, err
 	}
 	if err := p.signs.check(key); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
 	return append(SignaturePublicKey(nil), key...), nil
 }

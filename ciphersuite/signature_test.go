@@ -168,13 +168,16 @@ func TestForeignSigners(t *testing.T) {
 		}
 		for _, signer := range wrong {
 			_, err := s.PublicKeyOf(signer)
-			require.ErrorIs(t, err, ErrPublicKey)
+			require.ErrorIs(t, err, ErrSigner)
+			require.NotErrorIs(t, err, ErrPublicKey, "the fault is the signer's")
 			_, err = s.Sign(nil, signer, []byte("message"))
-			require.ErrorIs(t, err, ErrPublicKey)
+			require.ErrorIs(t, err, ErrSigner)
+			_, err = s.MarshalSigner(signer)
+			require.ErrorIs(t, err, ErrSigner)
 		}
 		if nistCurve(s) == nil {
 			_, err = s.Sign(nil, remote{own, key, []byte("short")}, []byte("message"))
-			require.Error(t, err)
+			require.ErrorIs(t, err, ErrSigner)
 		}
 	})
 }
@@ -210,6 +213,7 @@ func TestSignersDraw(t *testing.T) {
 func TestSignerWithBadKey(t *testing.T) {
 	eachSuite(t, func(t *testing.T, s *Suite) {
 		_, err := s.PublicKeyOf(remote{public: SignaturePublicKey(make([]byte, s.SignaturePublicKeySize))})
+		require.ErrorIs(t, err, ErrSigner)
 		require.ErrorIs(t, err, ErrPublicKey)
 	})
 }

@@ -6,6 +6,7 @@ package ciphersuite
 // same names without the build tag.
 
 import (
+	"crypto"
 	"crypto/ecdh"
 	"crypto/ed25519"
 
@@ -15,6 +16,7 @@ import (
 func chacha20poly1305AEAD() (newAEAD, bool) { return nil, false }
 func x448() (group, bool)                   { return nil, false }
 func ed448() (scheme, bool)                 { return nil, false }
+func lacksEd448(crypto.Signer) bool         { return false }
 
 type x25519Group struct{}
 

@@ -22,9 +22,9 @@ const (
 )
 
 // ErrUnsupported says that this build has no implementation of a cipher suite.
-var ErrUnsupported = errors.New("cipher suite not supported")
+var ErrUnsupported = errors.New("ciphersuite: cipher suite not supported")
 
-// Params are the sizes and identifiers that a cipher suite fixes.
+// Sizes are the sizes and identifiers that a cipher suite fixes.
 type Sizes struct {
 	Name string // as registered, such as MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519
 
@@ -48,66 +48,37 @@ func All() []CipherSuite {
 	return []CipherSuite{1, 2, 3, 4, 5, 6, 7}
 }
 
-// Params reports the sizes of a suite of RFC 9420, and false for any other code point.
+// Sizes returns the sizes of a suite of RFC 9420, and false for any other code point.
 func (cs CipherSuite) Sizes() (Sizes, bool) {
-	p := Sizes{NonceSize: 12, TagSize: 16}
-	switch cs {
-	case MLS128DHKEMX25519AES128GCMSHA256Ed25519:
-		p.Name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519"
-		p.x25519()
-		p.aes128()
-		p.SignaturePublicKeySize = 32
-	case MLS128DHKEMP256AES128GCMSHA256P256:
-		p.Name = "MLS_128_DHKEMP256_AES128GCM_SHA256_P256"
-		p.kem(0x0010, 65, 32)
-		p.kdf(0x0001, crypto.SHA256)
-		p.aes128()
-		p.SignaturePublicKeySize = 65
-	case MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519:
-		p.Name = "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519"
-		p.x25519()
-		p.chacha()
-		p.SignaturePublicKeySize = 32
-	case MLS256DHKEMX448AES256GCMSHA512Ed448:
-		p.Name = "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448"
-		p.x448()
-		p.aes256()
-		p.SignaturePublicKeySize = 57
-	case MLS256DHKEMP521AES256GCMSHA512P521:
-		p.Name = "MLS_256_DHKEMP521_AES256GCM_SHA512_P521"
-		p.kem(0x0012, 133, 66)
-		p.kdf(0x0003, crypto.SHA512)
-		p.aes256()
-		p.SignaturePublicKeySize = 133
-	case MLS256DHKEMX448CHACHA20POLY1305SHA512Ed448:
-		p.Name = "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448"
-		p.x448()
-		p.chacha()
-		p.SignaturePublicKeySize = 57
-	case MLS256DHKEMP384AES256GCMSHA384P384:
-		p.Name = "MLS_256_DHKEMP384_AES256GCM_SHA384_P384"
-		p.kem(0x0011, 97, 48)
-		p.kdf(0x0002, crypto.SHA384)
-		p.aes256()
-		p.SignaturePublicKeySize = 97
-	default:
+	const sha256, sha384, sha512 = crypto.SHA256, crypto.SHA384, crypto.SHA512
+	rows := [...]struct {
+		name         string
+		kem          uint16
+		hash         crypto.Hash
+		aead         uint16
+		signatureKey int
+	}{
+		MLS128DHKEMX25519AES128GCMSHA256Ed25519:        {"MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519", kemX25519, sha256, aeadAES128GCM, 32},
+		MLS128DHKEMP256AES128GCMSHA256P256:             {"MLS_128_DHKEMP256_AES128GCM_SHA256_P256", kemP256, sha256, aeadAES128GCM, 65},
+		MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519: {"MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519", kemX25519, sha256, aeadChaCha20Poly1305, 32},
+		MLS256DHKEMX448AES256GCMSHA512Ed448:            {"MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448", kemX448, sha512, aeadAES256GCM, 57},
+		MLS256DHKEMP521AES256GCMSHA512P521:             {"MLS_256_DHKEMP521_AES256GCM_SHA512_P521", kemP521, sha512, aeadAES256GCM, 133},
+		MLS256DHKEMX448CHACHA20POLY1305SHA512Ed448:     {"MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448", kemX448, sha512, aeadChaCha20Poly1305, 57},
+		MLS256DHKEMP384AES256GCMSHA384P384:             {"MLS_256_DHKEMP384_AES256GCM_SHA384_P384", kemP384, sha384, aeadAES256GCM, 97},
+	}
+	if int(cs) >= len(rows) || rows[cs].name == "" {
 		return Sizes{}, false
 	}
-	return p, true
-}
-
-func (p *Sizes) x25519() { p.kem(0x0020, 32, 32); p.kdf(0x0001, crypto.SHA256) }
-func (p *Sizes) x448()   { p.kem(0x0021, 56, 56); p.kdf(0x0003, crypto.SHA512) }
-func (p *Sizes) aes128() { p.AEAD, p.KeySize = 0x0001, 16 }
-func (p *Sizes) aes256() { p.AEAD, p.KeySize = 0x0002, 32 }
-func (p *Sizes) chacha() { p.AEAD, p.KeySize = 0x0003, 32 }
-
-func (p *Sizes) kem(id uint16, public, private int) {
-	p.KEM, p.HPKEPublicKeySize, p.KEMOutputSize, p.HPKEPrivateKeySize = id, public, public, private
-}
-
-func (p *Sizes) kdf(id uint16, h crypto.Hash) {
-	p.KDF, p.HashFunc, p.HashSize = id, h, h.Size()
+	row := rows[cs]
+	s := Sizes{Name: row.name, KEM: row.kem, HashFunc: row.hash, AEAD: row.aead, SignaturePublicKeySize: row.signatureKey,
+		HashSize: row.hash.Size(), KeySize: 32, NonceSize: 12, TagSize: 16}
+	if s.AEAD == aeadAES128GCM {
+		s.KeySize = 16
+	}
+	s.HPKEPublicKeySize, s.HPKEPrivateKeySize = kemSizes(row.kem)
+	s.KEMOutputSize = s.HPKEPublicKeySize // an ephemeral public key
+	s.KDF = kdfOf(row.hash)
+	return s, true
 }
 
 // String is the registered name, or the code point in hexadecimal.

@@ -45,8 +45,8 @@ func (k *KeyPackage) decode(r *wire.Reader) {
 	k.Signature = r.Field("signature").Opaque()
 }
 
-// Sign sets the signature (RFC 9420, Section 10). The leaf is signed before. It fails with ErrSigner unless the
-// signer belongs to the leaf's signature key.
+// Sign sets the signature (RFC 9420, Section 10). The leaf is signed before. It fails with
+// ciphersuite.ErrSigner unless the signer belongs to the leaf's signature key.
 func (k *KeyPackage) Sign(p SignParams) error {
 	tbs, err := encoded(k.encodeUnsigned)
 	if err != nil {

@@ -121,7 +121,8 @@ func (l *LeafNode) decode(r *wire.Reader) {
 }
 
 // Sign sets the signature, which for the sources update and commit covers groupID and index too, and for key_package
-// ignores them (RFC 9420, Section 7.2). It fails with ErrSigner unless the signer belongs to l.SignatureKey.
+// ignores them (RFC 9420, Section 7.2). It fails with ciphersuite.ErrSigner unless the signer belongs to
+// l.SignatureKey.
 func (l *LeafNode) Sign(p SignParams, groupID []byte, index LeafIndex) error {
 	tbs, err := l.tbs(groupID, index)
 	if err != nil {

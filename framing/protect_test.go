@@ -168,9 +168,9 @@ func TestLeafNodeSignature(t *testing.T) {
 			require.ErrorAs(t, err, &broken)
 			require.Equal(t, source != LeafNodeSourceKeyPackage, broken.Leaf == 5, "a KeyPackage has no place: %v", err)
 			require.Equal(t, source == LeafNodeSourceKeyPackage, broken.Leaf == NoLeaf, "%v", err)
-			require.ErrorIs(t, leaf.Sign(p.stranger(t), []byte("group"), 5), ErrSigner)
+			require.ErrorIs(t, leaf.Sign(p.stranger(t), []byte("group"), 5), ciphersuite.ErrSigner)
 			leaf.SignatureKey = nil
-			require.ErrorIs(t, leaf.Sign(p.signing(), []byte("group"), 5), ErrSigner)
+			require.ErrorIs(t, leaf.Sign(p.signing(), []byte("group"), 5), ciphersuite.ErrSigner)
 		}
 	})
 }
@@ -200,7 +200,7 @@ func TestKeyPackageSignature(t *testing.T) {
 		changed = *kp // a signature under another label
 		changed.Signature = kp.LeafNode.Signature
 		requireRule(t, "V-KP-03", changed.VerifySignature(p.suite))
-		require.ErrorIs(t, kp.Sign(p.stranger(t)), ErrSigner)
+		require.ErrorIs(t, kp.Sign(p.stranger(t)), ciphersuite.ErrSigner)
 	})
 }
 
@@ -359,7 +359,7 @@ func TestNewcomers(t *testing.T) {
 
 			_, err = content.Sign(p.stranger(t), WireFormatPublicMessage, p.context)
 			if rule != "V-FR-11" { // whose key only the group knows
-				require.ErrorIs(t, err, ErrSigner)
+				require.ErrorIs(t, err, ciphersuite.ErrSigner)
 			}
 		})
 	}

@@ -5,7 +5,6 @@ package framing
 import (
 	"bytes"
 	"crypto"
-	"errors"
 	"fmt"
 	"io"
 
@@ -19,9 +18,6 @@ const (
 	labelKeyPackageTBS    = "KeyPackageTBS"
 	labelGroupInfoTBS     = "GroupInfoTBS"
 )
-
-// ErrSigner says that a signer does not belong to the signature key that the signed structure states.
-var ErrSigner = errors.New("signer does not belong to the signature key in the structure")
 
 // SignParams is what a signature is made with (RFC 9420, Section 5.1.2).
 type SignParams struct {
@@ -49,7 +45,7 @@ func (p SignParams) signAs(stated ciphersuite.SignaturePublicKey, label string, 
 		return nil, err
 	}
 	if !bytes.Equal(key, stated) {
-		return nil, ErrSigner
+		return nil, fmt.Errorf("%w: it does not belong to the signature key in the structure", ciphersuite.ErrSigner)
 	}
 	return p.sign(label, tbs)
 }

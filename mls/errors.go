@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
 )
@@ -40,8 +41,8 @@ var (
 	ErrPendingProposals = errors.New("mls: proposals wait for a commit")
 	// ErrInactive says that the Group is over for this member. The *InactiveError around it says why.
 	ErrInactive = errors.New("mls: group is inactive")
-	// ErrSigner says that the signer does not belong to the member's leaf.
-	ErrSigner = framing.ErrSigner
+	// ErrSigner says that the signer is nil, of another suite, or not the one of the member's leaf.
+	ErrSigner = ciphersuite.ErrSigner
 	// ErrErased says that the Group was replaced and its secrets erased: use the one that replaced it.
 	ErrErased = keyschedule.ErrErased
 	// ErrNoTime says that a lifetime has to be judged and no time was given.

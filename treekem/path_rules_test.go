@@ -316,7 +316,7 @@ func TestBadProposals(t *testing.T) {
 	_, err = g.tree.Edit().NewPath(treekem.PathParams{Sender: 4, Signer: g.signers[0], Leaf: *leaf})
 	requireRule(t, "V-CM-02", err)
 	_, err = g.tree.Edit().NewPath(treekem.PathParams{Sender: 1, Signer: g.signers[0], Leaf: *leaf})
-	require.ErrorIs(t, err, framing.ErrSigner)
+	require.ErrorIs(t, err, ciphersuite.ErrSigner)
 }
 
 // TestLastMember: a tree without members is refused, but the last member may go and come back in one edit, whichever
