@@ -20,7 +20,7 @@ func (c *Credential) CheckKey(key ciphersuite.SignaturePublicKey) error {
 		return nil
 	}
 	if len(c.Certificates) == 0 {
-		return errors.New("there is no certificate")
+		return errors.New("framing: there is no certificate")
 	}
 	chain := make([]certificate, len(c.Certificates))
 	for k, der := range c.Certificates {
@@ -29,7 +29,7 @@ func (c *Credential) CheckKey(key ciphersuite.SignaturePublicKey) error {
 		}
 	}
 	if !bytes.Equal(chain[0].TBS.PublicKey.Key.Bytes, key) {
-		return errors.New("the end-entity certificate is for another key")
+		return errors.New("framing: the end-entity certificate is for another key")
 	}
 	return checkOrder(chain)
 }
@@ -43,7 +43,7 @@ func checkOrder(chain []certificate) error {
 			continue
 		}
 		if at := slices.IndexFunc(chain, named); at >= 0 {
-			return fmt.Errorf("certificate %d, of the issuer of certificate %d, does not follow it", at, k)
+			return fmt.Errorf("framing: certificate %d, of the issuer of certificate %d, does not follow it", at, k)
 		}
 	}
 	return nil
@@ -72,7 +72,7 @@ type certificate struct {
 func (c *certificate) parse(der []byte) error {
 	rest, err := asn1.Unmarshal(der, c)
 	if err == nil && len(rest) > 0 {
-		err = errors.New("bytes remain after it")
+		err = errors.New("framing: bytes remain after it")
 	}
 	return err
 }

@@ -242,7 +242,7 @@ func TestUnencodable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Marshal(v)
-			require.ErrorContains(t, err, "mls encode")
+			require.ErrorContains(t, err, "mls: encoding")
 		})
 	}
 }
@@ -388,6 +388,6 @@ func FuzzPrivateContent(f *testing.F) {
 
 func TestRuleErrorText(t *testing.T) {
 	beneath := errors.New("beneath")
-	require.EqualError(t, &RuleError{Rule: "V-LN-05", Leaf: 0, Detail: "what is wrong"}, "rule V-LN-05, leaf 0: what is wrong")
-	require.EqualError(t, &RuleError{Rule: "V-LN-05", Leaf: NoLeaf, Detail: "what is wrong", Err: beneath}, "rule V-LN-05: what is wrong: beneath")
+	require.EqualError(t, &RuleError{Rule: "V-LN-05", Leaf: 0, Detail: "what is wrong"}, "mls: rule V-LN-05, leaf 0: what is wrong")
+	require.EqualError(t, &RuleError{Rule: "V-LN-05", Leaf: NoLeaf, Detail: "what is wrong", Err: beneath}, "mls: rule V-LN-05: what is wrong: beneath")
 }

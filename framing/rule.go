@@ -15,7 +15,7 @@ type RuleError struct {
 const NoLeaf LeafIndex = 1<<32 - 1
 
 func (e *RuleError) Error() string {
-	s := "rule " + e.Rule
+	s := "mls: rule " + e.Rule
 	if e.Leaf != NoLeaf {
 		s += fmt.Sprintf(", leaf %d", e.Leaf)
 	}

@@ -13,9 +13,9 @@ import (
 // Errors of the key schedule.
 var (
 	// ErrErased says that a secret is no longer there: it was erased, or the value it was asked of was replaced.
-	ErrErased = errors.New("secret is erased")
+	ErrErased = errors.New("keyschedule: secret is erased")
 	// ErrSecretSize says that a secret from outside is not as long as the cipher suite's hash.
-	ErrSecretSize = errors.New("secret of wrong size")
+	ErrSecretSize = errors.New("keyschedule: secret of wrong size")
 )
 
 // InitSecret is the init_secret of an epoch, from which the next one starts (RFC 9420, Section 8).

@@ -14,9 +14,9 @@ import (
 // Errors of the operations on epoch secrets.
 var (
 	// ErrConfirmationTag says that a confirmation tag does not match: the two sides disagree about the group.
-	ErrConfirmationTag = errors.New("confirmation tag does not match")
+	ErrConfirmationTag = errors.New("keyschedule: confirmation tag does not match")
 	// ErrExportLength says that the exporter cannot give so many bytes.
-	ErrExportLength = errors.New("export length out of range")
+	ErrExportLength = errors.New("keyschedule: export length out of range")
 )
 
 // EpochSecrets are the secrets derived from one epoch_secret, each of KDF.Nh bytes, except encryption_secret, which

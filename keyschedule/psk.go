@@ -14,9 +14,9 @@ import (
 // Errors of PSKSecret.
 var (
 	// ErrTooManyPSKs says that there are more PSKs than the 16-bit count of a PSKLabel can tell.
-	ErrTooManyPSKs = errors.New("more than 65535 PSKs")
+	ErrTooManyPSKs = errors.New("keyschedule: more than 65535 PSKs")
 	// ErrEmptyPSK says that the secret of a PSK is missing or erased.
-	ErrEmptyPSK = errors.New("PSK is empty")
+	ErrEmptyPSK = errors.New("keyschedule: PSK is empty")
 )
 
 // PSK is a pre-shared key with the name under which a proposal or a Welcome injects it (RFC 9420, Section 8.4).

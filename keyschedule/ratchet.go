@@ -44,16 +44,16 @@ func (k RatchetKind) String() string {
 // Errors of ratchets, wrapped in a *RatchetError.
 var (
 	// ErrGenerationUsed says that the key of this generation has been handed out: the message is a repeat.
-	ErrGenerationUsed = errors.New("generation has been used")
+	ErrGenerationUsed = errors.New("keyschedule: generation has been used")
 	// ErrGenerationTooOld says that the key of this generation is no longer kept: it was used, or dropped by Limits.
-	ErrGenerationTooOld = errors.New("generation is too old")
+	ErrGenerationTooOld = errors.New("keyschedule: generation is too old")
 	// ErrGenerationTooFar says that the generation is further ahead of the ratchet than Limits.ForwardDistance.
-	ErrGenerationTooFar = errors.New("generation is too far ahead")
+	ErrGenerationTooFar = errors.New("keyschedule: generation is too far ahead")
 	// ErrRatchetExhausted says that all 2^32 generations of a sending ratchet are used; the group needs a new epoch.
-	ErrRatchetExhausted = errors.New("ratchet is exhausted")
+	ErrRatchetExhausted = errors.New("keyschedule: ratchet is exhausted")
 	// ErrUsageLimit says that sending once more in this epoch would pass the AEAD's usage limit; the group needs a
 	// new epoch.
-	ErrUsageLimit = errors.New("usage limit of the AEAD is reached")
+	ErrUsageLimit = errors.New("keyschedule: usage limit of the AEAD is reached")
 )
 
 // RatchetError says which key could not be had, and why.

@@ -16,11 +16,11 @@ import (
 // Errors of SecretTree, beside those of ratchets.
 var (
 	// ErrLeafIndex says that a leaf lies outside of the tree, or that a tree without an own leaf was asked to send.
-	ErrLeafIndex = errors.New("no such leaf in the secret tree")
+	ErrLeafIndex = errors.New("keyschedule: no such leaf in the secret tree")
 	// ErrOwnLeaf says that a message claims to come from the member itself. Its keys are for sending only.
-	ErrOwnLeaf = errors.New("message is from the own leaf")
+	ErrOwnLeaf = errors.New("keyschedule: message is from the own leaf")
 	// ErrLeafCount says that a number of leaves is not a power of two.
-	ErrLeafCount = errors.New("number of leaves is not a power of two")
+	ErrLeafCount = errors.New("keyschedule: number of leaves is not a power of two")
 )
 
 // TreeParams are the parameters of a SecretTree.

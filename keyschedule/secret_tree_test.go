@@ -511,7 +511,7 @@ func TestThirdTreeLosesWhatIsErased(t *testing.T) {
 
 func TestRatchetErrorText(t *testing.T) {
 	err := &RatchetError{Leaf: 7, Ratchet: RatchetFor(framing.ContentTypeCommit), Generation: 9, Err: ErrGenerationUsed}
-	require.EqualError(t, err, "leaf 7, handshake ratchet, generation 9: generation has been used")
+	require.EqualError(t, err, "leaf 7, handshake ratchet, generation 9: keyschedule: generation has been used")
 	require.Equal(t, HandshakeRatchet, RatchetFor(framing.ContentTypeProposal))
 	require.Equal(t, "application", RatchetFor(framing.ContentTypeApplication).String())
 	require.Equal(t, "RatchetKind(2)", ratchetKinds.String())

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrTreeRecord says that the parts of a stored SecretTree do not fit together.
-var ErrTreeRecord = errors.New("parts of a secret tree do not fit together")
+var ErrTreeRecord = errors.New("keyschedule: parts of a secret tree do not fit together")
 
 // NodeRecord is a node of a SecretTree for storage. Nodes are counted within their level from the left; leaves are at
 // level 0.

@@ -185,10 +185,10 @@ func (k *OwnKeyPackage) keys(suite *ciphersuite.Suite) (initKey, leafKey ciphers
 
 func (k *OwnKeyPackage) pairs(suite *ciphersuite.Suite) (initKey, leafKey ciphersuite.KeyPair, err error) {
 	if initKey, err = suite.KeyPairOf(k.InitKey); err != nil {
-		return initKey, leafKey, fmt.Errorf("mls: init key: %w", err)
+		return initKey, leafKey, fmt.Errorf("init key: %w", err)
 	}
 	if leafKey, err = suite.KeyPairOf(k.LeafKey); err != nil {
-		return initKey, leafKey, fmt.Errorf("mls: leaf key: %w", err)
+		return initKey, leafKey, fmt.Errorf("leaf key: %w", err)
 	}
 	return initKey, leafKey, nil
 }

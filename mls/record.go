@@ -60,7 +60,7 @@ type RecordError struct {
 	Err error
 }
 
-func (e *RecordError) Error() string { return fmt.Sprintf("mls: record %q: %v", e.Key, e.Err) }
+func (e *RecordError) Error() string { return fmt.Sprintf("record %q: %v", e.Key, e.Err) }
 
 // Unwrap is the reason.
 func (e *RecordError) Unwrap() error { return e.Err }

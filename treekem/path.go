@@ -62,7 +62,7 @@ func (e *Edit) NewPath(params PathParams) (*Path, error) {
 	}
 	if err != nil {
 		p.Discard()
-		return nil, fmt.Errorf("treekem: making a path: %w", err)
+		return nil, fmt.Errorf("making a path: %w", err)
 	}
 	return p, nil
 }
@@ -145,7 +145,7 @@ func (p *Path) Seal(rand io.Reader, tree *Tree, groupContext []byte, added []fra
 	}
 	sealed, err := p.suite.EncryptManyWithLabel(rand, updatePathLabel, groupContext, to)
 	if err != nil {
-		return nil, fmt.Errorf("treekem: encrypting a path: %w", err)
+		return nil, fmt.Errorf("encrypting a path: %w", err)
 	}
 	start := 0
 	for k, end := range ends {

@@ -154,7 +154,7 @@ func (p *PrivatePath) Decapsulate(d DecapsulateParams) (*PrivatePath, ciphersuit
 	pairs, err := nodeKeyPairs(p.suite, secrets)
 	if err != nil {
 		commit.Erase()
-		return nil, none, fmt.Errorf("treekem: deriving path keys: %w", err)
+		return nil, none, fmt.Errorf("deriving path keys: %w", err)
 	}
 	next := p.Prune(d.Tree)
 	for k, s := range steps {
@@ -232,7 +232,7 @@ func (p *PrivatePath) WithPathSecret(tree *Tree, sender framing.LeafIndex, secre
 	defer eraseAll(append(secrets, last))
 	pairs, err := nodeKeyPairs(p.suite, secrets)
 	if err != nil {
-		return nil, fmt.Errorf("treekem: deriving path keys: %w", err)
+		return nil, fmt.Errorf("deriving path keys: %w", err)
 	}
 	next := p.Prune(tree)
 	for k, x := range nodes {

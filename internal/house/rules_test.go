@@ -69,6 +69,9 @@ func rules() []rule {
 			"package p\nimport \"bytes\"\nvar x = bytes.Equal(stage, machine)"},
 		{"documentation", inSource, checkDocumentation,
 			"package p\ntype T struct{}\n", "package p\n// T is.\ntype T struct{}\nfunc (T) Error() string\nfunc (t u) F() {}"},
+		{"origin of errors", inEngine, checkErrors,
+			"package p\nimport \"errors\"\nvar ErrX = errors.New(\"something is wrong\")",
+			"package p\nimport (\"errors\"; \"fmt\")\nvar ErrX = errors.New(\"treekem: something is wrong\")\nvar ErrY = fmt.Errorf(\"reading: %w\", ErrX)"},
 		{"package name", inGo, checkPackageName,
 			"package util", "package wire"},
 	}

@@ -18,5 +18,5 @@ func (e *SyntaxError) Error() string {
 	if e.Field != "" {
 		name += "." + e.Field
 	}
-	return fmt.Sprintf("mls syntax: %s at offset %d: %s", name, e.Offset, e.Reason)
+	return fmt.Sprintf("mls: syntax: %s at offset %d: %s", name, e.Offset, e.Reason)
 }

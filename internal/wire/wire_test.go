@@ -163,7 +163,7 @@ func TestWriterKeepsFirstError(t *testing.T) {
 	w.Failf("second")
 	w.Uint8(1)
 	_, err := w.Bytes()
-	require.EqualError(t, err, "mls encode: first")
+	require.EqualError(t, err, "mls: encoding: first")
 }
 
 // FuzzReader reads a mixture of values as the input itself directs, and checks that whatever was read is written back

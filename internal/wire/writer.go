@@ -29,7 +29,7 @@ func (w *Writer) Len() int { return len(w.buf) }
 // Failf records an error unless an earlier one is recorded already.
 func (w *Writer) Failf(format string, args ...any) {
 	if w.err == nil {
-		w.err = fmt.Errorf("mls encode: "+format, args...)
+		w.err = fmt.Errorf("mls: encoding: "+format, args...)
 	}
 }
 

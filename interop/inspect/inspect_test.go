@@ -138,7 +138,7 @@ func TestWelcomeNotOpened(t *testing.T) {
 
 	r, err = Inspect(s["welcome"], Params{InitKey: key, PSKs: []PSK{{"oak", ciphersuite.NewSecret([]byte("wrong"))}}})
 	require.NoError(t, err)
-	require.Equal(t, "group info: group info: decryption failed", r.Problem.Reason)
+	require.Equal(t, "group info: group info: ciphersuite: decryption failed", r.Problem.Reason)
 
 	other := bytes.Clone(s["init_key"])
 	other[5] ^= 1

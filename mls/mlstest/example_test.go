@@ -47,5 +47,5 @@ func ExampleInsider_Commit() {
 	_, err := own.Handle(mls.Input{Message: made.Commit})
 	var rule *mls.RuleError
 	fmt.Println(errors.As(err, &rule), rule)
-	// Output: true rule V-LN-03, leaf 1: source of the leaf is update, not commit
+	// Output: true mls: rule V-LN-03, leaf 1: source of the leaf is update, not commit
 }
