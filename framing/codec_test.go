@@ -336,6 +336,7 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind byte, in []byte) {
+		requireCut(t, in)
 		v := fresh(all[int(kind)%len(all)])
 		if err := Unmarshal(in, v); err != nil {
 			requireSyntaxError(t, err, len(in))

@@ -57,6 +57,27 @@ func Example() {
 	// Output: member 2 proposes to remove 5
 }
 
+// What a server sends at once is cut into the messages that it holds.
+func ExampleCut() {
+	var received []byte
+	for _, text := range []string{"one", "two"} {
+		var err error
+		received, err = framing.Append(received, &framing.Message{Body: &framing.PrivateMessage{
+			GroupID: []byte("hikers"), Epoch: 7, ContentType: framing.ContentTypeApplication, Ciphertext: []byte(text),
+		}})
+		check(err)
+	}
+	for len(received) > 0 {
+		message, rest, err := framing.Cut(received)
+		check(err)
+		fmt.Println(len(message), "bytes,", len(rest), "remain")
+		received = rest
+	}
+	// Output:
+	// 26 bytes, 26 remain
+	// 26 bytes, 0 remain
+}
+
 func check(err error) {
 	if err != nil {
 		log.Fatal(err)

@@ -32,6 +32,21 @@ func (*GroupInfo) WireFormat() WireFormat { return WireFormatGroupInfo }
 // WireFormat is mls_key_package.
 func (*KeyPackage) WireFormat() WireFormat { return WireFormatKeyPackage }
 
+// Cut splits the first message off encodings of Message that stand one after another (RFC 9420, Section 6); both parts
+// alias data. A message says nowhere how long it is, so that Cut reads it to its end, in time and memory that grow with
+// that message and not with what follows. It fails with a *SyntaxError when data does not begin with a message, with
+// Incomplete set when it may be the beginning of one, as it is when data is empty. A proposal of a type that RFC 9420
+// does not define is read as CustomProposal says.
+func Cut(data []byte) (message, rest []byte, err error) {
+	m := new(Message)
+	r := wire.NewReader(m.structName(), data)
+	if m.decode(r); r.Err() != nil {
+		return nil, nil, r.Err()
+	}
+	n := r.Offset()
+	return data[:n:n], data[n:], nil
+}
+
 func (*Message) structName() string { return "MLSMessage" }
 
 func (m *Message) encode(w *wire.Writer) {
