@@ -136,7 +136,11 @@ func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposePar
 	if err != nil {
 		return nil, err
 	}
-	if have, err := o.suite.PublicKeyOf(by); err != nil || string(have) != string(want) {
+	have, err := o.suite.PublicKeyOf(by)
+	if err != nil {
+		return nil, err
+	}
+	if string(have) != string(want) {
 		return nil, ErrSigner
 	}
 	rand := o.params.rand
