@@ -59,7 +59,7 @@ generate: ## make our own test vectors anew, after a change of what Copse draws 
 	$(GO) test ./interop/vectors -run TestOwn -rewrite
 
 bench: ## measure against the limits that the design sets
-	$(GO) run ./internal/bench
+	$(GO) run ./docs/bench
 
 docs: ## bring docs/rfc9420.md, docs/tour.md, docs/validation.md and the ledger's marks up to date
 	$(GO) test ./internal/house -run SectionsToFiles -rewrite

@@ -64,7 +64,7 @@ func parseFlags(args []string, stdout io.Writer) (options, error) {
 }
 
 func help(f *flag.FlagSet, w io.Writer) {
-	fmt.Fprint(w, "usage: go run ./internal/bench [flags]\n\n")
+	fmt.Fprint(w, "usage: go run ./docs/bench [flags]\n\n")
 	f.SetOutput(w)
 	f.PrintDefaults()
 	fmt.Fprint(w, "\nrows:\n")
