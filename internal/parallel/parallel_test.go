@@ -1,6 +1,7 @@
 package parallel
 
 import (
+	"io"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -27,4 +28,28 @@ func TestChunksCoverEachElementOnce(t *testing.T) {
 		}
 		runtime.GOMAXPROCS(old)
 	}
+}
+
+// TestAttackPanic: a panic on another goroutine reaches the caller, who may recover from it.
+func TestAttackPanic(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	for bad := range 8 {
+		var begun atomic.Int32
+		caught := func() (v any) {
+			defer func() { v = recover() }()
+			Chunks(8, 1, func(lo, _ int) {
+				begun.Add(1)
+				if lo == bad {
+					panic(io.ErrUnexpectedEOF)
+				}
+				runtime.Gosched()
+			})
+			return nil
+		}()
+		require.ErrorIs(t, caught.(error), io.ErrUnexpectedEOF)
+		require.ErrorContains(t, caught.(error), "TestAttackPanic", "it says where")
+		require.LessOrEqual(t, begun.Load(), int32(8))
+	}
+	require.PanicsWithValue(t, "alone", func() { Chunks(1, 1, func(int, int) { panic("alone") }) })
+	require.NoError(t, (&Panic{Value: "no error"}).Unwrap())
 }
