@@ -85,7 +85,7 @@ func TestReceivingInAnyOrder(t *testing.T) {
 			tree = next
 			used[name] = true
 
-			for _, s := range ref.path(pattern(1, suite.HashSize), leaves, int(leaf)) {
+			for _, s := range ref.path(pattern(1, suite.HashSize), uint32(leaves), uint32(leaf)) {
 				consumed[string(s)] = true
 			}
 			for _, s := range ratchet[:g+1] {
@@ -100,7 +100,7 @@ func TestReceivingInAnyOrder(t *testing.T) {
 }
 
 // path lists the secrets from the root to a leaf.
-func (r reference) path(secret []byte, n, leaf int) [][]byte {
+func (r reference) path(secret []byte, n, leaf uint32) [][]byte {
 	if n == 1 {
 		return [][]byte{secret}
 	}

@@ -81,7 +81,7 @@ func makeCryptoBasics(m *maker) *cryptoBasics {
 	c.DeriveSecret.Out = reveal(m.suite.DeriveSecret(c.DeriveSecret.Secret.secret(), c.DeriveSecret.Label))
 
 	d := &c.DeriveTreeSecret
-	d.Secret, d.Label, d.Generation, d.Length = m.hash(), m.label(), uint32(m.number(1<<32)), uint16(m.suite.KeySize)
+	d.Secret, d.Label, d.Generation, d.Length = m.hash(), m.label(), uint32(m.wide(1<<32)), uint16(m.suite.KeySize)
 	d.Out = reveal(m.suite.DeriveTreeSecret(d.Secret.secret(), d.Label, d.Generation, int(d.Length)))
 
 	s, by := &c.SignWithLabel, m.signer()

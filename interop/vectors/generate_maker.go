@@ -91,7 +91,10 @@ func (m *maker) bytes(n int) hexBytes {
 func (m *maker) hash() hexBytes { return m.bytes(m.suite.HashSize) }
 
 // number draws a number below n. That it favours small ones, by next to nothing, does no harm here.
-func (m *maker) number(n int) int { return int(binary.BigEndian.Uint64(m.bytes(8)) % uint64(n)) }
+func (m *maker) number(n int) int { return int(m.wide(uint64(n))) }
+
+// wide draws a number below n, which an int of 32 bits need not hold.
+func (m *maker) wide(n uint64) uint64 { return binary.BigEndian.Uint64(m.bytes(8)) % n }
 
 // oneIn is true once in n times.
 func (m *maker) oneIn(n int) bool { return m.number(n) == 0 }

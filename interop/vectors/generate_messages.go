@@ -16,7 +16,7 @@ type conversation struct {
 
 func (m *maker) conversation() *conversation {
 	return &conversation{maker: m, by: m.signer(), sender: protectionSender, context: groupContext(m.suite, groupState{
-		id: m.bytes(16), epoch: uint64(m.number(1 << 40)), treeHash: m.hash(), transcript: m.hash()})}
+		id: m.bytes(16), epoch: m.wide(1 << 40), treeHash: m.hash(), transcript: m.hash()})}
 }
 
 // sign signs a content after filling in where it comes from.

@@ -232,7 +232,7 @@ func planTreeKEM(e extent) []func(*maker) *treeKEM {
 }
 
 func makeTreeKEM(g *grove) *treeKEM {
-	c := &treeKEM{suited: g.suited(), GroupID: g.groupID, Epoch: uint64(g.number(1 << 40)), ConfirmedTranscriptHash: g.hash(),
+	c := &treeKEM{suited: g.suited(), GroupID: g.groupID, Epoch: g.wide(1 << 40), ConfirmedTranscriptHash: g.hash(),
 		RatchetTree: g.tree.Export()}
 	for i := range g.tree.Leaves() {
 		c.LeavesPrivate = append(c.LeavesPrivate, g.private(i))
