@@ -81,7 +81,7 @@ const (
 	maxChunk = 64
 )
 
-// forEach calls work for every item, on several processors when there are many, and answers an *IndexError for the
+// forEach calls work for every item, on several processors when there are many, and returns an *IndexError for the
 // first item that failed.
 func forEach(n int, work func(i int) error) error {
 	size := noFanOut

@@ -1,6 +1,12 @@
-// Package ciphersuite carries out the cryptography of MLS. Call New for one of the seven cipher suites of RFC 9420; the
-// Suite has the primitives (Provider) and on top of them the labelled functions of RFC 9420, Sections 5.1, 5.2 and 8.
-// NewWithProvider takes the primitives from elsewhere, and any crypto.Signer may hold a signature key.
+// Package ciphersuite has the cryptography of MLS. Call [New] for one of the seven cipher suites of RFC 9420; the [Suite]
+// has the primitives ([Provider]) and on top of them the labelled functions of RFC 9420, Sections 5.1, 5.2 and 8.
+// [NewWithProvider] takes the primitives from elsewhere.
+//
+// Any crypto.Signer may hold a signature key. One that is in memory is stored so:
+//
+//	signer, err := suite.GenerateSigner(rand.Reader)
+//	private, err := suite.MarshalSigner(signer) // a Secret: store its Bytes where secrets are stored
+//	signer, err = suite.ParseSigner(private)
 //
 // # Many items at once
 //
@@ -9,7 +15,7 @@
 //
 // # Which public keys are refused
 //
-// ErrPublicKey answers keys of a wrong size and off the curve, X25519 and X448 keys with which every agreement is zero,
+// ErrPublicKey is for keys of a wrong size and off the curve, X25519 and X448 keys with which every agreement is zero,
 // and EdDSA keys of small order or in an encoding that is not canonical. X25519 and X448 coordinates that are not
 // reduced are otherwise accepted, as RFC 7748, Section 5 demands. An agreement never yields zero.
 //
@@ -18,19 +24,19 @@
 // One rule holds for Verify and VerifyBatch and for both builds: R and the key A are canonical encodings of points on
 // the curve (RFC 8032, Section 5.1.3), S is less than the order L of the base point, A is not of small order, and
 // [8][S]B = [8]R + [8][k]A. R may be of small order. The equation with the cofactor 8 is what RFC 8032, Section 5.1.7
-// puts first, and the one that can be checked in batches without the verdict depending on the company a signature
-// keeps; it accepts all that crypto/ed25519 accepts, but for keys which this package refuses. Signatures that only this
-// equation accepts can be made by none but the holder of the key.
+// puts first, and the one that can be checked in batches so that the result does not depend on the other signatures in
+// the batch; it accepts all that crypto/ed25519 accepts, but for keys which this package refuses. Signatures that only
+// this equation accepts can be made by none but the holder of the key.
 //
-// ECDSA signatures are DER (RFC 8446, Section 4.2.3); (r, s) and (r, -s) are both valid. Ed448 is judged by circl, with
-// R compared byte for byte.
+// ECDSA signatures are DER (RFC 8446, Section 4.2.3); (r, s) and (r, -s) are both valid. Ed448 is verified by circl,
+// which compares R byte for byte.
 //
 // # Builds
 //
 // By default X25519 comes from circl and curve25519-voi, Ed25519 verification from curve25519-voi, X448 and Ed448 from
 // circl, ChaCha20-Poly1305 from golang.org/x/crypto, and all else from the standard library. With the build tag
 // copse_stdlib nothing outside the standard library is compiled, and New knows suites 1, 2, 5 and 7. There an Ed25519
-// signature that the standard library refuses costs milliseconds, as it gets a second hearing by the rule above.
+// signature that the standard library refuses costs milliseconds, as it is verified again by the rule above.
 //
 // # What Go cannot promise
 //

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// torsionCase is a signature at the edge of the acceptance rule, with the verdict.
+// torsionCase is a signature at the edge of the acceptance rule, with what the rule says of it.
 type torsionCase struct {
 	name string
 	SignedMessage

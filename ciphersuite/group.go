@@ -12,7 +12,7 @@ const (
 	kemX448   = 0x0021
 )
 
-// kemSizes are Npk and Nsk of a KEM (RFC 9180, Section 7.1).
+// kemSizes returns Npk and Nsk of a KEM (RFC 9180, Section 7.1).
 func kemSizes(kem uint16) (public, private int) {
 	switch kem {
 	case kemP256:
@@ -31,15 +31,15 @@ func kemSizes(kem uint16) (public, private int) {
 
 // group is what DHKEM needs of a curve. Sizes of private keys are checked by the caller.
 type group interface {
-	// key takes a serialised private key, which the answer may go on using, or answers ErrPrivateKey.
+	// key reads a serialized private key, which the result may go on using, or fails with ErrPrivateKey.
 	key(private []byte) (privateKey, error)
-	// check answers ErrPublicKey unless public can be used in agree.
+	// check fails with ErrPublicKey unless public can be used in agree.
 	check(public []byte) error
 }
 
 type privateKey interface {
 	public() []byte
-	// agree answers ErrPublicKey for a public key that check refuses.
+	// agree fails with ErrPublicKey for a public key that check refuses.
 	agree(public []byte) ([]byte, error)
 }
 

@@ -17,7 +17,7 @@ const (
 	macStack = maxBlockSize + 512
 )
 
-// kdfOf is the HPKE code point of HKDF with a hash (RFC 9180, Section 7.2).
+// kdfOf returns the HPKE code point of HKDF with a hash (RFC 9180, Section 7.2).
 func kdfOf(h crypto.Hash) uint16 {
 	switch h {
 	case crypto.SHA256:
@@ -91,7 +91,7 @@ func xorWords(b []byte, word uint64) {
 	}
 }
 
-// expand is HKDF-Expand with info in three parts, so that callers need not join them.
+// expand computes HKDF-Expand with info in three parts, so that callers need not join them.
 func (h hasher) expand(prk []byte, n int, info0, info1, info2 []byte) []byte {
 	if n < 0 || n > 255*h.size() {
 		panic("ciphersuite: HKDF output longer than 255 hashes")

@@ -43,7 +43,7 @@ type dhkem struct {
 	publicSize  int
 }
 
-// derive is DeriveKeyPair, short of the public key (RFC 9180, Section 7.1.3).
+// derive computes DeriveKeyPair, short of the public key (RFC 9180, Section 7.1.3).
 func (d *dhkem) derive(ikm []byte) (privateKey, []byte, error) {
 	prk := d.kdf.extract(nil, "dkp_prk", ikm)
 	defer clear(prk)
@@ -71,7 +71,7 @@ func (d *dhkem) load(private []byte) (privateKey, error) {
 	return d.group.key(private)
 }
 
-// shared is ExtractAndExpand. It consumes dh.
+// shared computes ExtractAndExpand. It consumes dh.
 func (d *dhkem) shared(dh, enc, public []byte) []byte {
 	prk := d.kdf.extract(nil, "eae_prk", dh)
 	var stack [2 * 133]byte
@@ -112,15 +112,15 @@ func (d *dhkem) decap(enc []byte, recipient KeyPair) ([]byte, error) {
 	return d.shared(dh, enc, recipient.Public), nil
 }
 
-// keyScheduleContext is the recipient-independent part of KeySchedule (RFC 9180, Section 5.1): mode, psk_id_hash and
-// info_hash.
+// keyScheduleContext computes the recipient-independent part of KeySchedule (RFC 9180, Section 5.1): mode, psk_id_hash
+// and info_hash.
 func (p *provider) keyScheduleContext(info []byte) []byte {
 	context := make([]byte, 1, 1+2*maxHashSize)
 	context = append(context, p.hpke.extract(nil, "psk_id_hash", nil)...)
 	return append(context, p.hpke.extract(nil, "info_hash", info)...)
 }
 
-// messageKey is the rest of KeySchedule for a context that encrypts one message. It consumes shared.
+// messageKey does the rest of KeySchedule for a context that encrypts one message. It consumes shared.
 func (p *provider) messageKey(shared, context []byte) (key, nonce []byte) {
 	secret := p.hpke.extract(shared, "secret", nil)
 	key = p.hpke.expand(secret, "key", context, p.params.KeySize)
@@ -130,7 +130,7 @@ func (p *provider) messageKey(shared, context []byte) (key, nonce []byte) {
 	return key, nonce
 }
 
-// exportSecret is the rest of KeySchedule for a context that exports one secret of the hash's size, and its Export
+// exportSecret does the rest of KeySchedule for a context that exports one secret of the hash's size, and its Export
 // (RFC 9180, Section 5.3). It consumes shared.
 func (p *provider) exportSecret(shared, exporterContext []byte) Secret {
 	secret := p.hpke.extract(shared, "secret", nil)

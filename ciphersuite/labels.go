@@ -34,13 +34,13 @@ func (s *Suite) SignWithLabel(rand io.Reader, signer crypto.Signer, label string
 	return s.Sign(rand, signer, appendLabelled(nil, label, content))
 }
 
-// VerifyWithLabel answers ErrSignature or ErrPublicKey unless signature covers content under label (RFC 9420,
+// VerifyWithLabel fails with ErrSignature or ErrPublicKey unless signature covers content under label (RFC 9420,
 // Section 5.1.2).
 func (s *Suite) VerifyWithLabel(key SignaturePublicKey, label string, content, signature []byte) error {
 	return s.Verify(key, appendLabelled(nil, label, content), signature)
 }
 
-// EncryptWithLabel encrypts plaintext to one HPKE key (RFC 9420, Section 5.1.3), or answers ErrPublicKey.
+// EncryptWithLabel encrypts plaintext to one HPKE key (RFC 9420, Section 5.1.3), or fails with ErrPublicKey.
 func (s *Suite) EncryptWithLabel(rand io.Reader, label string, context []byte, to Recipient) (HPKECiphertext, error) {
 	out, err := s.EncryptManyWithLabel(rand, label, context, []Recipient{to})
 	if at, ok := errors.AsType[*IndexError](err); ok {
@@ -58,7 +58,7 @@ func (s *Suite) EncryptManyWithLabel(rand io.Reader, label string, context []byt
 	return s.SealMany(rand, appendLabelled(nil, label, context), to)
 }
 
-// DecryptWithLabel reverses EncryptWithLabel (RFC 9420, Section 5.1.3), or answers ErrOpen.
+// DecryptWithLabel reverses EncryptWithLabel (RFC 9420, Section 5.1.3), or fails with ErrOpen.
 func (s *Suite) DecryptWithLabel(recipient KeyPair, label string, context []byte, ct HPKECiphertext) (Secret, error) {
 	return s.Open(recipient, appendLabelled(nil, label, context), ct)
 }

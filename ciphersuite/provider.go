@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// HPKEPublicKey is an HPKE public key as RFC 9180, Section 7.1.1 serialises it (RFC 9420, Section 5.1.1).
+// HPKEPublicKey is an HPKE public key as RFC 9180, Section 7.1.1 serializes it (RFC 9420, Section 5.1.1).
 type HPKEPublicKey []byte
 
 // SignaturePublicKey is a signature public key in the format of RFC 9420, Section 5.1.1.
@@ -50,35 +50,35 @@ type Provider interface {
 
 	// Hash appends the digest of data to dst.
 	Hash(dst, data []byte) []byte
-	// MAC is the HMAC of data under key.
+	// MAC computes the HMAC of data under key.
 	MAC(key Secret, data []byte) []byte
-	// Extract is KDF.Extract, HKDF-Extract (RFC 5869).
+	// Extract computes KDF.Extract, HKDF-Extract (RFC 5869).
 	Extract(salt, ikm Secret) Secret
-	// Expand is KDF.Expand, HKDF-Expand (RFC 5869). n is at most 255 hash sizes; more is a programming error and
+	// Expand computes KDF.Expand, HKDF-Expand (RFC 5869). n is at most 255 hash sizes; more is a programming error and
 	// panics, so callers that take n from outside check it.
 	Expand(prk Secret, info []byte, n int) Secret
 
 	// AEADSeal encrypts and authenticates plaintext. Key or nonce of another size is ErrKeySize.
 	AEADSeal(key Secret, nonce, aad, plaintext []byte) ([]byte, error)
-	// AEADOpen reverses AEADSeal, or answers ErrOpen. Key or nonce of another size is ErrKeySize.
+	// AEADOpen reverses AEADSeal, or fails with ErrOpen. Key or nonce of another size is ErrKeySize.
 	AEADOpen(key Secret, nonce, aad, ciphertext []byte) ([]byte, error)
 
 	// GenerateKeyPair makes a fresh HPKE key pair.
 	GenerateKeyPair(rand io.Reader) (KeyPair, error)
-	// DeriveKeyPair is KEM.DeriveKeyPair (RFC 9180, Section 7.1.3).
+	// DeriveKeyPair computes KEM.DeriveKeyPair (RFC 9180, Section 7.1.3).
 	DeriveKeyPair(ikm Secret) (KeyPair, error)
 	// DeriveKeyPairs derives one key pair from each secret.
 	DeriveKeyPairs(ikms []Secret) ([]KeyPair, error)
-	// KeyPairOf completes a serialised private key with its public key, or answers ErrPrivateKey. The pair shares the
+	// KeyPairOf completes a serialized private key with its public key, or fails with ErrPrivateKey. The pair shares the
 	// Secret with the caller.
 	KeyPairOf(private Secret) (KeyPair, error)
-	// CheckHPKEPublicKey answers ErrPublicKey for a key of wrong size, off the curve, or of low order.
+	// CheckHPKEPublicKey fails with ErrPublicKey for a key of wrong size, off the curve, or of low order.
 	CheckHPKEPublicKey(key HPKEPublicKey) error
 
-	// SealMany is HPKE SealBase (RFC 9180, Section 6.1) with one info and an empty aad for many recipients. The work
+	// SealMany does HPKE SealBase (RFC 9180, Section 6.1) with one info and an empty aad for many recipients. The work
 	// that depends on info alone is done once. A bad recipient key gives an *IndexError around ErrPublicKey.
 	SealMany(rand io.Reader, info []byte, to []Recipient) ([]HPKECiphertext, error)
-	// Open is HPKE OpenBase with an empty aad. Any failure is ErrOpen.
+	// Open does HPKE OpenBase with an empty aad. Any failure is ErrOpen.
 	Open(recipient KeyPair, info []byte, ct HPKECiphertext) (Secret, error)
 	// SendExport sets up an HPKE sender with empty info and exports KDF.Nh bytes (RFC 9420, Section 8.3). A bad key is
 	// ErrPublicKey.
@@ -104,10 +104,10 @@ type Provider interface {
 	CheckSignaturePublicKey(key SignaturePublicKey) error
 	// Sign signs message, which is not hashed beforehand. It fails with ErrSigner as PublicKeyOf does.
 	Sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error)
-	// Verify answers ErrSignature (or ErrPublicKey) unless signature is valid. See the package documentation for the
-	// rule by which Ed25519 signatures are judged.
+	// Verify fails with ErrSignature (or ErrPublicKey) unless signature is valid. See the package documentation for the
+	// rule by which Ed25519 signatures are accepted.
 	Verify(key SignaturePublicKey, message, signature []byte) error
-	// VerifyBatch judges every item by the same rule as Verify, and answers an *IndexError around Verify's error for
+	// VerifyBatch verifies every item by the same rule as Verify, and fails with an *IndexError around Verify's error for
 	// the first item that fails.
 	VerifyBatch(items []SignedMessage) error
 }
@@ -138,5 +138,5 @@ type IndexError struct {
 // Error names the item and what was wrong with it.
 func (e *IndexError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
 
-// Unwrap is the error of the item.
+// Unwrap returns the error of the item.
 func (e *IndexError) Unwrap() error { return e.Err }

@@ -32,7 +32,7 @@ func NewSecret(b []byte) Secret {
 	return Secret{&cell.to}
 }
 
-// Bytes is the key material itself, not a copy. It is nil for a zero or erased Secret.
+// Bytes returns the key material itself, not a copy. It is nil for a zero or erased Secret.
 func (s Secret) Bytes() []byte {
 	if s.held == nil {
 		return nil
@@ -40,7 +40,7 @@ func (s Secret) Bytes() []byte {
 	return (*s.held).b
 }
 
-// Len is the length in bytes.
+// Len returns the length in bytes.
 func (s Secret) Len() int { return len(s.Bytes()) }
 
 // IsZero reports whether there is no key material: a zero or erased Secret.

@@ -13,13 +13,14 @@ import (
 
 // scheme is a signature scheme. Batches are the provider's affair unless the scheme is a batchScheme too.
 type scheme interface {
-	// privateBits is the length of a private key in bits.
+	// privateBits returns the length of a private key in bits.
 	privateBits() int
 	// parse fails with ErrPrivateKey for what is not a private key.
 	parse(private []byte) (crypto.Signer, error)
-	// private is a copy of the private key in the form that parse reads, nil for a signer of a type that does not give it.
+	// private returns a copy of the private key in the form that parse reads, nil for a signer of a type that does not
+	// give it.
 	private(signer crypto.Signer) []byte
-	// encode is the public key in the form of a leaf, unchecked, and nil for a key of another scheme.
+	// encode returns the public key in the form of a leaf, unchecked, and nil for a key of another scheme.
 	encode(public crypto.PublicKey) SignaturePublicKey
 	check(key SignaturePublicKey) error
 	sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error)
@@ -96,8 +97,8 @@ func (p *provider) MarshalSigner(signer crypto.Signer) (Secret, error) {
 	return private, nil
 }
 
-// encodedKey is the public key of a signer of the right scheme. For a scheme of which the standard library has no type,
-// a signer's Public may return a SignaturePublicKey.
+// encodedKey returns the public key of a signer of the right scheme. For a scheme of which the standard library has no
+// type, a signer's Public may return a SignaturePublicKey.
 func (p *provider) encodedKey(signer crypto.Signer) (SignaturePublicKey, error) {
 	if lacksKey(signer) {
 		return nil, fmt.Errorf("%w: it is nil, or a private key without its bytes", ErrSigner)

@@ -2,7 +2,7 @@
 
 package ciphersuite
 
-// The build that compiles nothing outside the standard library: suites 1, 2, 5 and 7. The tuned files answer for the
+// The build that compiles nothing outside the standard library: suites 1, 2, 5 and 7. The tuned files declare the
 // same names without the build tag.
 
 import (

@@ -81,7 +81,7 @@ func (cs CipherSuite) Sizes() (Sizes, bool) {
 	return s, true
 }
 
-// String is the registered name, or the code point in hexadecimal.
+// String returns the registered name, or the code point in hexadecimal.
 func (cs CipherSuite) String() string {
 	if p, ok := cs.Sizes(); ok {
 		return p.Name

@@ -2,7 +2,7 @@
 
 package ciphersuite
 
-// What this build takes from modules outside the standard library. The file stdlib.go answers for the same names
+// What this build takes from modules outside the standard library. The file stdlib.go declares the same names
 // under the build tag copse_stdlib.
 
 import (

@@ -9,7 +9,7 @@ type ApplicationID struct {
 	ApplicationID []byte
 }
 
-// ExtensionType is application_id.
+// ExtensionType returns application_id.
 func (*ApplicationID) ExtensionType() ExtensionType { return ExtensionTypeApplicationID }
 
 func (*ApplicationID) structName() string      { return "ApplicationID" }

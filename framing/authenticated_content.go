@@ -68,10 +68,6 @@ func (u *UnverifiedContent) decode(r *wire.Reader) {
 	u.Auth.decode(r.Field("auth"), u.Content.ContentType)
 }
 
-func (f WireFormat) framesContent() bool {
-	return f == WireFormatPublicMessage || f == WireFormatPrivateMessage
-}
-
 // AuthenticatedContent is content whose signature has been made or verified (RFC 9420, Section 6). It comes out of
 // FramedContent.Sign, PublicMessage.Open or UnverifiedContent.Verify, never out of bytes alone, and does not change.
 type AuthenticatedContent struct {
@@ -180,7 +176,7 @@ func (c *FramedContent) checkContext(context *GroupContext) error {
 	return nil
 }
 
-// WithConfirmationTag is the same commit with its confirmation tag, which is made after the signature (RFC 9420,
+// WithConfirmationTag returns the same commit with its confirmation tag, which is made after the signature (RFC 9420,
 // Section 6.1).
 func (c *AuthenticatedContent) WithConfirmationTag(tag []byte) *AuthenticatedContent {
 	out := *c
@@ -188,22 +184,22 @@ func (c *AuthenticatedContent) WithConfirmationTag(tag []byte) *AuthenticatedCon
 	return &out
 }
 
-// WireFormat is the wire format that the signature covers.
+// WireFormat returns the wire format that the signature covers.
 func (c *AuthenticatedContent) WireFormat() WireFormat { return c.u.WireFormat }
 
-// Content is what was signed, for reading only.
+// Content returns what was signed, for reading only.
 func (c *AuthenticatedContent) Content() *FramedContent { return &c.u.Content }
 
-// Auth is the signature and the confirmation tag, for reading only.
+// Auth returns the signature and the confirmation tag, for reading only.
 func (c *AuthenticatedContent) Auth() *FramedContentAuthData { return &c.u.Auth }
 
-// Unverified is the content in the form that Marshal takes, for storage.
+// Unverified returns the content in the form that Marshal takes, for storage.
 func (c *AuthenticatedContent) Unverified() *UnverifiedContent {
 	u := c.u
 	return &u
 }
 
-// ConfirmedTranscriptHashInput is the structure of this name for a commit (RFC 9420, Section 8.2).
+// ConfirmedTranscriptHashInput returns the structure of this name for a commit (RFC 9420, Section 8.2).
 func (c *AuthenticatedContent) ConfirmedTranscriptHashInput() ([]byte, error) {
 	if err := c.u.mustBe(ContentTypeCommit); err != nil {
 		return nil, err
@@ -211,7 +207,7 @@ func (c *AuthenticatedContent) ConfirmedTranscriptHashInput() ([]byte, error) {
 	return c.followContent(func(w *wire.Writer) { w.Opaque(c.u.Auth.Signature) })
 }
 
-// ConfirmedTranscriptHashInput is the structure of this name for a commit (RFC 9420, Section 8.2).
+// ConfirmedTranscriptHashInput returns the structure of this name for a commit (RFC 9420, Section 8.2).
 func (u *UnverifiedContent) ConfirmedTranscriptHashInput() ([]byte, error) {
 	if err := u.mustBe(ContentTypeCommit); err != nil {
 		return nil, err
@@ -222,7 +218,7 @@ func (u *UnverifiedContent) ConfirmedTranscriptHashInput() ([]byte, error) {
 	})
 }
 
-// ProposalRef is the hash by which a commit names this proposal (RFC 9420, Section 5.2).
+// ProposalRef returns the hash by which a commit names this proposal (RFC 9420, Section 5.2).
 func (c *AuthenticatedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRef, error) {
 	if err := c.u.mustBe(ContentTypeProposal); err != nil {
 		return nil, err
@@ -237,8 +233,8 @@ func (c *AuthenticatedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRe
 // proposalRefLabel is a label of RefHash (RFC 9420, Section 5.2).
 const proposalRefLabel = "MLS 1.0 Proposal Reference"
 
-// ProposalRef is the hash by which a commit would name this proposal (RFC 9420, Section 5.2), for tools: what nobody
-// has verified is not to be committed.
+// ProposalRef returns the hash by which a commit would name this proposal (RFC 9420, Section 5.2), for tools: what
+// nobody has verified is not to be committed.
 func (u *UnverifiedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRef, error) {
 	if err := u.mustBe(ContentTypeProposal); err != nil {
 		return nil, err
@@ -250,7 +246,8 @@ func (u *UnverifiedContent) ProposalRef(suite *ciphersuite.Suite) (ProposalRef, 
 	return suite.RefHash(proposalRefLabel, b), nil
 }
 
-// followContent is the encoded wire format and content, taken from what was signed, with what write writes after it.
+// followContent returns the encoded wire format and content, taken from what was signed, with what write writes after
+// it.
 func (c *AuthenticatedContent) followContent(write func(*wire.Writer)) ([]byte, error) {
 	return encoded(func(w *wire.Writer) {
 		w.Raw(c.tbs[versionSize:c.contentEnd])

@@ -4,15 +4,15 @@ package framing
 
 import "github.com/copse-mls/copse/ciphersuite"
 
-// SignedMessage is the package's signature for ciphersuite's VerifyBatch, not the leaf's own (RFC 9420, Section 10.1).
-// The caller compares the cipher suite beforehand.
+// SignedMessage returns the package's signature for ciphersuite's VerifyBatch, not the leaf's own (RFC 9420, Section
+// 10.1). The caller compares the cipher suite beforehand.
 func (k *KeyPackage) SignedMessage() (ciphersuite.SignedMessage, error) {
 	tbs, err := encoded(k.encodeUnsigned)
 	return signedMessage(k.LeafNode.SignatureKey, labelKeyPackageTBS, tbs, k.Signature), err
 }
 
-// SignedMessage is the leaf's signature for ciphersuite's VerifyBatch (RFC 9420, Section 7.2). groupID and index count
-// unless the leaf came with a KeyPackage.
+// SignedMessage returns the leaf's signature for ciphersuite's VerifyBatch (RFC 9420, Section 7.2). groupID and index
+// count unless the leaf came with a KeyPackage.
 func (l *LeafNode) SignedMessage(groupID []byte, index LeafIndex) (ciphersuite.SignedMessage, error) {
 	tbs, err := l.tbs(groupID, index)
 	return signedMessage(l.SignatureKey, labelLeafNodeTBS, tbs, l.Signature), err

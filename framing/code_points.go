@@ -13,7 +13,7 @@ type ProtocolVersion uint16
 // MLS10 is the version that RFC 9420 defines.
 const MLS10 ProtocolVersion = 1
 
-// String is the version's name in RFC 9420, or its code point in hexadecimal.
+// String returns the version's name in RFC 9420, or its code point in hexadecimal.
 func (v ProtocolVersion) String() string { return codeName(v, "mls10") }
 
 // WireFormat says what a Message carries (RFC 9420, Section 17.2).
@@ -28,7 +28,7 @@ const (
 	WireFormatKeyPackage     WireFormat = 5
 )
 
-// String is the registered name, or the code point in hexadecimal.
+// String returns the registered name, or the code point in hexadecimal.
 func (f WireFormat) String() string {
 	return codeName(f, "mls_public_message", "mls_private_message", "mls_welcome", "mls_group_info", "mls_key_package")
 }
@@ -42,7 +42,7 @@ const (
 	CredentialTypeX509  CredentialType = 2
 )
 
-// String is the registered name, or the code point in hexadecimal.
+// String returns the registered name, or the code point in hexadecimal.
 func (t CredentialType) String() string { return codeName(t, "basic", "x509") }
 
 // ExtensionType is the code point of an extension (RFC 9420, Section 17.3).
@@ -57,7 +57,7 @@ const (
 	ExtensionTypeExternalSenders      ExtensionType = 5
 )
 
-// String is the registered name, or the code point in hexadecimal.
+// String returns the registered name, or the code point in hexadecimal.
 func (t ExtensionType) String() string {
 	return codeName(t, "application_id", "ratchet_tree", "required_capabilities", "external_pub", "external_senders")
 }
@@ -81,7 +81,7 @@ const (
 	ProposalTypeGroupContextExtensions ProposalType = 7
 )
 
-// String is the registered name, or the code point in hexadecimal.
+// String returns the registered name, or the code point in hexadecimal.
 func (t ProposalType) String() string {
 	return codeName(t, "add", "update", "remove", "psk", "reinit", "external_init", "group_context_extensions")
 }
@@ -99,7 +99,7 @@ func IsGREASE(code uint16) bool {
 	return high == low && low&0x0f == 0x0a && low != 0xfa
 }
 
-// codeName is names[v-1], or the Go type's name and v in hexadecimal where there is none.
+// codeName returns names[v-1], or the Go type's name and v in hexadecimal where there is none.
 func codeName[T ~uint8 | ~uint16](v T, names ...string) string {
 	if v > 0 && int(v) <= len(names) {
 		return names[v-1]

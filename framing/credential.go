@@ -5,7 +5,7 @@ package framing
 import "github.com/copse-mls/copse/internal/wire"
 
 // Credential states who holds a signature key (RFC 9420, Section 5.3). What it means is for the application's
-// authentication service to judge.
+// authentication service to decide.
 type Credential struct {
 	Type         CredentialType
 	Identity     []byte   // when Type is basic

@@ -26,7 +26,7 @@ func TestDissect(t *testing.T) {
 	}
 }
 
-// checkSpan checks spans[at] and those within it, and answers where the next one on the level of at stands.
+// checkSpan checks spans[at] and those within it, and returns where the next one on the level of at stands.
 func checkSpan(t *rapid.T, spans []Span, at int) int {
 	s := spans[at]
 	next, end := at+1, s.Body

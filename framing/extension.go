@@ -22,7 +22,7 @@ type Extensions []Extension
 // ExternalPub or ExternalSenders.
 type ExtensionValue interface {
 	Value
-	// ExtensionType is the type under which the structure travels.
+	// ExtensionType returns the type under which the structure travels.
 	ExtensionType() ExtensionType
 }
 
@@ -32,7 +32,7 @@ func NewExtension(v ExtensionValue) (Extension, error) {
 	return Extension{Type: v.ExtensionType(), Data: data}, err
 }
 
-// Find answers the data of the first extension of type t, and whether there is one.
+// Find returns the data of the first extension of type t, and whether there is one.
 func (e Extensions) Find(t ExtensionType) ([]byte, bool) {
 	for i := range e {
 		if e[i].Type == t {
@@ -49,10 +49,10 @@ func (e Extensions) Get(v ExtensionValue) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	return true, UnmarshalShared(data, v)
+	return true, unmarshal(data, v)
 }
 
-// Check answers a *RuleError for a type that occurs twice (rule V-EXT-01), and a *SyntaxError for an extension of
+// Check fails with a *RuleError for a type that occurs twice (rule V-EXT-01), and a *SyntaxError for an extension of
 // RFC 9420 whose data is not its structure. It leaves ratchet_tree to WalkRatchetTree, which reads a tree once.
 func (e Extensions) Check() error {
 	types := make([]ExtensionType, len(e))
@@ -64,7 +64,7 @@ func (e Extensions) Check() error {
 	}
 	for i := range e {
 		if v := checkedValue(e[i].Type); v != nil {
-			if err := UnmarshalShared(e[i].Data, v); err != nil {
+			if err := unmarshal(e[i].Data, v); err != nil {
 				return err
 			}
 		}

@@ -13,7 +13,7 @@ type ExternalPub struct {
 	ExternalPub ciphersuite.HPKEPublicKey
 }
 
-// ExtensionType is external_pub.
+// ExtensionType returns external_pub.
 func (*ExternalPub) ExtensionType() ExtensionType { return ExtensionTypeExternalPub }
 
 func (*ExternalPub) structName() string      { return "ExternalPub" }

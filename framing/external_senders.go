@@ -17,7 +17,7 @@ type ExternalSender struct {
 // Section 12.1.8.1).
 type ExternalSenders []ExternalSender
 
-// ExtensionType is external_senders.
+// ExtensionType returns external_senders.
 func (*ExternalSenders) ExtensionType() ExtensionType { return ExtensionTypeExternalSenders }
 
 func (*ExternalSenders) structName() string      { return "ExternalSenders" }

@@ -17,7 +17,7 @@ const (
 	ContentTypeCommit      ContentType = 3
 )
 
-// String is the type's name in RFC 9420, or its value in hexadecimal.
+// String returns the type's name in RFC 9420, or its value in hexadecimal.
 func (t ContentType) String() string { return codeName(t, "application", "proposal", "commit") }
 
 // SenderType says in what capacity somebody sends (RFC 9420, Section 6).
@@ -31,7 +31,7 @@ const (
 	SenderTypeNewMemberCommit   SenderType = 4
 )
 
-// String is the type's name in RFC 9420, or its value in hexadecimal.
+// String returns the type's name in RFC 9420, or its value in hexadecimal.
 func (t SenderType) String() string {
 	return codeName(t, "member", "external", "new_member_proposal", "new_member_commit")
 }
@@ -129,9 +129,9 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 	}
 }
 
-// NewcomerKey is the key that signs a message of somebody who is not a member yet, which stands in the message itself:
-// that of the leaf in the Add or in the external commit's path (RFC 9420, Section 6.1). It is nil for every other
-// sender, and when the content is not what such a sender may send.
+// NewcomerKey returns the key that signs a message of somebody who is not a member yet, which stands in the message
+// itself: that of the leaf in the Add or in the external commit's path (RFC 9420, Section 6.1). It is nil for every
+// other sender, and when the content is not what such a sender may send.
 func (c *FramedContent) NewcomerKey() ciphersuite.SignaturePublicKey {
 	switch {
 	case c.Sender.SenderType == SenderTypeNewMemberProposal && c.ContentType == ContentTypeProposal:
@@ -146,7 +146,7 @@ func (c *FramedContent) NewcomerKey() ciphersuite.SignaturePublicKey {
 	return nil
 }
 
-// check judges what can be judged without a group: whether such a sender may send such content in format f.
+// check checks what can be checked without a group: whether such a sender may send such content in format f.
 func (c *FramedContent) check(f WireFormat) error {
 	rule, detail := "", ""
 	switch sender := c.Sender.SenderType; {
@@ -168,6 +168,11 @@ func (c *FramedContent) check(f WireFormat) error {
 	return &RuleError{Rule: rule, Leaf: c.senderLeaf(), Detail: detail}
 }
 
+// framesContent reports whether a message of the format carries a FramedContent.
+func (f WireFormat) framesContent() bool {
+	return f == WireFormatPublicMessage || f == WireFormatPrivateMessage
+}
+
 // openToExternal reports whether an external sender may send the content (RFC 9420, Section 12.1.8). Whether it may
 // send a proposal of a custom type is known only to who defined the type, so that package mls decides it.
 func (c *FramedContent) openToExternal() bool {
@@ -178,7 +183,7 @@ func (c *FramedContent) openToExternal() bool {
 	return t != ProposalTypeUpdate && t != ProposalTypeExternalInit
 }
 
-// senderLeaf is the leaf to name in errors.
+// senderLeaf returns the leaf to name in errors.
 func (c *FramedContent) senderLeaf() LeafIndex {
 	if c.Sender.SenderType == SenderTypeMember {
 		return c.Sender.LeafIndex

@@ -76,7 +76,7 @@ func (k *KeyPackage) VerifySignature(suite *ciphersuite.Suite) error {
 	return nil
 }
 
-// Ref is the hash by which a Welcome names the package (RFC 9420, Section 5.2). It fails with a *RuleError (rule
+// Ref returns the hash by which a Welcome names the package (RFC 9420, Section 5.2). It fails with a *RuleError (rule
 // V-KP-01) when suite is not the package's.
 func (k *KeyPackage) Ref(suite *ciphersuite.Suite) (KeyPackageRef, error) {
 	if err := sameSuite("V-KP-01", suite, k.CipherSuite); err != nil {

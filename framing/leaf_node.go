@@ -7,9 +7,6 @@ import (
 	"github.com/copse-mls/copse/internal/wire"
 )
 
-// LeafIndex numbers the leaves of a ratchet tree from 0 (RFC 9420, Section 4.1.1).
-type LeafIndex uint32
-
 // LeafNodeSource says how a leaf came into the tree (RFC 9420, Section 7.2).
 type LeafNodeSource uint8
 
@@ -20,7 +17,7 @@ const (
 	LeafNodeSourceCommit     LeafNodeSource = 3
 )
 
-// String is the source's name in RFC 9420, or its value in hexadecimal.
+// String returns the source's name in RFC 9420, or its value in hexadecimal.
 func (s LeafNodeSource) String() string { return codeName(s, "key_package", "update", "commit") }
 
 // Capabilities list what a client understands (RFC 9420, Section 7.2). Default types are not listed.

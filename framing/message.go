@@ -7,7 +7,7 @@ import "github.com/copse-mls/copse/internal/wire"
 // MessageBody is what a Message carries: *PublicMessage, *PrivateMessage, *Welcome, *GroupInfo or *KeyPackage.
 type MessageBody interface {
 	Value
-	// WireFormat is the code point that precedes the body in a Message.
+	// WireFormat returns the code point that precedes the body in a Message.
 	WireFormat() WireFormat
 }
 
@@ -17,19 +17,19 @@ type Message struct {
 	Body MessageBody
 }
 
-// WireFormat is mls_public_message.
+// WireFormat returns mls_public_message.
 func (*PublicMessage) WireFormat() WireFormat { return WireFormatPublicMessage }
 
-// WireFormat is mls_private_message.
+// WireFormat returns mls_private_message.
 func (*PrivateMessage) WireFormat() WireFormat { return WireFormatPrivateMessage }
 
-// WireFormat is mls_welcome.
+// WireFormat returns mls_welcome.
 func (*Welcome) WireFormat() WireFormat { return WireFormatWelcome }
 
-// WireFormat is mls_group_info.
+// WireFormat returns mls_group_info.
 func (*GroupInfo) WireFormat() WireFormat { return WireFormatGroupInfo }
 
-// WireFormat is mls_key_package.
+// WireFormat returns mls_key_package.
 func (*KeyPackage) WireFormat() WireFormat { return WireFormatKeyPackage }
 
 // Cut splits the first message off encodings of Message that stand one after another (RFC 9420, Section 6); both parts

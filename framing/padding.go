@@ -22,7 +22,7 @@ func PadToMultiple(step int) Padding { return Padding{step: min(step, wire.MaxLe
 // scheme of Nikitin and others, "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019.
 func Padme() Padding { return Padding{padme: true} }
 
-// PaddedLength is the length of a plaintext of n bytes after padding, never less than n.
+// PaddedLength returns the length of a plaintext of n bytes after padding, never less than n.
 func (p Padding) PaddedLength(n int) int {
 	switch {
 	case p.padme && n > 1:

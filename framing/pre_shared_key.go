@@ -13,7 +13,7 @@ const (
 	PSKTypeResumption PSKType = 2
 )
 
-// String is the type's name in RFC 9420, or its value in hexadecimal.
+// String returns the type's name in RFC 9420, or its value in hexadecimal.
 func (t PSKType) String() string { return codeName(t, "external", "resumption") }
 
 // ResumptionPSKUsage says what a resumption PSK is used for (RFC 9420, Section 8.4).
@@ -26,7 +26,7 @@ const (
 	ResumptionPSKUsageBranch      ResumptionPSKUsage = 3
 )
 
-// String is the usage's name in RFC 9420, or its value in hexadecimal.
+// String returns the usage's name in RFC 9420, or its value in hexadecimal.
 func (u ResumptionPSKUsage) String() string { return codeName(u, "application", "reinit", "branch") }
 
 // PreSharedKeyID names one injection of a pre-shared key (RFC 9420, Section 8.4).
@@ -46,8 +46,8 @@ type pskLabel struct {
 	Count uint16
 }
 
-// Label is the structure PSKLabel, which binds the key to its place in the list of keys that one commit injects, as a
-// Value to be marshalled (RFC 9420, Section 8.4).
+// Label returns the structure PSKLabel, which binds the key to its place in the list of keys that one commit injects,
+// as a Value to be marshalled (RFC 9420, Section 8.4).
 func (p *PreSharedKeyID) Label(index, count uint16) Value {
 	return &pskLabel{ID: *p, Index: index, Count: count}
 }

@@ -191,7 +191,7 @@ func (m *PrivateMessage) OpenSenderData(suite *ciphersuite.Suite, senderDataSecr
 		return SenderData{}, fmt.Errorf("sender data: %w", err)
 	}
 	var sender SenderData
-	if err := UnmarshalShared(plaintext, &sender); err != nil {
+	if err := unmarshal(plaintext, &sender); err != nil {
 		return SenderData{}, err
 	}
 	return sender, nil
@@ -245,7 +245,7 @@ func (u *UnverifiedContent) decodePrivate(plaintext []byte) error {
 	return r.Finish()
 }
 
-// guard is nonce with the reuse guard mixed in (RFC 9420, Section 6.3.1).
+// guard returns nonce with the reuse guard mixed in (RFC 9420, Section 6.3.1).
 func (s *SenderData) guard(suite *ciphersuite.Suite, nonce ciphersuite.Secret) ([]byte, error) {
 	if nonce.Len() != suite.NonceSize {
 		return nil, ciphersuite.ErrKeySize

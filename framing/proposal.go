@@ -12,7 +12,7 @@ import (
 // own structure without the type in front; TaggedProposal is a proposal with it.
 type Proposal interface {
 	Value
-	// ProposalType is the code point of the kind of proposal.
+	// ProposalType returns the code point of the kind of proposal.
 	ProposalType() ProposalType
 	sealedProposal()
 }
@@ -105,28 +105,28 @@ func newProposal(t ProposalType) Proposal {
 	}
 }
 
-// ProposalType is add.
+// ProposalType returns add.
 func (*Add) ProposalType() ProposalType { return ProposalTypeAdd }
 
-// ProposalType is update.
+// ProposalType returns update.
 func (*Update) ProposalType() ProposalType { return ProposalTypeUpdate }
 
-// ProposalType is remove.
+// ProposalType returns remove.
 func (*Remove) ProposalType() ProposalType { return ProposalTypeRemove }
 
-// ProposalType is psk.
+// ProposalType returns psk.
 func (*PreSharedKey) ProposalType() ProposalType { return ProposalTypePSK }
 
-// ProposalType is reinit.
+// ProposalType returns reinit.
 func (*ReInit) ProposalType() ProposalType { return ProposalTypeReInit }
 
-// ProposalType is external_init.
+// ProposalType returns external_init.
 func (*ExternalInit) ProposalType() ProposalType { return ProposalTypeExternalInit }
 
-// ProposalType is group_context_extensions.
+// ProposalType returns group_context_extensions.
 func (*GroupContextExtensions) ProposalType() ProposalType { return ProposalTypeGroupContextExtensions }
 
-// ProposalType is p.Type.
+// ProposalType returns p.Type.
 func (p *CustomProposal) ProposalType() ProposalType { return p.Type }
 
 func (*Add) sealedProposal()                    {}

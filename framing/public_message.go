@@ -86,7 +86,7 @@ func (m *PublicMessage) Open(p VerifyParams) (*AuthenticatedContent, error) {
 	return c, nil
 }
 
-// Unverified is the content without its membership tag.
+// Unverified returns the content without its membership tag.
 func (m *PublicMessage) Unverified() *UnverifiedContent {
 	return &UnverifiedContent{WireFormat: WireFormatPublicMessage, Content: m.Content, Auth: m.Auth}
 }

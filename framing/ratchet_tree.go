@@ -14,7 +14,7 @@ const (
 	NodeTypeParent NodeType = 2
 )
 
-// String is blank, or the type's name in RFC 9420, or its value in hexadecimal.
+// String returns blank, or the type's name in RFC 9420, or its value in hexadecimal.
 func (t NodeType) String() string {
 	if t == NodeTypeBlank {
 		return "blank"
@@ -32,7 +32,7 @@ type Node struct {
 // a tree to work with, WalkRatchetTree avoids the decoded form.
 type RatchetTree []*Node
 
-// ExtensionType is ratchet_tree.
+// ExtensionType returns ratchet_tree.
 func (*RatchetTree) ExtensionType() ExtensionType { return ExtensionTypeRatchetTree }
 
 func (*Node) structName() string { return "Node" }

@@ -6,11 +6,7 @@ import "github.com/copse-mls/copse/internal/wire"
 
 // UnmarshalShared is for packages treekem and mls: it is Unmarshal without the copy. The decoded value aliases data,
 // which must not change any more.
-func UnmarshalShared(data []byte, v Value) error {
-	r := wire.NewReader(v.structName(), data)
-	v.decode(r)
-	return r.Finish()
-}
+func UnmarshalShared(data []byte, v Value) error { return unmarshal(data, v) }
 
 // RawNode is for package treekem: a node of a ratchet_tree extension, as bytes and decoded (RFC 9420, Section 12.4.3.3).
 type RawNode struct {

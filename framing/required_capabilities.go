@@ -12,7 +12,7 @@ type RequiredCapabilities struct {
 	CredentialTypes []CredentialType
 }
 
-// ExtensionType is required_capabilities.
+// ExtensionType returns required_capabilities.
 func (*RequiredCapabilities) ExtensionType() ExtensionType { return ExtensionTypeRequiredCapabilities }
 
 func (*RequiredCapabilities) structName() string { return "RequiredCapabilities" }

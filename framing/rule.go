@@ -2,17 +2,14 @@ package framing
 
 import "fmt"
 
-// RuleError says which rule of the validation checklist an object breaks. Rule is the rule's stable ID, such as
-// V-LN-05; Leaf is the offending leaf where there is one, else NoLeaf.
+// RuleError says which rule of the validation ledger, docs/validation.md, an object breaks. Rule is the rule's stable
+// ID, such as V-LN-05; Leaf is the offending leaf where there is one, else NoLeaf.
 type RuleError struct {
 	Rule   string
 	Leaf   LeafIndex
 	Detail string
 	Err    error // what lies beneath, if anything
 }
-
-// NoLeaf stands for the absence of a leaf in a RuleError.
-const NoLeaf LeafIndex = 1<<32 - 1
 
 func (e *RuleError) Error() string {
 	s := "mls: rule " + e.Rule

@@ -31,5 +31,12 @@ func Append(dst []byte, v Value) ([]byte, error) {
 // Unmarshal decodes data, all of it, into v. It fails with a *SyntaxError. The decoded value refers to a copy of
 // data, never to data itself.
 func Unmarshal(data []byte, v Value) error {
-	return UnmarshalShared(bytes.Clone(data), v)
+	return unmarshal(bytes.Clone(data), v)
+}
+
+// unmarshal is Unmarshal without the copy.
+func unmarshal(data []byte, v Value) error {
+	r := wire.NewReader(v.structName(), data)
+	v.decode(r)
+	return r.Finish()
 }

@@ -172,7 +172,7 @@ func (m *Welcome) DecryptGroupSecrets(suite *ciphersuite.Suite, ref KeyPackageRe
 	}
 	// The secrets alias the plaintext, so that erasing them erases it where it matters.
 	g := new(GroupSecrets)
-	if err := UnmarshalShared(plaintext.Bytes(), g); err != nil {
+	if err := unmarshal(plaintext.Bytes(), g); err != nil {
 		plaintext.Erase()
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (m *Welcome) DecryptGroupInfo(suite *ciphersuite.Suite, welcomeSecret ciphe
 		return nil, fmt.Errorf("group info: %w", err)
 	}
 	info := new(GroupInfo)
-	if err := UnmarshalShared(plaintext, info); err != nil {
+	if err := unmarshal(plaintext, info); err != nil {
 		return nil, err
 	}
 	if err := sameSuite("V-WEL-03", suite, info.GroupContext.CipherSuite); err != nil {

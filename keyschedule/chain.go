@@ -37,7 +37,7 @@ type chained struct {
 	secret ciphersuite.Secret
 }
 
-// Secret is the value itself, borrowed from its owner.
+// Secret returns the value itself, borrowed from its owner.
 func (c chained) Secret() ciphersuite.Secret { return c.secret }
 
 // Erase overwrites the secret.
@@ -71,7 +71,7 @@ func newChained(suite *ciphersuite.Suite, secret ciphersuite.Secret, name string
 	return chained{suite, secret}, nil
 }
 
-// NoCommitSecret is the commit_secret of a Commit without a path: KDF.Nh zero bytes (RFC 9420, Section 12.4.2).
+// NoCommitSecret returns the commit_secret of a Commit without a path: KDF.Nh zero bytes (RFC 9420, Section 12.4.2).
 func NoCommitSecret(suite *ciphersuite.Suite) ciphersuite.Secret {
 	return ciphersuite.NewSecret(make([]byte, suite.HashSize))
 }
@@ -101,7 +101,7 @@ func (s JoinerSecret) Member(pskSecret ciphersuite.Secret) (MemberSecret, error)
 	return MemberSecret{chained{s.suite, member}}, nil
 }
 
-// extract is KDF.Extract with the chained secret as salt.
+// extract computes KDF.Extract with the chained secret as salt.
 func (c chained) extract(ikm ciphersuite.Secret, name string) (ciphersuite.Secret, error) {
 	switch {
 	case c.secret.IsZero() || ikm.IsZero():

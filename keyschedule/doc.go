@@ -1,25 +1,30 @@
-// Package keyschedule derives the secrets of an epoch and the keys of its messages (RFC 9420, Sections 8 and 9).
+// Package keyschedule derives the secrets of an epoch and the keys of its messages (RFC 9420, Sections 8 and 9). Start
+// with the function for the way into the epoch: [NewGroup] for the creator of a group, [InitSecret.Joiner] for a member
+// that makes or handles a Commit, [NewJoinerSecret] for a member that joins by a Welcome.
 //
-// Start with the function for the way into the epoch:
+// In a Commit, the way from one epoch to the next is
 //
-//   - NewGroup, for the creator of a group;
-//   - InitSecret.Joiner, for a member that makes or handles a Commit, with the InitSecret of the epoch before or with
-//     one from SendExternalInit or EpochSecrets.ReceiveExternalInit;
-//   - NewJoinerSecret, for a member that joins by a Welcome.
+//	joiner, err := old.InitSecret.Joiner(commitSecret, groupContext)
+//	member, err := joiner.Member(pskSecret)
+//	welcome, err := member.WelcomeSecret() // if the Commit adds members
+//	secrets, encryption, err := member.Epoch(groupContext)
+//	tree, err := keyschedule.NewSecretTree(encryption, params)
 //
-// From there each type has one way on, so that the secrets cannot be combined in a wrong order:
+// and in an external Commit, the InitSecret is one from [SendExternalInit] or [EpochSecrets.ReceiveExternalInit].
+//
+// Each type has one way on, so that the secrets cannot be combined in a wrong order:
 //
 //	InitSecret --commit secret--> JoinerSecret --PSK secret--> MemberSecret --GroupContext--> EpochSecrets
 //	                                                                |                         EncryptionSecret
 //	                                                                +-> welcome secret              |
 //	                                                                                           SecretTree
 //
-// NewSecretTree takes the EncryptionSecret; SecretTree.SendingKey and SecretTree.ReceivingKey hand out message keys.
+// [SecretTree.SendingKey] and [SecretTree.ReceivingKey] return message keys.
 //
 // # Who erases what
 //
 // A secret has one owner. A function that consumes a secret in the sense of RFC 9420, Section 9.2 says so and erases
-// it, whether or not it succeeds; every other function borrows. Asked for something that was erased, functions answer
+// it, whether or not it succeeds; every other function borrows. Asked for something that was erased, functions fail with
 // ErrErased: an erased secret never turns into the empty or the all-zero one.
 //
 //	secret               owner                   erased

@@ -21,7 +21,7 @@ var (
 
 // EpochSecrets are the secrets derived from one epoch_secret, each of KDF.Nh bytes, except encryption_secret, which
 // becomes a SecretTree (RFC 9420, Section 8). All values of a group in the same epoch may share one EpochSecrets. Its
-// fields are exported for storage; a value read back from storage is as good as the one that Epoch made.
+// fields are exported for storage; a value read back from storage can do all that the one from Epoch could.
 type EpochSecrets struct {
 	Suite *ciphersuite.Suite
 
@@ -89,7 +89,7 @@ func (e *EpochSecrets) CheckConfirmationTag(confirmedTranscriptHash, tag []byte)
 	return err
 }
 
-// Export is MLS-Exporter (RFC 9420, Section 8.5): n bytes for use outside of MLS, bound to the epoch, label and
+// Export computes MLS-Exporter (RFC 9420, Section 8.5): n bytes for use outside of MLS, bound to the epoch, label and
 // context. The caller owns the result. It fails with ErrErased, and with ErrExportLength unless n is between 1 and
 // what KDF.Expand can give, 255 hash sizes.
 func (e *EpochSecrets) Export(label string, context []byte, n int) (ciphersuite.Secret, error) {

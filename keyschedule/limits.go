@@ -41,7 +41,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// keptFrom is the lowest generation whose key may be kept by a ratchet that stands at next.
+// keptFrom returns the lowest generation whose key may be kept by a ratchet that stands at next.
 func (l Limits) keptFrom(next uint64) uint64 {
 	if back := uint64(l.BackwardDistance); next > back {
 		return next - back
@@ -71,7 +71,7 @@ const (
 	aeadAES256GCM = 0x0002
 )
 
-// maxMessages is the usage limit of an AEAD.
+// maxMessages returns the usage limit of an AEAD.
 func maxMessages(aead uint16) uint64 {
 	if aead == aeadAES128GCM || aead == aeadAES256GCM {
 		return MaxMessagesAESGCM

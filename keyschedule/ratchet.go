@@ -21,7 +21,7 @@ const (
 	ratchetKinds
 )
 
-// RatchetFor is the ratchet that content of a type is encrypted with (RFC 9420, Section 6.3.1).
+// RatchetFor returns the ratchet that content of a type is encrypted with (RFC 9420, Section 6.3.1).
 func RatchetFor(t framing.ContentType) RatchetKind {
 	if t == framing.ContentTypeApplication {
 		return ApplicationRatchet
@@ -29,7 +29,7 @@ func RatchetFor(t framing.ContentType) RatchetKind {
 	return HandshakeRatchet
 }
 
-// String is "handshake" or "application", the label from which the ratchet is derived.
+// String returns "handshake" or "application", the label from which the ratchet is derived.
 func (k RatchetKind) String() string {
 	switch k {
 	case HandshakeRatchet:
@@ -84,7 +84,7 @@ func (k MessageKey) Erase() {
 	k.Nonce.Erase()
 }
 
-// ratchet is one state of a hash ratchet. It is immutable; its methods borrow it and answer with new states, which
+// ratchet is one state of a hash ratchet. It is immutable; its methods borrow it and return new states, which
 // share what they did not change.
 type ratchet struct {
 	secret  ciphersuite.Secret // of generation next; none after the last generation

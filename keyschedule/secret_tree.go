@@ -99,7 +99,7 @@ func newTree(p TreeParams) (*SecretTree, error) {
 	}, nil
 }
 
-// Leaves is the number of leaves, blank ones included.
+// Leaves returns the number of leaves, blank ones included.
 func (t *SecretTree) Leaves() uint32 { return 1 << t.epoch.depth }
 
 // ReceivingKey gives the key for a message of another member, and the tree without that key. It fails with a
@@ -161,7 +161,7 @@ func (t *SecretTree) SendingKey(kind RatchetKind) (MessageKey, *SecretTree, erro
 	return key, next, nil
 }
 
-// Sent is how many generations of an own ratchet have been given out by the trees of this epoch. Storage saves it
+// Sent returns how many generations of an own ratchet have been given out by the trees of this epoch. Storage saves it
 // before the message leaves.
 func (t *SecretTree) Sent(kind RatchetKind) uint64 {
 	if kind >= ratchetKinds {
@@ -253,9 +253,9 @@ func (n *node) open(suite *ciphersuite.Suite, level int) ciphersuite.Secret {
 	return secret
 }
 
-// EraseExcept overwrites every secret that t holds and keep does not, and from then on t answers ErrErased. keep is
+// EraseExcept overwrites every secret that t holds and keep does not, and from then on t fails with ErrErased. keep is
 // the tree that replaces t, or nil when the epoch is no longer needed. Call it for every tree that is replaced. Secrets
-// that t shares with a third tree are lost to that one, too, which answers ErrErased where it needs them.
+// that t shares with a third tree are lost to that one, too, which fails with ErrErased where it needs them.
 func (t *SecretTree) EraseExcept(keep *SecretTree) {
 	if t == keep {
 		return

@@ -55,17 +55,17 @@ func newLayout(s *ciphersuite.Suite) layout {
 	return layout{suite: s, key: s.HPKEPublicKeySize, hash: s.HashSize}
 }
 
-// layerOf is the layer whose blocks hold the nodes of a level.
+// layerOf returns the layer whose blocks hold the nodes of a level.
 func layerOf(level int) int { return max(level-1, 0) / blockLevels }
 
-// slotOf is the slot of a node in its block of the given layer.
+// slotOf returns the slot of a node in its block of the given layer.
 func slotOf(layer, level int, position uint32) int {
 	depth := (layer+1)*blockLevels - level
 	row := 1<<depth - 1
 	return row + int(position)&row
 }
 
-// childOf is the child of a block of the given layer in which leaf i lies.
+// childOf returns the child of a block of the given layer in which leaf i lies.
 func childOf(layer int, i framing.LeafIndex) int {
 	return int(i>>(layer*blockLevels)) & (blockLeaves - 1)
 }
@@ -103,7 +103,7 @@ func (b *block) isBlank() bool {
 	return true
 }
 
-// leaf is the wire form of the leaf in the k-th place of a block of layer 0, empty when blank.
+// leaf returns the wire form of the leaf in the k-th place of a block of layer 0, empty when blank.
 func (b *block) leaf(k int) []byte {
 	start := uint32(0)
 	if k > 0 {
@@ -126,7 +126,7 @@ func (b *block) setLeaf(k int, raw []byte) {
 	b.setPresent(blockParents+k, len(raw) > 0)
 }
 
-// sizes are the number of members at and below a slot, and the size of its resolution.
+// sizes returns the number of members at and below a slot, and the size of its resolution.
 func (b *block) sizes(layer, slot int) (members, resolution uint32) {
 	switch {
 	case slot < blockParents:

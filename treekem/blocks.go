@@ -15,8 +15,8 @@ import (
 	"github.com/copse-mls/copse/internal/wire"
 )
 
-// ErrBlocks says that stored blocks do not make a tree.
-var ErrBlocks = errors.New("treekem: stored blocks do not make a tree")
+// ErrBlocks says that the records of blocks do not make a tree.
+var ErrBlocks = errors.New("treekem: records of blocks do not make a tree")
 
 // BlockRecord is a block of a tree for storage: in layer 0 eight leaves with the parents above them, in each higher
 // layer the parents above eight blocks of the layer below.
@@ -115,8 +115,8 @@ func RestoreTree(suite *ciphersuite.Suite, width uint32, blocks iter.Seq[BlockRe
 	return r.restore(width, blocks)
 }
 
-// WithBlocks is a tree of a width that has the given blocks, and in all else is t: for blocks that Blocks(t) yielded.
-// Blocks are shared with t where they do not differ. It fails as RestoreTree does.
+// WithBlocks returns a tree of a width that has the given blocks, and in all else is t: for blocks that Blocks(t)
+// yielded. Blocks are shared with t where they do not differ. It fails as RestoreTree does.
 func (t *Tree) WithBlocks(width uint32, blocks iter.Seq[BlockRecord]) (*Tree, error) {
 	if width > MaxLeaves || bits.OnesCount32(width) != 1 {
 		return nil, fmt.Errorf("%w: %d leaves", ErrBlocks, width)
@@ -190,7 +190,7 @@ func (r *restorer) fill(s BlockRecord) error {
 	return in.Finish()
 }
 
-// nodeAt is the node in a slot of a block.
+// nodeAt returns the node in a slot of a block.
 func nodeAt(layer int, index uint32, slot int) NodeIndex {
 	depth := bits.Len(uint(slot+1)) - 1
 	return at((layer+1)*blockLevels-depth, index<<depth|uint32(slot+1-1<<depth))

@@ -51,7 +51,7 @@ func whole(t *treekem.Tree) shelf {
 	return s
 }
 
-// sameTree compares all that two trees answer.
+// sameTree compares all that two trees return.
 func sameTree(t require.TestingT, want, got *treekem.Tree) {
 	require.Equal(t, want.Width(), got.Width())
 	require.Equal(t, want.Hash(), got.Hash())

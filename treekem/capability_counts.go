@@ -37,7 +37,7 @@ type owned[T any] struct {
 	value T
 }
 
-// own makes a value the owner's, by copying it or beginning with zero, and answers where it is.
+// own makes a value the owner's, by copying it or beginning with zero, and returns where it is.
 func own[T any](at **owned[T], o *owner) *T {
 	switch v := *at; {
 	case v == nil:
@@ -149,10 +149,7 @@ type Support struct {
 	members int
 }
 
-// Support reports what the members of the tree support.
-func (t *Tree) Support() Support { return Support{t.caps, t.Members()} }
-
-// Members is the number of members counted.
+// Members returns the number of members counted.
 func (s Support) Members() int { return s.members }
 
 func (s Support) supporting(k kind, code uint16) int {
@@ -162,18 +159,18 @@ func (s Support) supporting(k kind, code uint16) int {
 	return s.of(k, code)
 }
 
-// Extension is the number of members that list the extension type.
+// Extension returns the number of members that list the extension type.
 func (s Support) Extension(x framing.ExtensionType) int { return s.supporting(extensions, uint16(x)) }
 
-// Proposal is the number of members that list the proposal type.
+// Proposal returns the number of members that list the proposal type.
 func (s Support) Proposal(x framing.ProposalType) int { return s.supporting(proposals, uint16(x)) }
 
-// Credential is the number of members that list the credential type.
+// Credential returns the number of members that list the credential type.
 func (s Support) Credential(x framing.CredentialType) int {
 	return s.supporting(credentials, uint16(x))
 }
 
-// Version is the number of members that list the protocol version.
+// Version returns the number of members that list the protocol version.
 func (s Support) Version(x framing.ProtocolVersion) int { return s.of(versions, uint16(x)) }
 
 // CredentialsInUse lists the types of the members' own credentials, ascending.

@@ -103,7 +103,7 @@ func TestHostileWork(t *testing.T) {
 		var work [2]int
 		for k, n := range []int{1 << 7, 1 << 8} {
 			tree := build(n)
-			hashes, bytes := c.during(func() { _ = tree.VerifyParentHashes() }) // the verdict is not the point
+			hashes, bytes := c.during(func() { _ = tree.VerifyParentHashes() }) // the result is not the point
 			work[k] = hashes
 			t.Logf("%s, %d leaves: %d hashes of %d bytes for %d", name, n, hashes, bytes, len(tree.Export()))
 			require.Less(t, hashes, 2*n*bits.Len(uint(n)))

@@ -1,28 +1,32 @@
-// Package treekem keeps the ratchet tree of a group and the private keys that one member has in it (RFC 9420,
-// Sections 4, 7 and 12.4.3).
+// Package treekem has the ratchet tree of a group and the private keys that one member has in it (RFC 9420, Sections 4, 7
+// and 12.4.3). A group begins with [New]; a newcomer calls [Import], which makes every check that RFC 9420 demands of a
+// received tree. A [Tree] never changes: [Tree.Edit] begins the next one.
 //
-// A group begins with New; who joins one calls Import, which makes every check that RFC 9420 demands of a received
-// tree. A Tree never changes. To apply a Commit, call Tree.Edit, then Edit.Update, Edit.Remove and Edit.Add for its
-// proposals, in this order (RFC 9420, Section 12.3), and then
+// To apply a Commit, apply its proposals in the order of RFC 9420, Section 12.3, and then its path, if it has one. With a
+// path of one's own that is
 //
-//   - without a path: Edit.Tree, which is the tree of the next epoch;
-//   - with a path of one's own: Edit.NewPath and Edit.Tree, then Path.Seal with the group context that has the new
-//     tree's hash, Path.PathSecret for the Welcome of each member added, Path.PrivatePath and Path.CommitSecret for the
-//     next epoch, Path.Erase;
-//   - with a path received: Edit.ApplyPath and Edit.Tree, then PrivatePath.Decapsulate.
+//	edit := tree.Edit()
+//	err := edit.Update(i, leaf) // each; then edit.Remove(i), then edit.Add(leaf)
+//	path, err := edit.NewPath(params) // leave out without a path
+//	next, err := edit.Tree() // the tree of the next epoch
+//	update, err := path.Seal(rand, next, groupContext, added) // groupContext has next.Hash()
+//
+// and Path.PathSecret is for the Welcome of each member added, Path.PrivatePath and Path.CommitSecret are for the next
+// epoch, Path.Erase is for the end. A receiver calls Edit.ApplyPath in place of Edit.NewPath, and PrivatePath.Decapsulate
+// after Edit.Tree.
 //
 // For an external commit, sender and receivers alike call Edit.NextLeaf first, which finds the newcomer's leaf and
 // extends the tree when it must. Without a path, or after others' proposals, PrivatePath.Prune drops keys of nodes
-// that are blank now; PrivatePath.WithLeafKey puts in the key of one's own Update; PrivatePath.WithPathSecret is for
-// who comes by a Welcome. Tree.Blocks and RestoreTree are for storage, Decode and
-// Tree.Draw for tools.
+// that are blank now; PrivatePath.WithLeafKey puts in the key of one's own Update; PrivatePath.WithPathSecret is for a
+// member that comes by a Welcome. [Tree.Blocks] and [RestoreTree] are for storage: a [BlockRecord] is what is stored.
+// [Decode] and [Tree.Draw] are for tools.
 //
 // # What is shared, and what it costs
 //
 // A Tree is safe for concurrent use and shares with its descendants all that they have in common, so that keeping one,
 // for a pending commit or a past epoch, costs what has changed since: some 9 kB a path in a group of 262,144. An
 // Edit is for one goroutine; when a call on it fails, drop it and begin again from the Tree. Leaves and keys that a
-// Tree answers alias it and must not be changed. Changing a path and all that follows from it is logarithmic in the
+// Tree returns alias it and must not be changed. Changing a path and all that follows from it is logarithmic in the
 // size of the group, for the tree keeps its hashes, the sizes of all resolutions, an index of all keys, and counts of
 // what members support.
 //

@@ -54,7 +54,7 @@ type drawing struct {
 	out  strings.Builder
 }
 
-// cellWidth is how many columns each leaf of an upright picture takes, and whether all fit.
+// cellWidth returns how many columns each leaf of an upright picture takes, and whether all fit.
 func (d *drawing) cellWidth() (cell int, fits bool) {
 	if int(d.tree.width) > d.Width {
 		return 0, false
@@ -69,7 +69,7 @@ func (d *drawing) cellWidth() (cell int, fits bool) {
 
 func columns(s string) int { return utf8.RuneCountInString(s) }
 
-// label is what stands for a node in a picture.
+// label returns what stands for a node in a picture.
 func (d *drawing) label(x NodeIndex) string {
 	if d.tree.isBlank(x) {
 		return "_"
@@ -93,7 +93,7 @@ func (d *drawing) label(x NodeIndex) string {
 	return name
 }
 
-// identity is a name from the leaf itself, which its member chose: nothing that could move a cursor gets through.
+// identity returns a name from the leaf itself, which its member chose: nothing that could move a cursor gets through.
 func (d *drawing) identity(i framing.LeafIndex) string {
 	leaf, _ := d.tree.Leaf(i)
 	id := string(leaf.Credential.Identity)
@@ -103,7 +103,7 @@ func (d *drawing) identity(i framing.LeafIndex) string {
 	return id
 }
 
-// key is the beginning of a node's encryption key, if it is to be shown.
+// key returns the beginning of a node's encryption key, if it is to be shown.
 func (d *drawing) key(x NodeIndex) string {
 	key := d.tree.encryptionKey(x)
 	if !d.Keys || len(key) < 4 {
@@ -112,8 +112,8 @@ func (d *drawing) key(x NodeIndex) string {
 	return hex.EncodeToString(key[:4])
 }
 
-// unmerged is a parent's list of unmerged leaves, with a space before it, or nothing. most is how many columns it may
-// take.
+// unmerged returns a parent's list of unmerged leaves, with a space before it, or nothing. most is how many columns it
+// may take.
 func (d *drawing) unmerged(x NodeIndex, most int) string {
 	list := d.tree.unmergedLeaves(x)
 	if len(list) == 0 {
@@ -170,7 +170,7 @@ func (d *drawing) line(s string) {
 	}
 }
 
-// centre is the column in the middle of the leaves below x.
+// centre returns the column in the middle of the leaves below x.
 func (d *drawing) centre(x NodeIndex, cell int) int {
 	from, to := x.leaves()
 	return (int(from+to)*cell - leafGap) / 2

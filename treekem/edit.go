@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
@@ -20,6 +21,24 @@ type Edit struct {
 	keys    *keyIndex
 	caps    countsWriter
 	touched []NodeIndex // nodes that received a key in this edit, in order, possibly more than once
+}
+
+// New makes the tree of a group with one member (RFC 9420, Section 11).
+func New(suite *ciphersuite.Suite, leaf *framing.LeafNode) (*Tree, error) {
+	e := newEdit(newLayout(suite), 1)
+	e.keys = newKeyIndex(1, 1)
+	if _, err := e.Add(leaf); err != nil {
+		return nil, err
+	}
+	return e.Tree()
+}
+
+// Edit begins a change of the tree. The tree itself stays as it is.
+func (t *Tree) Edit() *Edit {
+	o := new(owner)
+	return &Edit{
+		view: t.view, hashing: hasher{layout: t.layout}, owner: o, keys: t.keys, caps: countsWriter{t.caps, o},
+	}
 }
 
 // newEdit begins a tree from nothing: blank, with the given number of leaves.
@@ -63,7 +82,7 @@ func (e *Edit) own(b *block, layer int) *block {
 	return b
 }
 
-// at is the block and slot of the spine's node of a level.
+// at returns the block and slot of the spine's node of a level.
 func (s *spine) at(level int) (*block, int) {
 	layer := layerOf(level)
 	return s.blocks[layer], slotOf(layer, level, uint32(s.leaf)>>level)
@@ -129,8 +148,8 @@ func (e *Edit) blankPath(s *spine) {
 	}
 }
 
-// NextLeaf is the place that the next member added will take, the leftmost blank leaf. It extends the tree when all
-// leaves are taken (RFC 9420, Section 7.7). It is what an external committer uses to learn its own index (RFC 9420,
+// NextLeaf returns the place that the next member added will take, the leftmost blank leaf. It extends the tree when
+// all leaves are taken (RFC 9420, Section 7.7). It is what an external committer uses to learn its own index (RFC 9420,
 // Section 12.4.3.2).
 func (e *Edit) NextLeaf() (framing.LeafIndex, error) {
 	i := e.nextBlank()

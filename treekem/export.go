@@ -7,7 +7,7 @@ import (
 	"github.com/copse-mls/copse/internal/wire"
 )
 
-// Export is the data of a ratchet_tree extension: every node up to the last that is not blank (RFC 9420,
+// Export returns the data of a ratchet_tree extension: every node up to the last that is not blank (RFC 9420,
 // Section 12.4.3.3).
 func (t *Tree) Export() []byte {
 	const header = 4

@@ -70,7 +70,7 @@ func appendParent(b, key, parentHash []byte, unmerged []framing.LeafIndex) []byt
 	return b
 }
 
-// refresh brings the hash of x up to date in b, with every hash below that is out of date, and answers it. x is in
+// refresh brings the hash of x up to date in b, with every hash below that is out of date, and returns it. x is in
 // slot of b, a block of the given layer. Blocks with dirty slots inside the tree belong to the edit that is running.
 func (h *hasher) refresh(b *block, layer, slot int, x NodeIndex) []byte {
 	if b.hashes == nil {

@@ -58,7 +58,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestParentHashesEqualReference spoils trees at random, and compares the verdict with the reference's.
+// TestParentHashesEqualReference spoils trees at random, and compares the result with the reference's.
 func TestParentHashesEqualReference(t *testing.T) {
 	suite := newSuite(t, 1)
 	good, bad := 0, 0
@@ -74,7 +74,7 @@ func TestParentHashesEqualReference(t *testing.T) {
 		tree, err := treekem.Decode(suite, ref.export())
 		var rule *framing.RuleError
 		if errors.As(err, &rule) {
-			return // judged by other rules
+			return // refused by other rules
 		}
 		require.NoError(t, err)
 		err = tree.VerifyParentHashes()

@@ -21,7 +21,7 @@ type ImportParams struct {
 	GroupContext *framing.GroupContext // authenticated by the caller
 	// MaxLeaves is the largest tree to accept, in leaves, blank ones included; 0 means MaxLeaves of this package.
 	MaxLeaves int
-	// CheckLeaf, unless nil, judges each leaf before anything is hashed or verified.
+	// CheckLeaf, unless nil, checks each leaf before anything is hashed or verified.
 	CheckLeaf func(framing.LeafIndex, *framing.LeafNode) error
 }
 
@@ -142,7 +142,7 @@ func (d *treeDecoder) parentNode(x NodeIndex, p *framing.ParentNode) error {
 	return nil
 }
 
-// checkParent judges a parent by itself.
+// checkParent checks a parent by itself.
 func (l layout) checkParent(x NodeIndex, p *framing.ParentNode) error {
 	fail := func(rule string, leaf framing.LeafIndex, detail string) error {
 		return &framing.RuleError{Rule: rule, Leaf: leaf, Detail: fmt.Sprintf("node %d: %s", x, detail)}

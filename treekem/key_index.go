@@ -42,17 +42,17 @@ func signatureKeyAt(v *view, x NodeIndex) []byte {
 	return v.signatureKey(i)
 }
 
-// findEncryption is a node of v other than except that holds the HPKE key.
+// findEncryption returns a node of v other than except that holds the HPKE key.
 func (k *keyIndex) findEncryption(v *view, key []byte, except NodeIndex) (NodeIndex, bool) {
 	return k.encryption.find(v, key, except, encryptionKeyAt)
 }
 
-// findSignature is a leaf node of v other than except that holds the signature key.
+// findSignature returns a leaf node of v other than except that holds the signature key.
 func (k *keyIndex) findSignature(v *view, key []byte, except NodeIndex) (NodeIndex, bool) {
 	return k.signature.find(v, key, except, signatureKeyAt)
 }
 
-// add enters the keys of the touched nodes and refuses a key that stands at another node too. It answers the index to
+// add enters the keys of the touched nodes and refuses a key that stands at another node too. It returns the index to
 // use from now on: k itself, or a new one when k has filled up with places that v outgrew.
 func (k *keyIndex) add(v *view, touched []NodeIndex) (*keyIndex, error) {
 	for _, x := range touched {
@@ -136,7 +136,7 @@ func (t *table) init(keys int) {
 	t.tags = make([]uint8, size)
 }
 
-// start is the slot at which the search for a key begins, and its tag.
+// start returns the slot at which the search for a key begins, and its tag.
 func (t *table) start(key []byte) (slot int, tag uint8) {
 	h := maphash.Bytes(t.seed, key)
 	return int((h >> 32) * uint64(len(t.slots)) >> 32), uint8(h)

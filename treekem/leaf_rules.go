@@ -11,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// LeafRules judges leaves against a group's parameters. Whether a leaf's lifetime covers the present, whether its
-// source fits the way it entered, and what its credential means are not judged here.
+// LeafRules checks leaves against a group's parameters. Whether a leaf's lifetime covers the present, whether its
+// source fits the way it came, and what its credential means are for the caller to check.
 type LeafRules struct {
 	context  *framing.GroupContext
 	required framing.RequiredCapabilities // without the default types, which nobody lists
@@ -35,7 +35,7 @@ func NewLeafRules(context *framing.GroupContext) (*LeafRules, error) {
 	return r, nil
 }
 
-// CheckLeaf judges the leaf at i by itself, for any group of a cipher suite: what it says of its own capabilities, its
+// CheckLeaf checks the leaf at i by itself, for any group of a cipher suite: what it says of its own capabilities, its
 // extensions, and that an X.509 credential is for its signature key. It fails with a *RuleError.
 func CheckLeaf(i framing.LeafIndex, leaf *framing.LeafNode, suite ciphersuite.CipherSuite) error {
 	fail := func(rule string, err error, format string, args ...any) error {
@@ -73,7 +73,7 @@ func CheckLeaf(i framing.LeafIndex, leaf *framing.LeafNode, suite ciphersuite.Ci
 	return nil
 }
 
-// Check judges the leaf at i by itself and by what the group demands. It fails with a *RuleError.
+// Check checks the leaf at i by itself and by what the group demands. It fails with a *RuleError.
 func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	if err := CheckLeaf(i, leaf, r.context.CipherSuite); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (r *LeafRules) Check(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	return r.CheckDemands(i, leaf)
 }
 
-// CheckDemands judges the leaf at i by what the group demands of it. It fails with a *RuleError.
+// CheckDemands checks the leaf at i by what the group demands of it. It fails with a *RuleError.
 func (r *LeafRules) CheckDemands(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	fail := func(rule, format string, args ...any) error {
 		return &framing.RuleError{Rule: rule, Leaf: i, Detail: fmt.Sprintf(format, args...)}
@@ -102,7 +102,7 @@ func (r *LeafRules) CheckDemands(i framing.LeafIndex, leaf *framing.LeafNode) er
 	return nil
 }
 
-// customTypes are the types of extensions that capabilities must list.
+// customTypes returns the types of extensions that capabilities must list.
 func customTypes(list framing.Extensions) []framing.ExtensionType {
 	var out []framing.ExtensionType
 	for _, x := range list {
@@ -174,7 +174,7 @@ func (t *Tree) CheckCredentials() error {
 	return nil
 }
 
-// CheckTree judges every leaf of a tree, as when the group's extensions change. It costs O(number of types) unless
+// CheckTree checks every leaf of a tree, as when the group's extensions change. It costs O(number of types) unless
 // some leaf fails.
 func (r *LeafRules) CheckTree(t *Tree) error {
 	if r.metBy(t.Support()) {

@@ -157,7 +157,7 @@ func TestHalfToBlame(t *testing.T) {
 	require.EqualValues(t, 1, requireRule(t, "V-LN-06", f.imports()).Leaf)
 }
 
-// TestCheckTree compares the verdict by counters with that on each leaf.
+// TestCheckTree compares the result by counters with that of each leaf.
 func TestCheckTree(t *testing.T) {
 	suite := newSuite(t, 1)
 	met, unmet := 0, 0

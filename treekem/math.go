@@ -17,16 +17,16 @@ const MaxLeaves = 1 << 28
 // maxLevel is the level of the root of a tree of MaxLeaves leaves.
 const maxLevel = 28
 
-// LeafNodeIndex is the node at which leaf i stands.
+// LeafNodeIndex returns the node at which leaf i stands.
 func LeafNodeIndex(i framing.LeafIndex) NodeIndex { return NodeIndex(i) << 1 }
 
-// NodeCount is the number of nodes of a tree with the given number of leaves, a power of two up to MaxLeaves.
+// NodeCount returns the number of nodes of a tree with the given number of leaves, a power of two up to MaxLeaves.
 func NodeCount(leaves uint32) uint32 { return 2*leaves - 1 }
 
-// Root is the root of a tree with the given number of leaves, a power of two up to MaxLeaves.
+// Root returns the root of a tree with the given number of leaves, a power of two up to MaxLeaves.
 func Root(leaves uint32) NodeIndex { return NodeIndex(leaves - 1) }
 
-// Width is the number of leaves of the smallest full tree that holds the given number of leaves.
+// Width returns the number of leaves of the smallest full tree that holds the given number of leaves.
 func Width(leaves uint32) uint32 {
 	if leaves <= 1 {
 		return 1
@@ -34,15 +34,15 @@ func Width(leaves uint32) uint32 {
 	return 1 << bits.Len32(leaves-1)
 }
 
-// Level is the height of a node: 0 for a leaf.
+// Level returns the height of a node: 0 for a leaf.
 func (x NodeIndex) Level() int { return bits.TrailingZeros32(^uint32(x)) }
 
-// Leaf is the leaf at x, and false when x is not a leaf.
+// Leaf returns the leaf at x, and false when x is not a leaf.
 func (x NodeIndex) Leaf() (framing.LeafIndex, bool) {
 	return framing.LeafIndex(x >> 1), x&1 == 0
 }
 
-// Left is the left child of x, and false when x is a leaf.
+// Left returns the left child of x, and false when x is a leaf.
 func (x NodeIndex) Left() (NodeIndex, bool) {
 	k := x.Level()
 	if k == 0 {
@@ -51,7 +51,7 @@ func (x NodeIndex) Left() (NodeIndex, bool) {
 	return at(k-1, x.position()<<1), true
 }
 
-// Right is the right child of x, and false when x is a leaf.
+// Right returns the right child of x, and false when x is a leaf.
 func (x NodeIndex) Right() (NodeIndex, bool) {
 	k := x.Level()
 	if k == 0 {
@@ -60,7 +60,7 @@ func (x NodeIndex) Right() (NodeIndex, bool) {
 	return at(k-1, x.position()<<1|1), true
 }
 
-// Parent is the parent of x in a tree with the given number of leaves, and false when x is the root or outside.
+// Parent returns the parent of x in a tree with the given number of leaves, and false when x is the root or outside.
 func (x NodeIndex) Parent(leaves uint32) (NodeIndex, bool) {
 	if x == Root(leaves) || uint32(x) >= NodeCount(leaves) {
 		return 0, false
@@ -68,7 +68,7 @@ func (x NodeIndex) Parent(leaves uint32) (NodeIndex, bool) {
 	return at(x.Level()+1, x.position()>>1), true
 }
 
-// Sibling is the other child of x's parent, and false when x has no parent.
+// Sibling returns the other child of x's parent, and false when x has no parent.
 func (x NodeIndex) Sibling(leaves uint32) (NodeIndex, bool) {
 	if _, ok := x.Parent(leaves); !ok {
 		return 0, false
@@ -81,26 +81,34 @@ func (x NodeIndex) Covers(i framing.LeafIndex) bool {
 	return uint32(i)>>x.Level() == x.position()
 }
 
-// CommonAncestor is the lowest node that covers both leaves.
+// CommonAncestor returns the lowest node that covers both leaves.
 func CommonAncestor(a, b framing.LeafIndex) NodeIndex {
 	k := bits.Len32(uint32(a ^ b))
 	return at(k, uint32(a)>>k)
 }
 
-// position is the number of nodes of the same level to the left of x.
+// position returns the number of nodes of the same level to the left of x.
 func (x NodeIndex) position() uint32 { return uint32(x >> (x.Level() + 1)) }
 
-// at is the node with the given level and position.
+// at returns the node with the given level and position.
 func at(level int, position uint32) NodeIndex {
 	return NodeIndex(position<<(level+1) | (1<<level - 1))
 }
 
-// ancestor is the node of the given level that covers leaf i.
+// ancestor returns the node of the given level that covers leaf i.
 func ancestor(i framing.LeafIndex, level int) NodeIndex { return at(level, uint32(i)>>level) }
 
-// leaves is the range [from, to) of leaves that x covers.
+// leaves returns the range [from, to) of leaves that x covers.
 func (x NodeIndex) leaves() (from, to framing.LeafIndex) {
 	k := x.Level()
 	from = framing.LeafIndex(x.position() << k)
 	return from, from + 1<<k
+}
+
+// leafOf returns the leaf at x, NoLeaf for a parent.
+func leafOf(x NodeIndex) framing.LeafIndex {
+	if i, ok := x.Leaf(); ok {
+		return i
+	}
+	return framing.NoLeaf
 }

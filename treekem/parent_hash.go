@@ -11,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/internal/wire"
 )
 
-// parentHash is the parent hash of a node with the given key and parent_hash field, and a copath child of the given
-// original tree hash (RFC 9420, Section 7.9).
+// parentHash returns the parent hash of a node with the given key and parent_hash field, and a copath child of the
+// given original tree hash (RFC 9420, Section 7.9).
 func (h *hasher) parentHash(key, parentHash, sibling []byte) []byte {
 	in := h.scratch[:0]
 	in = append(wire.AppendLength(in, len(key)), key...)
@@ -98,14 +98,6 @@ func (c *linkChecker) whyUnlinked(p NodeIndex, fields parentInput) error {
 	return err
 }
 
-// leafOf is the leaf at x, NoLeaf for a parent.
-func leafOf(x NodeIndex) framing.LeafIndex {
-	if i, ok := x.Leaf(); ok {
-		return i
-	}
-	return framing.NoLeaf
-}
-
 // lacksParentHash reports whether a node has a parent_hash field and nothing in it.
 func (c *linkChecker) lacksParentHash(x NodeIndex) bool {
 	if len(c.parentHashOf(x)) > 0 {
@@ -115,7 +107,7 @@ func (c *linkChecker) lacksParentHash(x NodeIndex) bool {
 	return !isLeaf || scanLeaf(c.tree.rawLeaf(i)).source == framing.LeafNodeSourceCommit
 }
 
-// candidate is the only node whose parent hash can be valid with respect to the parent of x: the one node in the
+// candidate returns the only node whose parent hash can be valid with respect to the parent of x: the one node in the
 // resolution of x besides the parent's unmerged leaves there, which must be in the resolution too (RFC 9420,
 // Section 7.9.2). There is none when anything else is in the resolution.
 func (c *linkChecker) candidate(x NodeIndex, unmerged []framing.LeafIndex) (d NodeIndex, ok bool) {
@@ -136,7 +128,7 @@ func (c *linkChecker) candidate(x NodeIndex, unmerged []framing.LeafIndex) (d No
 	return d, ok
 }
 
-// parentHashOf is the parent_hash field of a node that is not blank, nil where it has none.
+// parentHashOf returns the parent_hash field of a node that is not blank, nil where it has none.
 func (c *linkChecker) parentHashOf(x NodeIndex) []byte {
 	b, slot := c.tree.find(x)
 	if slot < blockParents {
@@ -145,8 +137,8 @@ func (c *linkChecker) parentHashOf(x NodeIndex) []byte {
 	return scanLeaf(b.leaf(slot - blockParents)).parentHash
 }
 
-// without is the tree hash of x with the leaves of except, all below x, blanked and struck from unmerged lists: the
-// original tree hash of RFC 9420, Section 7.9.
+// without returns the tree hash of x with the leaves of except, all below x, blanked and struck from unmerged lists:
+// the original tree hash of RFC 9420, Section 7.9.
 func (c *linkChecker) without(x NodeIndex, except []framing.LeafIndex) []byte {
 	if len(except) == 0 {
 		return c.tree.NodeHash(x)
@@ -167,7 +159,7 @@ func (c *linkChecker) without(x NodeIndex, except []framing.LeafIndex) []byte {
 	return hash
 }
 
-// within is the part of a sorted list of leaves that lies at and below x.
+// within returns the part of a sorted list of leaves that lies at and below x.
 func within(list []framing.LeafIndex, x NodeIndex) []framing.LeafIndex {
 	from, to := x.leaves()
 	lo, _ := slices.BinarySearch(list, from)
@@ -175,7 +167,7 @@ func within(list []framing.LeafIndex, x NodeIndex) []framing.LeafIndex {
 	return list[lo:hi]
 }
 
-// subtract is list without the entries of except, both sorted.
+// subtract returns list without the entries of except, both sorted.
 func subtract(list, except []framing.LeafIndex) []framing.LeafIndex {
 	if len(list) == 0 {
 		return nil

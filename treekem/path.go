@@ -6,13 +6,10 @@ import (
 	"crypto"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
-
-const updatePathLabel = "UpdatePathNode"
 
 // PathParams is what a sender chooses for its path.
 type PathParams struct {
@@ -34,7 +31,7 @@ func (p PathParams) Format(f fmt.State, verb rune) {
 
 // Path is a fresh path of one sender, set in an Edit: the public keys are in the tree, the secrets are here. It is
 // for one Commit. The caller owns its secrets and calls Erase when the Commit is made, and keeps what PrivatePath and
-// CommitSecret answered before.
+// CommitSecret returned before.
 type Path struct {
 	suite   *ciphersuite.Suite
 	sender  framing.LeafIndex
@@ -104,33 +101,6 @@ func (p *Path) generate(rand io.Reader) error {
 	return err
 }
 
-// ratchetPathSecrets derives n path secrets, of which the given one is the first, and the one after them, which is
-// the commit secret (RFC 9420, Sections 7.4 and 12.4.1).
-func ratchetPathSecrets(suite *ciphersuite.Suite, first ciphersuite.Secret, n int) ([]ciphersuite.Secret, ciphersuite.Secret) {
-	secrets := make([]ciphersuite.Secret, 0, n)
-	for range n {
-		secrets = append(secrets, first)
-		first = suite.DeriveSecret(first, "path")
-	}
-	return secrets, first
-}
-
-// nodeKeyPairs derives the key pair of each path secret (RFC 9420, Section 7.4).
-func nodeKeyPairs(suite *ciphersuite.Suite, pathSecrets []ciphersuite.Secret) ([]ciphersuite.KeyPair, error) {
-	nodeSecrets := make([]ciphersuite.Secret, len(pathSecrets))
-	for k, s := range pathSecrets {
-		nodeSecrets[k] = suite.DeriveSecret(s, "node")
-	}
-	defer eraseAll(nodeSecrets)
-	return suite.DeriveKeyPairs(nodeSecrets)
-}
-
-func eraseAll(secrets []ciphersuite.Secret) {
-	for _, s := range secrets {
-		s.Erase()
-	}
-}
-
 // Seal encrypts the path secrets to the members, except those that the same Commit adds (RFC 9420, Section 7.6). tree
 // is what the Edit became; groupContext is the provisional group context, encoded.
 func (p *Path) Seal(rand io.Reader, tree *Tree, groupContext []byte, added []framing.LeafIndex) (*framing.UpdatePath, error) {
@@ -155,25 +125,12 @@ func (p *Path) Seal(rand io.Reader, tree *Tree, groupContext []byte, added []fra
 	return update, nil
 }
 
-// exclude is a resolution without the leaves just added.
-func exclude(resolution []NodeIndex, added []framing.LeafIndex) []NodeIndex {
-	if len(added) == 0 {
-		return resolution
-	}
-	sorted := slices.Clone(added)
-	slices.Sort(sorted)
-	return slices.DeleteFunc(resolution, func(x NodeIndex) bool {
-		i, leaf := x.Leaf()
-		_, found := slices.BinarySearch(sorted, i)
-		return leaf && found
-	})
-}
-
-// CommitSecret is the secret that the path adds to the key schedule (RFC 9420, Section 12.4.1). The caller owns it.
+// CommitSecret returns the secret that the path adds to the key schedule (RFC 9420, Section 12.4.1). The caller owns
+// it.
 func (p *Path) CommitSecret() ciphersuite.Secret { return p.commit }
 
-// PathSecret is what a Welcome carries to a member that the same Commit adds at leaf i: the secret of the lowest node
-// above both sender and newcomer (RFC 9420, Section 12.4.3.1). It stays the Path's.
+// PathSecret returns what a Welcome carries to a member that the same Commit adds at leaf i: the secret of the lowest
+// node above both sender and newcomer (RFC 9420, Section 12.4.3.1). It stays the Path's.
 func (p *Path) PathSecret(i framing.LeafIndex) (ciphersuite.Secret, bool) {
 	for k, s := range p.steps {
 		if s.copath.Covers(i) {
@@ -183,7 +140,7 @@ func (p *Path) PathSecret(i framing.LeafIndex) (ciphersuite.Secret, bool) {
 	return ciphersuite.Secret{}, false
 }
 
-// PrivatePath is the sender's private state after its Commit takes effect. The caller owns it.
+// PrivatePath returns the sender's private state after its Commit takes effect. The caller owns it.
 func (p *Path) PrivatePath() *PrivatePath {
 	q := &PrivatePath{suite: p.suite, leaf: p.sender, leafKey: p.leafKey}
 	for k, s := range p.steps {
@@ -202,10 +159,4 @@ func (p *Path) Discard() {
 	p.commit.Erase()
 	p.leafKey.Private.Erase()
 	erasePairs(p.pairs)
-}
-
-func erasePairs(pairs []ciphersuite.KeyPair) {
-	for _, pair := range pairs {
-		pair.Private.Erase()
-	}
 }

@@ -345,7 +345,7 @@ func TestLastMember(t *testing.T) {
 	}
 }
 
-// failing is a signer that does not answer, and a source of randomness that has none.
+// failing is a signer that does not sign, and a source of randomness that has none.
 type failing struct{ crypto.Signer }
 
 func (failing) Read([]byte) (int, error) { return 0, errFailing }

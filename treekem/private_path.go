@@ -13,7 +13,7 @@ import (
 )
 
 // PrivatePath holds the private keys that one member has: of its own leaf and of parents above it (RFC 9420,
-// Section 4.2). It never changes; transitions answer a new one, which shares the key pairs that stay the same.
+// Section 4.2). It never changes; transitions return a new one, which shares the key pairs that stay the same.
 // EraseReplaced overwrites those that do not.
 type PrivatePath struct {
 	suite   *ciphersuite.Suite
@@ -27,16 +27,17 @@ type privateNode struct {
 	pair ciphersuite.KeyPair
 }
 
-// NewPrivatePath is the private state of a member that knows its own leaf's key pair only.
+// NewPrivatePath returns the private state of a member that knows its own leaf's key pair only.
 func NewPrivatePath(suite *ciphersuite.Suite, leaf framing.LeafIndex, leafKey ciphersuite.KeyPair) *PrivatePath {
 	return &PrivatePath{suite: suite, leaf: leaf, leafKey: leafKey}
 }
 
-// Leaf is the member's own leaf.
+// Leaf returns the member's own leaf.
 func (p *PrivatePath) Leaf() framing.LeafIndex { return p.leaf }
 
-// Missing is the lowest parent above the leaf of which the member should know the private key and p does not have it: one
-// that is not blank and does not list the leaf as unmerged (RFC 9420, Section 4.2). It answers false when there is none.
+// Missing returns the lowest parent above the leaf of which the member should know the private key and p does not have
+// it: one that is not blank and does not list the leaf as unmerged (RFC 9420, Section 4.2). It returns false when there
+// is none.
 func (p *PrivatePath) Missing(tree *Tree) (NodeIndex, bool) {
 	for x, ok := LeafNodeIndex(p.leaf).Parent(tree.width); ok; x, ok = x.Parent(tree.width) {
 		_, have := p.key(x)
@@ -64,7 +65,7 @@ func (p *PrivatePath) Keys() iter.Seq2[NodeIndex, ciphersuite.KeyPair] {
 	}
 }
 
-// WithKey adds the key pair of a parent above the leaf, as when loading stored state.
+// WithKey adds the key pair of a parent above the leaf, as when loading records.
 func (p *PrivatePath) WithKey(x NodeIndex, pair ciphersuite.KeyPair) (*PrivatePath, error) {
 	if x.Level() == 0 || !x.Covers(p.leaf) {
 		return nil, fmt.Errorf("treekem: node %d is not above leaf %d", x, p.leaf)
@@ -120,7 +121,7 @@ func (p *PrivatePath) holds(x NodeIndex, public ciphersuite.HPKEPublicKey) bool 
 	return false
 }
 
-// key is the key pair of node x, and false when p has none.
+// key returns the key pair of node x, and false when p has none.
 func (p *PrivatePath) key(x NodeIndex) (ciphersuite.KeyPair, bool) {
 	for y, pair := range p.Keys() {
 		if y == x {
@@ -140,7 +141,7 @@ type DecapsulateParams struct {
 }
 
 // Decapsulate decrypts the path secret meant for this member and derives what lies above (RFC 9420, Section 7.5). It
-// answers the private state after the Commit and the commit secret, both the caller's, and leaves p as it is. It
+// returns the private state after the Commit and the commit secret, both the caller's, and leaves p as it is. It
 // fails with a *framing.RuleError when no ciphertext is for this member, when decryption fails (V-CM-20), or when
 // the secret leads to other keys than those in the path (V-CM-06).
 func (p *PrivatePath) Decapsulate(d DecapsulateParams) (*PrivatePath, ciphersuite.Secret, error) {
@@ -169,7 +170,7 @@ func (p *PrivatePath) Decapsulate(d DecapsulateParams) (*PrivatePath, ciphersuit
 	return next, commit, nil
 }
 
-// open decrypts the one path secret that this member can reach. It answers the steps of the sender's filtered direct
+// open decrypts the one path secret that this member can reach. It returns the steps of the sender's filtered direct
 // path from that secret's node to the root.
 func (p *PrivatePath) open(d DecapsulateParams) (ciphersuite.Secret, []step, error) {
 	fail := func(rule, detail string, err error) (ciphersuite.Secret, []step, error) {

@@ -275,7 +275,7 @@ func (r *reference) remove(i framing.LeafIndex) {
 	}
 }
 
-// setPath merges a path (RFC 9420, Section 7.5) and answers the parent hash that belongs into leaf, which is set.
+// setPath merges a path (RFC 9420, Section 7.5) and returns the parent hash that belongs into leaf, which is set.
 func (r *reference) setPath(i framing.LeafIndex, leaf *framing.LeafNode, keys []ciphersuite.HPKEPublicKey) {
 	path := r.filteredDirectPath(i)
 	r.blankAbove(i)

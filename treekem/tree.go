@@ -18,27 +18,17 @@ type Tree struct {
 	caps counts
 }
 
-// New makes the tree of a group with one member (RFC 9420, Section 11).
-func New(suite *ciphersuite.Suite, leaf *framing.LeafNode) (*Tree, error) {
-	e := newEdit(newLayout(suite), 1)
-	e.keys = newKeyIndex(1, 1)
-	if _, err := e.Add(leaf); err != nil {
-		return nil, err
-	}
-	return e.Tree()
-}
-
-// Suite is the cipher suite whose keys and hashes the tree holds.
+// Suite returns the cipher suite whose keys and hashes the tree holds.
 func (t *Tree) Suite() *ciphersuite.Suite { return t.suite }
 
-// Width is the number of leaves, blank ones included: a power of two.
+// Width returns the number of leaves, blank ones included: a power of two.
 func (t *Tree) Width() uint32 { return t.width }
 
-// Members is the number of leaves that are not blank.
+// Members returns the number of leaves that are not blank.
 func (t *Tree) Members() int { return int(t.members(Root(t.width))) }
 
-// Leaf is the leaf node of a member, and false for a blank leaf or one outside the tree. The result aliases the tree
-// and must not be changed.
+// Leaf returns the leaf node of a member, and false for a blank leaf or one outside the tree. The result aliases the
+// tree and must not be changed.
 func (t *Tree) Leaf(i framing.LeafIndex) (*framing.LeafNode, bool) {
 	raw := t.rawLeaf(i)
 	if raw == nil {
@@ -60,8 +50,8 @@ func (t *Tree) Leaves() iter.Seq2[framing.LeafIndex, *framing.LeafNode] {
 	}
 }
 
-// Parent is a parent node, and false for a leaf, a blank node, or one outside the tree. The result aliases the tree
-// and must not be changed.
+// Parent returns a parent node, and false for a leaf, a blank node, or one outside the tree. The result aliases the
+// tree and must not be changed.
 func (t *Tree) Parent(x NodeIndex) (*framing.ParentNode, bool) {
 	if !t.contains(x) || x.Level() == 0 || t.isBlank(x) {
 		return nil, false
@@ -74,7 +64,7 @@ func (t *Tree) Parent(x NodeIndex) (*framing.ParentNode, bool) {
 	}, true
 }
 
-// EncryptionKey is the HPKE public key of a leaf or parent, nil for a blank node or one outside the tree.
+// EncryptionKey returns the HPKE public key of a leaf or parent, nil for a blank node or one outside the tree.
 func (t *Tree) EncryptionKey(x NodeIndex) ciphersuite.HPKEPublicKey {
 	if !t.contains(x) {
 		return nil
@@ -82,15 +72,16 @@ func (t *Tree) EncryptionKey(x NodeIndex) ciphersuite.HPKEPublicKey {
 	return t.encryptionKey(x)
 }
 
-// SignatureKey is the signature key of a member, nil for a blank leaf or one outside the tree.
+// SignatureKey returns the signature key of a member, nil for a blank leaf or one outside the tree.
 func (t *Tree) SignatureKey(i framing.LeafIndex) ciphersuite.SignaturePublicKey {
 	return t.signatureKey(i)
 }
 
-// Hash is the tree hash of the root (RFC 9420, Section 7.8). The result must not be changed.
+// Hash returns the tree hash of the root (RFC 9420, Section 7.8). The result must not be changed.
 func (t *Tree) Hash() []byte { return t.NodeHash(Root(t.width)) }
 
-// NodeHash is the tree hash of a node (RFC 9420, Section 7.8), nil outside the tree. The result must not be changed.
+// NodeHash returns the tree hash of a node (RFC 9420, Section 7.8), nil outside the tree. The result must not be
+// changed.
 func (t *Tree) NodeHash(x NodeIndex) []byte {
 	if !t.contains(x) {
 		return nil
@@ -103,8 +94,8 @@ func (t *Tree) NodeHash(x NodeIndex) []byte {
 	return hash
 }
 
-// storedHash is the hash of a node as a block holds it, nil within a blank block. The root of a blank block has its
-// hash in the block above.
+// storedHash returns the hash of a node as a block holds it, nil within a blank block. The root of a blank block has
+// its hash in the block above.
 func (v *view) storedHash(x NodeIndex) []byte {
 	if b, slot := v.find(x); b != nil {
 		return v.hashAt(b, slot)
@@ -142,7 +133,7 @@ func (t *Tree) FilteredDirectPath(i framing.LeafIndex) []NodeIndex {
 	return nodes
 }
 
-// PathCost is the number of HPKE ciphertexts in an UpdatePath that leaf i would send now. It is logarithmic in the
+// PathCost returns the number of HPKE ciphertexts in an UpdatePath that leaf i would send now. It is logarithmic in the
 // size of the group when most members have committed, and grows with the number of blank nodes beside the path.
 func (t *Tree) PathCost(i framing.LeafIndex) int {
 	if uint32(i) >= t.width {
@@ -155,21 +146,16 @@ func (t *Tree) PathCost(i framing.LeafIndex) int {
 	return cost
 }
 
-// FindEncryptionKey is a node, leaf or parent, that holds the HPKE key, and false when none does.
+// FindEncryptionKey returns a node, leaf or parent, that holds the HPKE key, and false when none does.
 func (t *Tree) FindEncryptionKey(key ciphersuite.HPKEPublicKey) (NodeIndex, bool) {
 	return t.keys.findEncryption(&t.view, key, noNode)
 }
 
-// FindSignatureKey is the leaf that holds the signature key, and false when none does.
+// FindSignatureKey returns the leaf that holds the signature key, and false when none does.
 func (t *Tree) FindSignatureKey(key ciphersuite.SignaturePublicKey) (framing.LeafIndex, bool) {
 	x, ok := t.keys.findSignature(&t.view, key, noNode)
 	return framing.LeafIndex(x >> 1), ok
 }
 
-// Edit begins a change of the tree. The tree itself stays as it is.
-func (t *Tree) Edit() *Edit {
-	o := new(owner)
-	return &Edit{
-		view: t.view, hashing: hasher{layout: t.layout}, owner: o, keys: t.keys, caps: countsWriter{t.caps, o},
-	}
-}
+// Support reports what the members of the tree support.
+func (t *Tree) Support() Support { return Support{t.caps, t.Members()} }

@@ -120,7 +120,7 @@ func (e *Edit) CheckKeys() error {
 }
 
 // setPath puts fresh keys on the filtered direct path, with the parent hashes that follow from them, from the root
-// down (RFC 9420, Section 7.9). It answers the parent hash for the leaf.
+// down (RFC 9420, Section 7.9). It returns the parent hash for the leaf.
 func (e *Edit) setPath(s *spine, steps []step, keys []ciphersuite.HPKEPublicKey) []byte {
 	var above []byte // the parent hash of the node above; empty at the root
 	for k := len(steps) - 1; k >= 0; k-- {
@@ -132,7 +132,7 @@ func (e *Edit) setPath(s *spine, steps []step, keys []ciphersuite.HPKEPublicKey)
 	return above
 }
 
-// freshHash is the tree hash of a node in the tree as it now stands. Something is below x.
+// freshHash returns the tree hash of a node in the tree as it now stands. Something is below x.
 func (e *Edit) freshHash(x NodeIndex) []byte {
 	b, slot := e.find(x)
 	return e.hashing.refresh(b, layerOf(x.Level()), slot, x)

@@ -14,13 +14,13 @@ type view struct {
 	width uint32 // leaves, blank ones included: a power of two
 }
 
-// rootLevel is the level of the root node.
+// rootLevel returns the level of the root node.
 func (v *view) rootLevel() int { return bits.TrailingZeros32(v.width) }
 
 // contains reports whether x is a node of the tree.
 func (v *view) contains(x NodeIndex) bool { return uint32(x) < NodeCount(v.width) }
 
-// find is the block and slot of a node inside the tree; the block is nil where the whole block is blank.
+// find returns the block and slot of a node inside the tree; the block is nil where the whole block is blank.
 func (v *view) find(x NodeIndex) (*block, int) {
 	level := x.Level()
 	first, _ := x.leaves()
@@ -38,7 +38,7 @@ func (v *view) isBlank(x NodeIndex) bool {
 	return b == nil || !b.has(slot)
 }
 
-// rawLeaf is the wire form of a leaf, nil when blank or outside the tree.
+// rawLeaf returns the wire form of a leaf, nil when blank or outside the tree.
 func (v *view) rawLeaf(i framing.LeafIndex) []byte {
 	if uint32(i) >= v.width {
 		return nil
@@ -50,13 +50,13 @@ func (v *view) rawLeaf(i framing.LeafIndex) []byte {
 	return b.leaf(slot - blockParents)
 }
 
-// members is the number of non-blank leaves at and below x.
+// members returns the number of non-blank leaves at and below x.
 func (v *view) members(x NodeIndex) uint32 {
 	members, _ := v.sizes(x)
 	return members
 }
 
-// resolutionSize is the length of x's resolution (RFC 9420, Section 4.1.1).
+// resolutionSize returns the length of x's resolution (RFC 9420, Section 4.1.1).
 func (v *view) resolutionSize(x NodeIndex) uint32 {
 	_, resolution := v.sizes(x)
 	return resolution
@@ -70,7 +70,7 @@ func (v *view) sizes(x NodeIndex) (members, resolution uint32) {
 	return b.sizes(layerOf(x.Level()), slot)
 }
 
-// encryptionKey is the HPKE key of a node that is not blank, nil for a blank one.
+// encryptionKey returns the HPKE key of a node that is not blank, nil for a blank one.
 func (v *view) encryptionKey(x NodeIndex) ciphersuite.HPKEPublicKey {
 	if i, ok := x.Leaf(); ok {
 		raw := v.rawLeaf(i)
@@ -87,7 +87,7 @@ func (v *view) encryptionKey(x NodeIndex) ciphersuite.HPKEPublicKey {
 	return v.keyAt(b, slot)
 }
 
-// signatureKey is the signature key of leaf i, nil for a blank one.
+// signatureKey returns the signature key of leaf i, nil for a blank one.
 func (v *view) signatureKey(i framing.LeafIndex) ciphersuite.SignaturePublicKey {
 	raw := v.rawLeaf(i)
 	if raw == nil {
@@ -97,7 +97,7 @@ func (v *view) signatureKey(i framing.LeafIndex) ciphersuite.SignaturePublicKey 
 	return key
 }
 
-// unmergedLeaves is the unmerged list of a parent, nil when blank.
+// unmergedLeaves returns the unmerged list of a parent, nil when blank.
 func (v *view) unmergedLeaves(x NodeIndex) []framing.LeafIndex {
 	b, slot := v.find(x)
 	if b == nil || slot >= blockParents || !b.has(slot) {
@@ -148,7 +148,7 @@ func (v *view) filteredDirectPath(i framing.LeafIndex) []step {
 	return path
 }
 
-// nextBlank is the leftmost blank leaf, which is v.width when the tree is full.
+// nextBlank returns the leftmost blank leaf, which is v.width when the tree is full.
 func (v *view) nextBlank() framing.LeafIndex {
 	x := Root(v.width)
 	if v.members(x) == v.width {
@@ -167,7 +167,7 @@ func (v *view) nextBlank() framing.LeafIndex {
 }
 
 // each calls visit for every node that is not blank, leaves and parents, in the order of a ratchet_tree extension,
-// until visit answers false.
+// until visit returns false.
 func (v *view) each(visit func(x NodeIndex, b *block, slot int) bool) {
 	v.eachBelow(Root(v.width), visit)
 }

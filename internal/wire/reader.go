@@ -1,6 +1,6 @@
 // Package wire reads and writes the presentation language of RFC 9420, Section 2.1. It knows no structure of MLS.
 //
-// A Reader keeps its first error and answers zero values from then on, so that a decoder reads all its fields and
+// A Reader keeps its first error and returns zero values from then on, so that a decoder reads all its fields and
 // looks once, with Finish. A Writer does the same for encoding. Every length is compared with the bytes that remain
 // before anything is allocated.
 package wire
@@ -29,13 +29,13 @@ func NewReader(name string, input []byte) *Reader {
 	return &Reader{input: input, end: len(input), name: name}
 }
 
-// Err is the first error met, a *SyntaxError or whatever Reject was given.
+// Err returns the first error met, a *SyntaxError or whatever Reject was given.
 func (r *Reader) Err() error { return r.err }
 
-// Offset is the position of the next byte in the whole input.
+// Offset returns the position of the next byte in the whole input.
 func (r *Reader) Offset() int { return r.off }
 
-// Remaining is how many bytes are left of the vector (or input) being read; 0 after an error.
+// Remaining returns how many bytes are left of the vector (or input) being read; 0 after an error.
 func (r *Reader) Remaining() int {
 	if r.err != nil {
 		return 0
@@ -215,7 +215,7 @@ func (r *Reader) opaque(kind Kind, width int) []byte {
 	return r.input[body:r.off:r.off]
 }
 
-// failShort is the error that header left out, if it did.
+// failShort returns the error that header left out, if it did.
 func (r *Reader) failShort(start, n, short int) {
 	if short > 0 {
 		r.runOut(start, shortVector, n+short, n)

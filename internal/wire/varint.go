@@ -16,7 +16,7 @@ func AppendLength(b []byte, n int) []byte {
 	}
 }
 
-// LengthSize is the number of bytes that AppendLength appends for n.
+// LengthSize returns the number of bytes that AppendLength appends for n.
 func LengthSize(n int) int {
 	switch {
 	case n < 1<<6:

@@ -66,7 +66,7 @@ func TestBadLengths(t *testing.T) {
 func TestFirstErrorStays(t *testing.T) {
 	r := NewReader("Outer", []byte{1, 2, 3})
 	r.Struct("Inner", func(r *Reader) { r.Uint32() })
-	require.Zero(t, r.Uint8(), "reads after an error answer zero")
+	require.Zero(t, r.Uint8(), "reads after an error return zero")
 	require.Zero(t, r.Remaining())
 	r.Failf("later")
 	r.Reject(errors.New("later still"))

@@ -15,7 +15,7 @@ type Writer struct {
 // NewWriter appends to buf, which may be nil.
 func NewWriter(buf []byte) *Writer { return &Writer{buf: buf} }
 
-// Bytes is the buffer with all that was written, or the first error.
+// Bytes returns the buffer with all that was written, or the first error.
 func (w *Writer) Bytes() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
@@ -23,7 +23,7 @@ func (w *Writer) Bytes() ([]byte, error) {
 	return w.buf, nil
 }
 
-// Len is the length of the buffer, with what it held at the start.
+// Len returns the length of the buffer, with what it held at the start.
 func (w *Writer) Len() int { return len(w.buf) }
 
 // Failf records an error unless an earlier one is recorded already.

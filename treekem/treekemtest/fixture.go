@@ -66,7 +66,7 @@ func Build(p Params) (*Fixture, error) {
 	return f, nil
 }
 
-// Signer is the signature key of the member at leaf i, nil in an unsigned tree.
+// Signer returns the signature key of the member at leaf i, nil in an unsigned tree.
 func (f *Fixture) Signer(i framing.LeafIndex) crypto.Signer {
 	if f.params.Unsigned {
 		return nil
@@ -78,7 +78,7 @@ func (f *Fixture) Signer(i framing.LeafIndex) crypto.Signer {
 	return signer
 }
 
-// Private is the private state of the member at leaf i: the keys of its leaf and of the parents above in whose
+// Private returns the private state of the member at leaf i: the keys of its leaf and of the parents above in whose
 // unmerged leaves it is not. Each call derives it anew, for the caller to own. It is nil for a blank leaf and in an
 // unsigned tree.
 func (f *Fixture) Private(i framing.LeafIndex) *treekem.PrivatePath {
@@ -107,12 +107,12 @@ func (p *Params) mustKeyPair(x treekem.NodeIndex) ciphersuite.KeyPair {
 	return pair
 }
 
-// secret is a secret of the hash's size from the seed.
+// secret returns a secret of the hash's size from the seed.
 func (p *Params) secret(what string, index uint32) ciphersuite.Secret {
 	return ciphersuite.NewSecret(p.bytes(what, index, p.Suite.HashSize))
 }
 
-// bytes is n bytes from the seed.
+// bytes returns n bytes from the seed.
 func (p *Params) bytes(what string, index uint32, n int) []byte {
 	in := binary.BigEndian.AppendUint64(make([]byte, 0, 64), p.Seed)
 	in = binary.BigEndian.AppendUint32(append(in, what...), index)
@@ -295,7 +295,7 @@ func (b *builder) sign(leaf *framing.LeafNode, i framing.LeafIndex) {
 	b.err = errors.Join(b.err, err)
 }
 
-// encode is the ratchet_tree extension of the finished tree.
+// encode returns the ratchet_tree extension of the finished tree.
 func (b *builder) encode() []byte {
 	last := treekem.LeafNodeIndex(framing.LeafIndex(b.Members - 1))
 	var body []byte

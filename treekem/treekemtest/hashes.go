@@ -10,7 +10,7 @@ import (
 	"github.com/copse-mls/copse/internal/wire"
 )
 
-// HashLeaf is the tree hash of leaf i (RFC 9420, Section 7.8), of a blank one when leaf is nil.
+// HashLeaf returns the tree hash of leaf i (RFC 9420, Section 7.8), of a blank one when leaf is nil.
 func HashLeaf(suite *ciphersuite.Suite, i framing.LeafIndex, leaf *framing.LeafNode) []byte {
 	in := binary.BigEndian.AppendUint32([]byte{byte(framing.NodeTypeLeaf)}, uint32(i))
 	if leaf == nil {
@@ -19,8 +19,8 @@ func HashLeaf(suite *ciphersuite.Suite, i framing.LeafIndex, leaf *framing.LeafN
 	return suite.Hash(nil, mustAppend(append(in, 1), leaf))
 }
 
-// HashParent is the tree hash of a parent over its children's (RFC 9420, Section 7.8), of a blank one when parent is
-// nil.
+// HashParent returns the tree hash of a parent over its children's (RFC 9420, Section 7.8), of a blank one when parent
+// is nil.
 func HashParent(suite *ciphersuite.Suite, parent *framing.ParentNode, left, right []byte) []byte {
 	in := []byte{byte(framing.NodeTypeParent), 0}
 	if parent != nil {
@@ -30,7 +30,7 @@ func HashParent(suite *ciphersuite.Suite, parent *framing.ParentNode, left, righ
 	return suite.Hash(nil, appendOpaque(appendOpaque(in, left), right))
 }
 
-// ParentHash is the parent hash that a parent gives to its child (RFC 9420, Section 7.9). sibling is the original
+// ParentHash returns the parent hash that a parent gives to its child (RFC 9420, Section 7.9). sibling is the original
 // tree hash of the child on the other side.
 func ParentHash(suite *ciphersuite.Suite, parent *framing.ParentNode, sibling []byte) []byte {
 	in := appendOpaque(appendOpaque(nil, parent.EncryptionKey), parent.ParentHash)

@@ -25,7 +25,7 @@ const (
 	Full
 )
 
-// String is the shape's name in lower case.
+// String returns the shape's name in lower case.
 func (s Shape) String() string {
 	switch s {
 	case Fresh:

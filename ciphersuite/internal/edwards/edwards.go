@@ -1,4 +1,4 @@
-// Package edwards is Ed25519 (RFC 8032, Section 5.1) done slowly and plainly, with math/big: Verify judges a signature
+// Package edwards is Ed25519 (RFC 8032, Section 5.1) done slowly and plainly, with math/big: Verify checks a signature
 // by the cofactored equation. It is the reference for tests of the fast verifiers, and the last word on odd signatures
 // in the standard-library build. It handles public data only, and takes no care about time.
 package edwards
@@ -52,7 +52,7 @@ func (c Curve) lift(y *big.Int, sign uint) (Point, bool) {
 	return Point{x, new(big.Int).Set(y), one, c.mul(x, y)}, true
 }
 
-// Decode reads 32 bytes, and answers false unless they are the canonical encoding of a point.
+// Decode reads 32 bytes, and reports false unless they are the canonical encoding of a point.
 func (c Curve) Decode(encoded []byte) (Point, bool) {
 	y := LittleEndian(encoded)
 	sign := y.Bit(255)
@@ -63,7 +63,7 @@ func (c Curve) Decode(encoded []byte) (Point, bool) {
 	return c.lift(y, sign)
 }
 
-// Encode is the canonical encoding of q, in 32 bytes.
+// Encode returns the canonical encoding of q, in 32 bytes.
 func (c Curve) Encode(q Point) []byte {
 	inverse := new(big.Int).ModInverse(q.z, c.p)
 	x, y := c.mul(q.x, inverse), c.mul(q.y, inverse)
@@ -82,7 +82,7 @@ func (c Curve) Add(q, r Point) Point {
 	return Point{c.mul(e, f), c.mul(g, h), c.mul(f, g), c.mul(e, h)}
 }
 
-// Multiply is k times q, for k of zero or more.
+// Multiply computes k times q, for k of zero or more.
 func (c Curve) Multiply(k *big.Int, q Point) Point {
 	r := Point{new(big.Int), big.NewInt(1), big.NewInt(1), new(big.Int)}
 	for i := k.BitLen() - 1; i >= 0; i-- {
@@ -112,7 +112,7 @@ func LittleEndian(b []byte) *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// Challenge is k, the hash of R, A and the message, modulo the order of the base point.
+// Challenge computes k, the hash of R, A and the message, modulo the order of the base point.
 func (c Curve) Challenge(r, a, message []byte) *big.Int {
 	h := sha512.New()
 	h.Write(r)
@@ -128,7 +128,7 @@ func OnCurve(encoded []byte) bool {
 	return ok
 }
 
-// Verify judges a signature of 64 bytes by a key of 32 bytes: canonical encodings of A, R and S, A not of small order,
+// Verify checks a signature of 64 bytes by a key of 32 bytes: canonical encodings of A, R and S, A not of small order,
 // and [8][S]B = [8]R + [8][k]A.
 func Verify(key, message, signature []byte) bool {
 	c := New()

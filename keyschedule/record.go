@@ -1,5 +1,7 @@
 package keyschedule
 
+// A secret tree in storage: a record for each node and each ratchet, so that a message writes what it touched.
+
 import (
 	"errors"
 	"fmt"
@@ -9,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// ErrTreeRecord says that the parts of a stored SecretTree do not fit together.
-var ErrTreeRecord = errors.New("keyschedule: parts of a secret tree do not fit together")
+// ErrTreeRecord says that the records of a SecretTree do not fit together.
+var ErrTreeRecord = errors.New("keyschedule: records of a secret tree do not fit together")
 
 // NodeRecord is a node of a SecretTree for storage. Nodes are counted within their level from the left; leaves are at
 // level 0.
@@ -52,8 +54,8 @@ func (t *SecretTree) Ratchets(since *SecretTree) iter.Seq[RatchetRecord] {
 				if r == d.then.ratchets[k] || r == nil {
 					continue
 				}
-				state := RatchetRecord{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor, r.skipped}
-				if !yield(state) {
+				record := RatchetRecord{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor, r.skipped}
+				if !yield(record) {
 					return false
 				}
 			}
@@ -69,7 +71,7 @@ type difference struct {
 	position  uint32
 }
 
-// differences visits the places in which t differs from since, parents before children, until visit answers false.
+// differences visits the places in which t differs from since, parents before children, until visit returns false.
 func (t *SecretTree) differences(since *SecretTree, visit func(difference) bool) {
 	t.epoch.erasing.RLock()
 	defer t.epoch.erasing.RUnlock()
@@ -102,8 +104,8 @@ func (t *SecretTree) differences(since *SecretTree, visit func(difference) bool)
 	walk(top)
 }
 
-// TreeRecord is a SecretTree for storage. It consists of what SecretTree.Nodes and SecretTree.Ratchets yielded, each
-// the latest state, and of SecretTree.Sent.
+// TreeRecord is a SecretTree for storage. It consists of the records that SecretTree.Nodes and SecretTree.Ratchets
+// yielded, of each place the latest, and of SecretTree.Sent.
 type TreeRecord struct {
 	TreeParams
 	Sent     [2]uint64 // by RatchetKind
@@ -111,27 +113,26 @@ type TreeRecord struct {
 	Ratchets []RatchetRecord
 }
 
-// RestoreSecretTree makes the tree that was stored, and takes over its secrets. A part that is missing counts as
-// erased. It fails as NewSecretTree does, and with ErrTreeRecord when a part has no place in the tree, two parts claim
-// the same place, or a ratchet contradicts itself. Whoever restores the same state twice sends with the same keys
-// twice.
-func RestoreSecretTree(state TreeRecord) (*SecretTree, error) {
-	t, err := newTree(state.TreeParams)
+// RestoreSecretTree makes the tree that was stored, and takes over its secrets. What no record holds counts as erased. It
+// fails as NewSecretTree does, and with ErrTreeRecord when a record has no place in the tree, two records claim the same
+// place, or a ratchet contradicts itself. Whoever restores the same records twice sends with the same keys twice.
+func RestoreSecretTree(record TreeRecord) (*SecretTree, error) {
+	t, err := newTree(record.TreeParams)
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range state.Nodes {
+	for _, s := range record.Nodes {
 		if err := t.restoreNode(s); err != nil {
 			return nil, err
 		}
 	}
-	for _, s := range state.Ratchets {
+	for _, s := range record.Ratchets {
 		if err := t.restoreRatchet(s); err != nil {
 			return nil, err
 		}
 	}
 	for kind := range ratchetKinds {
-		sent := state.Sent[kind]
+		sent := record.Sent[kind]
 		if t.epoch.own != framing.NoLeaf {
 			if r, err := t.find(t.epoch.own, kind); err == nil {
 				sent = max(sent, r.next)
@@ -171,7 +172,7 @@ func (t *SecretTree) restoreRatchet(s RatchetRecord) error {
 	case s.Kind >= ratchetKinds:
 		return fail("is of no kind")
 	case !n.consumed() || n.ratchets[s.Kind] != nil:
-		return fail("overlaps another part")
+		return fail("overlaps another record")
 	case s.Next > generations || s.Floor > s.Next:
 		return fail("has generations out of range")
 	case s.Next == generations && !s.Secret.IsZero():

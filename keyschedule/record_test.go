@@ -53,19 +53,19 @@ func (s *storage) save(tree, since *SecretTree) (written int) {
 }
 
 func (s *storage) load(p TreeParams, sent [2]uint64) TreeRecord {
-	state := TreeRecord{TreeParams: p, Sent: sent}
+	record := TreeRecord{TreeParams: p, Sent: sent}
 	for place, secret := range s.nodes {
-		state.Nodes = append(state.Nodes, NodeRecord{uint8(place.level), place.position, secretOf(secret)})
+		record.Nodes = append(record.Nodes, NodeRecord{uint8(place.level), place.position, secretOf(secret)})
 	}
 	for _, r := range s.ratchets {
 		r.Secret = r.Secret.Clone()
 		r.Skipped = slices.Clone(r.Skipped)
-		state.Ratchets = append(state.Ratchets, r)
+		record.Ratchets = append(record.Ratchets, r)
 	}
-	return state
+	return record
 }
 
-// What is written step by step equals what is written at once, and a tree read back answers as the one written.
+// What is written step by step equals what is written at once, and a tree read back gives what the one written gives.
 func TestStoreAndRestore(t *testing.T) {
 	suite := newSuite(t, firstSuite)
 	params := TreeParams{Suite: suite, Leaves: 8, Own: 1, Limits: Limits{SkippedKeys: 4}}
@@ -169,8 +169,8 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 	}
 	ratchet := func(r RatchetRecord) TreeRecord { return TreeRecord{Ratchets: []RatchetRecord{r}} }
 	for name, c := range map[string]struct {
-		state TreeRecord
-		want  error
+		record TreeRecord
+		want   error
 	}{
 		"level":            {TreeRecord{Nodes: []NodeRecord{{3, 0, hash()}}}, ErrTreeRecord},
 		"position":         {TreeRecord{Nodes: []NodeRecord{{1, 2, hash()}}}, ErrTreeRecord},
@@ -196,8 +196,8 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 		"sent":             {TreeRecord{Sent: [2]uint64{1<<32 + 1, 0}}, ErrTreeRecord},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.state.TreeParams = TreeParams{Suite: suite, Leaves: 4}
-			_, err := RestoreSecretTree(c.state)
+			c.record.TreeParams = TreeParams{Suite: suite, Leaves: 4}
+			_, err := RestoreSecretTree(c.record)
 			require.ErrorIs(t, err, c.want)
 		})
 	}
@@ -228,10 +228,10 @@ func FuzzRestore(f *testing.F) {
 			data = data[1:]
 			return b
 		}
-		state := TreeRecord{TreeParams: TreeParams{Suite: suite, Leaves: 4}}
+		record := TreeRecord{TreeParams: TreeParams{Suite: suite, Leaves: 4}}
 		for len(data) > 0 {
 			if next()%2 == 0 {
-				state.Nodes = append(state.Nodes, NodeRecord{next(), uint32(next()), ciphersuite.NewSecret(pattern(1, 32))})
+				record.Nodes = append(record.Nodes, NodeRecord{next(), uint32(next()), ciphersuite.NewSecret(pattern(1, 32))})
 				continue
 			}
 			r := RatchetRecord{
@@ -241,9 +241,9 @@ func FuzzRestore(f *testing.F) {
 			for range next() % 4 {
 				r.Skipped = append(r.Skipped, SkippedKey{framing.Generation(next()), ciphersuite.NewSecret(pattern(3, 28))})
 			}
-			state.Ratchets = append(state.Ratchets, r)
+			record.Ratchets = append(record.Ratchets, r)
 		}
-		tree, err := RestoreSecretTree(state)
+		tree, err := RestoreSecretTree(record)
 		if err != nil {
 			return
 		}
@@ -257,7 +257,7 @@ func FuzzRestore(f *testing.F) {
 		}
 		stored := newStorage()
 		stored.save(tree, nil)
-		back, err := RestoreSecretTree(stored.load(state.TreeParams, [2]uint64{}))
+		back, err := RestoreSecretTree(stored.load(record.TreeParams, [2]uint64{}))
 		require.NoError(t, err)
 		require.Equal(t, heldCopy(tree), heldCopy(back))
 	})
