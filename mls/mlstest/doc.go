@@ -5,6 +5,9 @@
 // makes a group of any size and shape with as many of its members as a test needs, fast. Counting counts the primitives
 // that a transition uses.
 //
+// Take lets a Step take effect for a client that stores nothing. Store is what a client stores, and keeps the contract of
+// package mls: outbox, inbox and records in one transaction. Crash ends it at any point on the way.
+//
 // NewInsider is a member that keeps to no rule: it holds all that the member knows, checks nothing, and signs, tags and
 // encrypts whatever a test puts into its hands. NewNewcomer is the same for somebody who joins by external commit.
 // Of the attackers that tests ought to think of, an insider is the third; the first, a stranger, has no keys and can
