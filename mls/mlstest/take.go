@@ -86,8 +86,8 @@ func (s *Store) Take(t TB, g **mls.Group, notes ...Note) func(*mls.Step, error) 
 	return func(step *mls.Step, err error) *mls.Step {
 		t.Helper()
 		must(t, err, "transition")
-		s.Crash.Pass("before the claims")
 		for _, c := range step.Claims {
+			s.Crash.Pass("before a claim")
 			if s.Trusts != nil && !s.Trusts(c) {
 				return nil
 			}
@@ -208,6 +208,9 @@ func (s *Store) Deliver(tell func(Received) []Note) {
 
 // Note returns the value of a note, empty when there is none.
 func (s *Store) Note(key string) string { return s.notes[key] }
+
+// Write writes notes, in a transaction of their own.
+func (s *Store) Write(notes ...Note) { s.write(func(x *tables) { x.putNotes(notes) }) }
 
 // Outbox returns what waits to be sent, oldest first.
 func (s *Store) Outbox() []Parcel { return slices.Clone(s.outbox) }
