@@ -12,6 +12,10 @@ import (
 // RFC 9420, Section 12.4.1: what the author of a Commit decides.
 
 // CommitParams say what a commit covers. The zero value covers all waiting proposals that fit together.
+//
+// A commit with a path is encrypted to the subtrees beside it, whose number Group.PathCost tells, and it fills blank nodes:
+// a group gets cheaper when its members commit now and then, which they should do to renew their keys anyway. A commit of
+// nothing but Adds, PSKs or a ReInit has no path unless ForcePath asks for one: it is cheap, and renews no keys.
 type CommitParams struct {
 	// Proposals go in by value. A PSK without a nonce gets one.
 	Proposals []framing.Proposal
@@ -81,7 +85,8 @@ func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by cry
 	return leaf, u.Signer, err
 }
 
-// WelcomeParams say how a commit welcomes new members.
+// WelcomeParams say how a commit welcomes new members. In a large group, leave the tree out of the Welcome: a server hands
+// it out once for all newcomers. It needs no protection, because it is compared with the signed tree hash.
 type WelcomeParams struct {
 	// OmitTree leaves the ratchet tree out; it comes beside the message in Outgoing.RatchetTree. Worth it for large
 	// groups, in which the tree weighs 255 bytes a member.

@@ -14,6 +14,12 @@ import (
 // Erase overwrites the secrets that the old Group has and Next has not. From then on the old Group answers ErrErased.
 // Call it when Next is stored and no other call on the old Group is under way. It does nothing for a Step that made a
 // new Group.
+//
+// Secrets go when RFC 9420, Section 9.2 says so: message keys when they were used, an epoch's secrets when the next one
+// begins, private keys when others take their place. What remains of a past epoch is what it takes to read late messages
+// of others. Go cannot promise that no copy is left: the runtime may have moved memory, the standard library's ciphers keep
+// key schedules until they are collected, and swap and core dumps are out of reach. What was written to storage is the
+// storage's to forget.
 func (s *Step) Erase() {
 	if s.old != nil && s.old != s.Next {
 		s.old.eraseExcept(s.Next)

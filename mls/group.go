@@ -113,8 +113,9 @@ type Input struct {
 	PSKs    PSKs      // secrets for the IDs that a MissingPSKError asked for
 }
 
-// Step is what follows from a transition. In this order: have Claims answered, store Next, call Erase, send, deliver
-// Events.
+// Step is what follows from a transition. To let it take effect, have Claims answered; store Next, Send, Events and the
+// deletion of Used in one transaction; call Erase; and only then send and deliver. The package documentation has it as
+// code.
 type Step struct {
 	Next   *Group
 	Send   []Outgoing
@@ -145,7 +146,18 @@ const (
 	OutgoingWelcome                             // to the new members
 )
 
-// Outgoing is a message to send.
+// Outgoing is a message to send. It goes out at least once, for a crash may come between sending and removing it from the
+// outbox, and a service may repeat it. A copy does no harm, whether it has the same epoch before it or a later one:
+//
+//   - Application data: other members find ErrReplay, or ErrOldEpoch when the epoch is no longer kept.
+//   - A proposal: other members find a ProposalReceived with Again set when it is a PublicMessage, and ErrReplay when it
+//     is a PrivateMessage; ErrOldEpoch in a later epoch.
+//   - A commit: other members find ErrOldEpoch, whether or not it was taken, and one that was removed an *InactiveError.
+//   - A Welcome: Join breaks rule V-WEL-01, for the KeyPackage was used up. A KeyPackage of last resort is still there:
+//     then it is JoinParams.Groups that refuse the Group (V-WEL-06), which would use the keys of the first one again.
+//
+// When a message comes back to its author, copy or not, it is an Echo; ErrOldEpoch in a later epoch, if it is a proposal or
+// a commit that was not taken; and the first of a pending commit is its adoption.
 type Outgoing struct {
 	Kind        OutgoingKind
 	Message     []byte                  // one MLSMessage
@@ -171,8 +183,9 @@ func (p *public) Tree() *treekem.Tree { return p.tree }
 // Members yields the members in the order of their leaves.
 func (p *public) Members() iter.Seq2[framing.LeafIndex, *framing.LeafNode] { return p.tree.Leaves() }
 
-// PathCost is the number of ciphertexts that a commit with a path by the member at leaf would hold now. See
-// treekem.Tree.PathCost.
+// PathCost returns the number of ciphertexts that a commit with a path by the member at leaf would hold now: about log n
+// when all parents of the tree have keys, and up to n when they are blank, as they are after Updates and Removes and in a
+// group that was just filled. In a large group, let those commit for whom it is low. See treekem.Tree.PathCost.
 func (p *public) PathCost(leaf framing.LeafIndex) int { return p.tree.PathCost(leaf) }
 
 // ConfirmationTag is the tag with which the epoch began (RFC 9420, Section 6.1).

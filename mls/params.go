@@ -10,8 +10,13 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// Params are a member's own settings for a group: limits, retention and policy. They are not part of the group's
-// state, and the zero value is a sound choice. A Group keeps a copy.
+// Params are a member's own settings for a group: limits, retention and policy. They are neither part of the group's
+// state nor of its records, and the zero value is a sound choice. A Group keeps a copy.
+//
+// The zero Params send handshake messages as PublicMessages and accept both kinds, read data of 3 past epochs, and pad
+// nothing. Anyone with a GroupInfo that has external_pub can join, and former members can come back, unless ExternalCommits
+// forbids it or a Claim is answered with no. External senders propose only what RFC 9420 defines. The limits are far above
+// what groups need, and keep a hostile sender from filling the memory.
 //
 // What exceeds a limit named Max is refused by rule V-WIRE-13, as soon as it is decoded or decrypted and before it is
 // hashed or verified; MaxExternalSenders and MaxLifetime have rules of their own (V-EXT-05, V-LN-16). Members that differ

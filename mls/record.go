@@ -16,13 +16,18 @@ import (
 // keeps records under a name for the group and Record.Key, which consists of lower-case words, decimal numbers and
 // slashes, at most 64 bytes in all.
 //
-// The contract. For each Step, in this order:
+// For each Step, one atomic transaction writes
 //
-//  1. Write the records of Next.Records(old) in one atomic transaction, with old being the Group that the store holds,
-//     on the condition that it still does hold it: of two processes that began from the same Group, one has to lose.
-//  2. Only then call Step.Erase, and only then send what is in Step.Send. A message that left before its record was
-//     written is encrypted with a key that the stored Group would use once more after a crash.
-//  3. When the transaction failed, drop the Step: the old Group is as good as before.
+//   - the records of Next.Records(old), with old being the Group that the store holds, on the condition that it still
+//     does hold it: of two processes that began from the same Group, one has to lose;
+//   - Step.Send, in an outbox, and Step.Events, in an inbox, with the id of the message that was handled or its place in
+//     the feed. What is written later, or nowhere, is lost in a crash: the keys that could read or make it again are gone;
+//   - the deletion of the KeyPackage's private part, when Step.Used says so.
+//
+// Only then call Step.Erase, and only then send: a message that left before its record was written is encrypted with a key
+// that the stored Group would use once more after a crash. When the transaction failed, drop the Step; when nobody knows
+// whether it did, Load. When a client joined a group anew, delete all records of its former membership and write those of
+// Next.Records(nil).
 //
 // Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted, authenticated,
 // out of backups that outlive the epoch; and see to it that the storage does forget what is deleted and replaced, for
