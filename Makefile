@@ -64,7 +64,7 @@ bench: ## measure against the limits that the design sets
 docs: ## bring docs/rfc9420.md, docs/tour.md, docs/validation.md and the ledger's marks up to date
 	$(GO) test ./internal/house -run SectionsToFiles -rewrite
 	$(GO) test ./docs/tour -run TestTour -rewrite
-	$(GO) test ./mls -run TestRuleDoors -rewrite
+	$(GO) test ./mls -run TestRuleEntries -rewrite
 	$(GO) test ./mls/ledger -run TestDocument -rewrite
 
 clean: ## remove what was built

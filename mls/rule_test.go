@@ -19,18 +19,18 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-var rewriteDoors = flag.Bool("rewrite", false, "mark in the ledger which doors have tests")
+var rewriteEntries = flag.Bool("rewrite", false, "mark in the ledger which entry points have tests")
 
-// ruleTest tries one rule at one door. To add one, put it into the list of its area (rules_*_test.go) and run make docs,
-// which takes the question mark from the door in the ledger.
+// ruleTest tries one rule at one entry point. To add one, put it into the list of its area (rules_*_test.go) and run make docs,
+// which takes the question mark from the entry point in the ledger.
 //
 // Run sets up a group, breaks the rule, and hands what came of it to one of the methods of attempt: refuses, refusesJoin,
 // refusesObserving, refusesCall or refusesDecoding. They check that the error is what the ledger promises, that the
 // Group is as before, and that the genuine input still works. A rule with nothing to refuse ends with holds.
 type ruleTest struct {
-	ID, Door string
-	Name     string // when there are several at one door
-	Run      func(a *attempt)
+	ID, Entry string
+	Name      string // when there are several at one entry point
+	Run       func(a *attempt)
 }
 
 // ruleTests is every test, by area.
@@ -50,30 +50,30 @@ type attempt struct {
 	err  error // the latest that was as promised
 }
 
-// TestRule tries every rule at every door: TestRule/V-LN-05/update.
+// TestRule tries every rule at every entry point: TestRule/V-LN-05/update.
 func TestRule(t *testing.T) {
 	l, err := ledger.Read()
 	require.NoError(t, err)
 	at := map[[2]string][]ruleTest{}
 	for _, test := range ruleTests() {
-		key := [2]string{test.ID, test.Door}
+		key := [2]string{test.ID, test.Entry}
 		at[key] = append(at[key], test)
 	}
 	for rule := range l.All() {
-		if !slices.ContainsFunc(rule.Doors, func(d ledger.Door) bool { return at[[2]string{rule.ID, d.Name}] != nil }) {
+		if !slices.ContainsFunc(rule.Entries, func(e ledger.Entry) bool { return at[[2]string{rule.ID, e.Name}] != nil }) {
 			continue
 		}
 		t.Run(rule.ID, func(t *testing.T) {
-			for _, door := range rule.Doors {
-				if tests := at[[2]string{rule.ID, door.Name}]; tests != nil {
-					t.Run(door.Name, func(t *testing.T) { runAtDoor(t, rule, tests) })
+			for _, entry := range rule.Entries {
+				if tests := at[[2]string{rule.ID, entry.Name}]; tests != nil {
+					t.Run(entry.Name, func(t *testing.T) { runAtEntry(t, rule, tests) })
 				}
 			}
 		})
 	}
 }
 
-func runAtDoor(t *testing.T, rule *ledger.Rule, tests []ruleTest) {
+func runAtEntry(t *testing.T, rule *ledger.Rule, tests []ruleTest) {
 	for _, test := range tests {
 		run := func(t *testing.T) {
 			a := &attempt{T: t, rule: rule}
@@ -88,33 +88,33 @@ func runAtDoor(t *testing.T, rule *ledger.Rule, tests []ruleTest) {
 	}
 }
 
-// TestRuleDoors checks that the ledger knows of every test, that every rule has a test, and that every door has one.
-func TestRuleDoors(t *testing.T) {
+// TestRuleEntries checks that the ledger knows of every test, and that every rule and every entry point has one.
+func TestRuleEntries(t *testing.T) {
 	l, err := ledger.Read()
 	require.NoError(t, err)
 	tested := map[string]bool{}
 	for _, test := range ruleTests() {
 		rule, ok := l.Rule(test.ID)
 		require.True(t, ok, "there is no rule %s", test.ID)
-		require.True(t, slices.ContainsFunc(rule.Doors, func(d ledger.Door) bool { return d.Name == test.Door }),
-			"the ledger has no door %s at %s", test.Door, test.ID)
-		tested[test.ID+" "+test.Door] = true
+		require.True(t, slices.ContainsFunc(rule.Entries, func(e ledger.Entry) bool { return e.Name == test.Entry }),
+			"the ledger has no entry point %s at %s", test.Entry, test.ID)
+		tested[test.ID+" "+test.Entry] = true
 	}
-	if *rewriteDoors {
-		markDoors(t, tested)
+	if *rewriteEntries {
+		markEntries(t, tested)
 		return
 	}
-	rules, doors := 0, 0
+	rules, entries := 0, 0
 	for rule := range l.All() {
 		rules++
-		for _, d := range rule.Doors {
-			if d.Tested != tested[rule.ID+" "+d.Name] {
-				t.Errorf("%s: door %s is tested: %v; the ledger says %v (make docs)", rule.ID, d.Name, !d.Tested, d.Tested)
+		for _, e := range rule.Entries {
+			if e.Tested != tested[rule.ID+" "+e.Name] {
+				t.Errorf("%s: entry point %s is tested: %v; the ledger says %v (make docs)", rule.ID, e.Name, !e.Tested, e.Tested)
 			}
-			if !d.Tested {
-				t.Errorf("%s: nothing tries door %s", rule.ID, d.Name)
+			if !e.Tested {
+				t.Errorf("%s: nothing tries entry point %s", rule.ID, e.Name)
 			}
-			doors++
+			entries++
 		}
 		if len(rule.TestNames()) == 0 {
 			t.Errorf("%s has no test", rule.ID)
@@ -123,11 +123,11 @@ func TestRuleDoors(t *testing.T) {
 			t.Logf("%s is not enforced in full: %s", rule.ID, rule.Missing)
 		}
 	}
-	t.Logf("%d rules, %d doors", rules, doors)
+	t.Logf("%d rules, %d entry points", rules, entries)
 }
 
-// markDoors writes into the ledger's text which doors have tests.
-func markDoors(t *testing.T, tested map[string]bool) {
+// markEntries writes into the ledger's text which entry points have tests.
+func markEntries(t *testing.T, tested map[string]bool) {
 	files, err := filepath.Glob(filepath.Join("ledger", "rules", "*.txt"))
 	require.NoError(t, err)
 	for _, name := range files {
@@ -139,18 +139,18 @@ func markDoors(t *testing.T, tested map[string]bool) {
 			if strings.HasPrefix(line, "V-") {
 				id, _, _ = strings.Cut(line, " ")
 			}
-			doors, ok := strings.CutPrefix(line, "  doors  ")
+			entries, ok := strings.CutPrefix(line, "  entries  ")
 			if !ok {
 				continue
 			}
-			words := strings.Fields(doors)
+			words := strings.Fields(entries)
 			for k, word := range words {
 				words[k] = strings.TrimSuffix(word, "?")
 				if !tested[id+" "+words[k]] {
 					words[k] += "?"
 				}
 			}
-			lines[i] = "  doors  " + strings.Join(words, " ")
+			lines[i] = "  entries  " + strings.Join(words, " ")
 		}
 		require.NoError(t, os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o644))
 	}

@@ -22,8 +22,8 @@ func rulesCommand() *cobra.Command {
 		Short: "Say what a rule of validation means, and what to do when it fires",
 		Long: `rules lists the rules that Copse holds its input to. An error of the engine names the rule that was broken,
 such as V-LN-05; with that ID, rules prints what the rule says, what to do when it fires, which functions
-enforce it and which tests try it, door by door. H-01 to H-53 are bugs that other implementations had, and
-what keeps them out.
+enforce it, and which tests show that. H-01 to H-53 are bugs that other implementations had; rules prints
+what keeps each of them out.
 
 Exit status: 0, or 2 when there is no such rule or area.`,
 		Example: `  copse rules
@@ -108,15 +108,15 @@ func writeAreas(b *strings.Builder, areas []ledger.Area) {
 				word = "test"
 			}
 			fmt.Fprintf(b, "  %-9s  %2d %-5s  %s\n", r.ID, n, word, r.Says)
-			for _, d := range r.Doors {
-				if !d.Tested {
+			for _, e := range r.Entries {
+				if !e.Tested {
 					open++
 				}
 			}
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(b, "%d rules, %d tests, %d doors without a test\n", rules, tests, open)
+	fmt.Fprintf(b, "%d rules, %d tests, %d entry points without a test\n", rules, tests, open)
 }
 
 func writeRule(b *strings.Builder, l *ledger.Ledger, r *ledger.Rule) {
@@ -129,20 +129,20 @@ func writeRule(b *strings.Builder, l *ledger.Ledger, r *ledger.Rule) {
 		}
 	}
 	b.WriteString("\nWhen it fires\n")
-	fmt.Fprintf(b, "  %-10s %s\n", "comes", strings.Join(r.Gives, ", "))
+	fmt.Fprintf(b, "  %-10s %s\n", "error", strings.Join(r.Gives, ", "))
 	for _, action := range r.Do {
 		fmt.Fprintf(b, "  %-10s %s\n", action, action.Explain())
 	}
 	writeList(b, "Enforced by", r.Where)
-	if len(r.Doors) > 0 {
-		b.WriteString("\nDoors by which it is tried\n")
+	if len(r.Entries) > 0 {
+		b.WriteString("\nWhere it is tested\n")
 	}
-	for _, d := range r.Doors {
+	for _, e := range r.Entries {
 		test := "no test yet"
-		if d.Tested {
-			test = "TestRule/" + r.ID + "/" + d.Name
+		if e.Tested {
+			test = "TestRule/" + r.ID + "/" + e.Name
 		}
-		fmt.Fprintf(b, "  %-10s %-50s %s\n", d.Name, ledger.DoorMeaning(d.Name), test)
+		fmt.Fprintf(b, "  %-10s %-50s %s\n", e.Name, ledger.EntryMeaning(e.Name), test)
 	}
 	writeList(b, "Other tests", r.Tests)
 	var bugs []string

@@ -30,16 +30,16 @@ type Rule struct {
 	Says     string   `json:"says"`
 	Where    []string `json:"where,omitempty"` // functions: wire.(*Reader).Vector, mls.Join
 	Gives    []string `json:"gives"`           // errors: the ID itself, other rules' IDs, or names of errors
-	Doors    []Door   `json:"doors,omitempty"`
+	Entries  []Entry  `json:"entries,omitempty"`
 	Tests    []string `json:"tests,omitempty"` // besides TestRule: package.TestName
 	Note     string   `json:"note,omitempty"`
 	Missing  string   `json:"missing,omitempty"` // what is not enforced
 }
 
-// Door is a way in which an object gets in, and whether a test tries the rule there.
-type Door struct {
+// Entry is an entry point, such as a Welcome for Join, by which an object that breaks the rule can reach the engine.
+type Entry struct {
 	Name   string `json:"name"`
-	Tested bool   `json:"tested"`
+	Tested bool   `json:"tested"` // whether a test tries the rule there
 }
 
 // Bug is a fault that an implementation of MLS once had.
@@ -79,7 +79,7 @@ const (
 	Judge   Action = "judge"
 )
 
-// Explain is what the action means, in a sentence; empty when there is no such action.
+// Explain returns what the action means, in a sentence; empty when there is no such action.
 func (a Action) Explain() string {
 	switch a {
 	case Nothing:
@@ -104,8 +104,8 @@ func (a Action) Explain() string {
 	return ""
 }
 
-// DoorMeaning says what a door is; empty when there is none of this name.
-func DoorMeaning(name string) string {
+// EntryMeaning describes the entry point of a name in a few words; empty when there is none of this name.
+func EntryMeaning(name string) string {
 	return map[string]string{
 		"decoder":    "bytes given to a decoder of package framing",
 		"public":     "a PublicMessage for Handle",
@@ -133,12 +133,12 @@ func DoorMeaning(name string) string {
 // Fires reports whether there is input that the rule refuses.
 func (r *Rule) Fires() bool { return r.Kind == Negative || r.Kind == Hardening }
 
-// TestNames lists the tests of the rule: those of its doors, then the others.
+// TestNames lists the tests of the rule: those of its entry points, then the others.
 func (r *Rule) TestNames() []string {
 	var out []string
-	for _, d := range r.Doors {
-		if d.Tested {
-			out = append(out, "mls.TestRule/"+r.ID+"/"+d.Name)
+	for _, e := range r.Entries {
+		if e.Tested {
+			out = append(out, "mls.TestRule/"+r.ID+"/"+e.Name)
 		}
 	}
 	return append(out, r.Tests...)
@@ -189,7 +189,7 @@ func (l *Ledger) Near(id string, n int) []string {
 	return all[:min(n, len(all))]
 }
 
-// distance is the number of letters to insert, delete or replace to get from a to b.
+// distance returns the number of letters to insert, delete or replace to get from a to b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for k := range row {

@@ -53,7 +53,7 @@ func TestRulesAreWhole(t *testing.T) {
 		require.NotEmpty(t, r.Do, r.ID)
 		require.NotEmpty(t, r.Sections, r.ID)
 		require.True(t, len(r.Where) > 0 || r.Missing != "", "%s is neither enforced nor missing", r.ID)
-		require.True(t, len(r.Doors) > 0 || len(r.Tests) > 0 || r.Missing != "", "%s has neither doors nor tests", r.ID)
+		require.True(t, len(r.Entries) > 0 || len(r.Tests) > 0 || r.Missing != "", "%s has neither entry points nor tests", r.ID)
 		require.True(t, strings.HasSuffix(r.Says, "."), r.ID)
 		for _, given := range r.Gives {
 			if !strings.HasPrefix(given, "V-") {
@@ -65,7 +65,7 @@ func TestRulesAreWhole(t *testing.T) {
 		}
 	}
 	for _, b := range l.History {
-		require.True(t, len(b.Rules) > 0 || len(b.Tests) > 0 || b.Why != "", "%s has no answer", b.ID)
+		require.True(t, len(b.Rules) > 0 || len(b.Tests) > 0 || b.Why != "", "%s is kept out by nothing", b.ID)
 		for _, id := range b.Rules {
 			_, ok := l.Rule(id)
 			require.True(t, ok, "%s names %s", b.ID, id)
@@ -93,23 +93,23 @@ func TestFind(t *testing.T) {
 
 // TestMalformed checks that a ledger with a slip in it is not read.
 func TestMalformed(t *testing.T) {
-	const good = "area  X  Things\n\n# comment\nV-X-01  §1,2.1  negative  drop report\n  It\n    is.\n  where  a.B c.D\n  doors  public private?\n"
+	const good = "area  X  Things\n\n# comment\nV-X-01  §1,2.1  negative  drop report\n  It\n    is.\n  where  a.B c.D\n  entries  public private?\n"
 	l, err := read(fstest.MapFS{"rules/a-x.txt": {Data: []byte(good)}})
 	require.NoError(t, err)
 	require.Equal(t, Area{Letter: "a", Code: "X", Title: "Things", Rules: []Rule{{
 		ID: "V-X-01", Sections: []string{"1", "2.1"}, Kind: Negative, Do: []Action{Drop, Report}, Says: "It is.",
-		Where: []string{"a.B", "c.D"}, Gives: []string{"V-X-01"}, Doors: []Door{{"public", true}, {"private", false}},
+		Where: []string{"a.B", "c.D"}, Gives: []string{"V-X-01"}, Entries: []Entry{{"public", true}, {"private", false}},
 	}}}, l.Areas[0])
 	for name, change := range map[string][2]string{
 		"kind":            {"negative", "nagetive"},
 		"action":          {"drop", "drip"},
-		"door":            {"public", "pubic"},
+		"entry point":     {"public", "pubic"},
 		"field":           {"where", "were"},
-		"field twice":     {"where", "doors"},
+		"field twice":     {"where", "entries"},
 		"empty field":     {"public private?", ""},
 		"sections":        {"§1,2.1", "1"},
 		"area":            {"area  X", "era  X"},
-		"no text":         {"  It\n    is.\n  where  a.B c.D\n  doors  public private?\n", ""},
+		"no text":         {"  It\n    is.\n  where  a.B c.D\n  entries  public private?\n", ""},
 		"nothing":         {good, "# nothing\n"},
 		"text in front":   {"area", "  x\narea"},
 		"continues air":   {"  It\n", ""},

@@ -14,7 +14,7 @@ var text embed.FS
 
 const historyFile = "history.txt"
 
-// Read answers the ledger. It fails when its text is malformed, which a test of this package excludes.
+// Read returns the ledger. It fails when its text is malformed, which a test of this package excludes.
 func Read() (*Ledger, error) { return read(text) }
 
 func read(source fs.FS) (*Ledger, error) {
@@ -131,7 +131,7 @@ func (b *block) fill(items []string) error {
 	return nil
 }
 
-// take removes a field and answers its words.
+// take removes a field and returns its words.
 func (b *block) take(name string) []string {
 	return append([]string(nil), strings.Fields(b.takeText(name))...)
 }
@@ -172,12 +172,12 @@ func (b *block) rule() (Rule, error) {
 		}
 		r.Do = append(r.Do, Action(word))
 	}
-	for _, word := range b.take("doors") {
+	for _, word := range b.take("entries") {
 		name, untested := strings.CutSuffix(word, "?")
-		if DoorMeaning(name) == "" {
-			return r, b.errorf("there is no door %q", name)
+		if EntryMeaning(name) == "" {
+			return r, b.errorf("there is no entry point %q", name)
 		}
-		r.Doors = append(r.Doors, Door{name, !untested})
+		r.Entries = append(r.Entries, Entry{name, !untested})
 	}
 	if len(r.Gives) == 0 {
 		r.Gives = []string{r.ID}

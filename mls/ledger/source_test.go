@@ -57,7 +57,7 @@ func functions(t *testing.T) map[string]*function {
 	return out
 }
 
-// receiver is "(*T)." or "(T)." for a method.
+// receiver returns "(*T)." or "(T)." for a method.
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return ""
@@ -146,7 +146,7 @@ func TestTests(t *testing.T) {
 		check(b.ID, b.Tests)
 	}
 	if f := source["mls.TestRule"]; f == nil || !f.test {
-		t.Error("there is no test mls.TestRule, which the doors mean")
+		t.Error("there is no test mls.TestRule, which the entry points mean")
 	}
 }
 
