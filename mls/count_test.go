@@ -15,7 +15,7 @@ import (
 // 12 encryptions, each with an ephemeral key, and 13 key pairs of the path make 25 base multiplications; the leaf and
 // the content are signed. Who processes it decrypts once and derives at most 12 key pairs, verifies two signatures,
 // and hashes 12 parents for their parent hash and 13 nodes for their tree hash. Of the hashes, every call of
-// Provider.Hash counts, those for the transcript and for recognising messages too.
+// Provider.Hash counts, those for the transcript and for recognizing messages too.
 func TestCountsOfACommit(t *testing.T) {
 	counts, suite := mlstest.NewCounting(t, 1)
 	f := mlstest.Build(t, mlstest.GroupParams{Suite: suite, Members: 4096, Shape: treekemtest.Full})

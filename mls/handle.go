@@ -38,7 +38,7 @@ func (g *Group) Handle(in Input) (*Step, error) {
 	return nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
 }
 
-// echo recognises messages of the member's own that came back: the pending commit, or the one adopted last.
+// echo recognizes messages of the member's own that came back: the pending commit, or the one adopted last.
 func (g *Group) echo(message []byte) (*Step, bool) {
 	if g.pending.is(message) {
 		s, err := g.Adopt()

@@ -105,7 +105,7 @@ type ExternalCommitPolicy uint8
 
 // Policies for external commits.
 const (
-	// ExternalCommitsAllowed accepts newcomers and resynchronising members.
+	// ExternalCommitsAllowed accepts newcomers and resynchronizing members.
 	ExternalCommitsAllowed ExternalCommitPolicy = iota
 	// ExternalCommitsNoResync refuses those that remove a former appearance of the newcomer.
 	ExternalCommitsNoResync

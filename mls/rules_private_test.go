@@ -279,7 +279,7 @@ func privateRules() []ruleTest {
 			}
 			_, err := alice.group.Handle(input(again("twice")))
 			breaks(a.T, "V-FR-05", err) // carol cannot make bob say anything else
-			a.holds(id(again("once")) == first, "the repeat is not recognisable")
+			a.holds(id(again("once")) == first, "the repeat is not recognizable")
 			seen := map[string]bool{first: true} // and nothing else passes for one
 			for _, change := range []func(*mlstest.Content){
 				func(c *mlstest.Content) { c.ApplicationData = []byte("twice") },

@@ -38,8 +38,8 @@ func serveCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Answer the calls of a test runner",
-		Long: `serve answers the gRPC service MLSClient until it is interrupted. The first line of its output says where.
+		Short: "Serve Copse to a test runner",
+		Long: `serve offers the gRPC service MLSClient until it is interrupted. The first line of its output says where.
 
 It is for tests and nothing else: it gives private keys to whoever asks, and takes every credential for good.`,
 		Example: `  copse interop serve --port 50051
@@ -119,8 +119,8 @@ Exit status: 0 when every play passed or was skipped, 1 when any failed, 2 when 
 	f.IntVar(&opt.Sample, "sample", 0, "assignments of clients to actors to play for each script, suite and mode; 0 for every one")
 	f.Uint64Var(&opt.Seed, "seed", 1, "what the sample, group ids, PSKs and messages are made from")
 	f.IntVar(&opt.Workers, "parallel", 0, "plays at the same time; 0 for one for each processor. Some harnesses stand only 1")
-	f.BoolVar(&opt.Lenient, "lenient", false, "pass over clients that answer StateAuth or Export with nothing, as some harnesses do")
-	f.DurationVar(&opt.Timeout, "timeout", time.Minute, "how long a client may take to answer a call")
+	f.BoolVar(&opt.Lenient, "lenient", false, "pass over clients that return nothing from StateAuth or Export, as some harnesses do")
+	f.DurationVar(&opt.Timeout, "timeout", time.Minute, "how long a call may take")
 	f.StringVar(&opt.junit, "junit", "", "write a JUnit report to this file, too")
 	f.BoolVar(&opt.json, "json", false, "report as JSON, with all calls of the plays that failed")
 	return cmd
@@ -185,7 +185,7 @@ func named(s *scenario.Script, name string) bool {
 	return s.Name == name || s.File == name || s.File == name+".json"
 }
 
-// startOwn serves clients of our own until ctx ends, and answers where.
+// startOwn serves clients of our own until ctx ends, and returns their addresses.
 func startOwn(ctx context.Context) ([]string, error) {
 	var out []string
 	for range ownServers {

@@ -16,7 +16,7 @@ import (
 // Exit statuses, the same for every command.
 const (
 	exitOK       = 0
-	exitFailed   = 1 // the command did its work, and the answer is no
+	exitFailed   = 1 // the command did its work, and something does not hold
 	exitUnusable = 2 // the command could not do its work
 )
 
@@ -25,7 +25,7 @@ var errFailed = errors.New("failed")
 
 func main() { os.Exit(run()) }
 
-// run is main without the exit, so that testscript can call it.
+// run does the work of main and returns the exit status, so that testscript can call it.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -54,7 +54,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// freePort is a TCP port that nobody listens on now.
+// freePort returns a TCP port that nobody listens on now.
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func freePort() (string, error) {
 	return port, errors.Join(err, l.Close())
 }
 
-// publishedDir is the folder with the published vectors, empty when there is none.
+// publishedDir returns the folder with the published vectors, empty when there is none.
 func publishedDir() string {
 	folder, err := vectors.Find("", filepath.Join("..", ".."))
 	if err != nil || folder.Own {

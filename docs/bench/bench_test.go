@@ -23,7 +23,7 @@ func testEnv(t *testing.T) *Env {
 	return e
 }
 
-// fixed is a row with limit 10 and 10 % noise that measures the given values one after the other.
+// fixed returns a row with limit 10 and 10 % noise that measures the given values one after the other.
 func fixed(values ...float64) Row {
 	return Row{Name: "fixed", What: "what", Limit: 10, Unit: "x", Noise: 0.1,
 		Measure: func(context.Context, *Env) (float64, string, error) {

@@ -41,7 +41,7 @@ type comparison struct {
 	numerator, denominator work
 }
 
-// compare times both sides by turns and answers the ratio of the best times. All runs on one processor, so that the
+// compare times both sides by turns and returns the ratio of the best times. All runs on one processor, so that the
 // ratio is one of work, and spreading a batch over processors does not flatter it.
 func (e *Env) compare(ctx context.Context, c comparison) (float64, string, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -67,7 +67,7 @@ func (e *Env) compare(ctx context.Context, c comparison) (float64, string, error
 		duration(best[0]), duration(best[1]), c.each, e.rounds, ratios[len(ratios)/2]), nil
 }
 
-// time is nanoseconds for each time. What others left to the garbage collector is collected before.
+// time returns the nanoseconds that one repetition takes. It collects the garbage of others before.
 func (w work) time() (float64, error) {
 	runtime.GC()
 	start := time.Now()
@@ -86,7 +86,7 @@ func duration(ns float64) string {
 	return fmt.Sprintf("%.1f ms", ns/1e6)
 }
 
-// heap is the number of bytes in use, garbage collected. It takes two collections to free what has a finalizer.
+// heap returns the number of bytes in use, garbage collected. It takes two collections to free what has a finalizer.
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -95,7 +95,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// await answers what build answers, but does not wait for it when ctx ends.
+// await returns what build returns, but does not wait for it when ctx ends.
 func await[T any](ctx context.Context, build func() (T, error)) (T, error) {
 	var (
 		built T

@@ -16,7 +16,7 @@ type fixtureCache struct {
 	fixture *treekemtest.Fixture
 }
 
-// full is a tree in which every member has committed and no node is blank.
+// full returns a tree in which every member has committed and no node is blank.
 func (e *Env) full(ctx context.Context, members int) (*treekemtest.Fixture, error) {
 	c := e.fixtures
 	if c.members == members {
@@ -37,8 +37,8 @@ func (e *Env) full(ctx context.Context, members int) (*treekemtest.Fixture, erro
 	return f, nil
 }
 
-// scattered is the k-th of a sequence of leaves that lie far from each other. The tree's width is a power of two, to
-// which the step has no common factor.
+// scattered returns the k-th of a sequence of leaves that lie far from each other. The tree's width is a power of two,
+// to which the step has no common factor.
 func scattered(f *treekemtest.Fixture, k int) framing.LeafIndex {
 	const step = 0x9e3779b1 // the golden ratio of 2 to the power of 32
 	return framing.LeafIndex(uint32(k+1) * step % f.Tree.Width())

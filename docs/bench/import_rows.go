@@ -75,7 +75,7 @@ func measureImport(ctx context.Context, e *Env) (float64, string, error) {
 	})
 }
 
-// leafSignatures is the signature of every leaf with what it signs.
+// leafSignatures returns the signature of every leaf with what it signs.
 func leafSignatures(f *treekemtest.Fixture) ([]ciphersuite.SignedMessage, error) {
 	items := make([]ciphersuite.SignedMessage, 0, joinedTree)
 	for i, leaf := range f.Tree.Leaves() {

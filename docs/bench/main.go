@@ -20,7 +20,7 @@ const (
 	exitUnusable = 2 // something could not be measured: bad flags, an interruption, a call that failed
 )
 
-// rows is the whole table, in the order in which it is measured. Rows on the same tree stand together.
+// rows returns the whole table, in the order in which it is measured. Rows on the same tree stand together.
 func rows() []Row {
 	return slices.Concat(sealRows(), signatureRows(), treeRows(), importRows(), groupRows())
 }

@@ -86,7 +86,7 @@ func (r *Report) bad() []string {
 	return names
 }
 
-// status is the exit status that the rows call for.
+// status returns the exit status that the rows call for.
 func (r *Report) status() int {
 	status := exitOK
 	for _, x := range r.Rows {
@@ -108,7 +108,7 @@ func amount(value float64, unit string) string {
 	return fmt.Sprintf("%.2f %s", value, unit)
 }
 
-// cpuModel is the processor's name where the system tells it in a file.
+// cpuModel returns the processor's name where the system tells it in a file.
 func cpuModel() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {

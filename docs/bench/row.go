@@ -10,10 +10,10 @@ type Row struct {
 	Name  string // for --only
 	What  string // what is measured, against what
 	Limit float64
-	Unit  string  // of Limit and of what Measure answers: x for ratios, else B or MB (of 1,000,000 B)
+	Unit  string  // of Limit and of what Measure returns: x for ratios, else B or MB (of 1,000,000 B)
 	Noise float64 // how far over the limit a sound engine may be measured, as a fraction of the limit
 
-	// Measure answers the value, and in words what it was made from.
+	// Measure returns the value, and in words what it was made from.
 	Measure func(ctx context.Context, env *Env) (value float64, detail string, err error)
 }
 

@@ -126,7 +126,7 @@ func measureSnapshots(ctx context.Context, e *Env) (float64, string, error) {
 		apart/snapshots, plain/snapshots), nil
 }
 
-// heapOfSnapshots is what a chain of trees, each made from the last by change, adds to the heap.
+// heapOfSnapshots returns what a chain of trees, each made from the last by change, adds to the heap.
 func heapOfSnapshots(ctx context.Context, f *treekemtest.Fixture, change func(*treekem.Edit, framing.LeafIndex) error) (int64, error) {
 	kept := make([]*treekem.Tree, 0, snapshots)
 	before, last := heap(), f.Tree

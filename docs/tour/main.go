@@ -39,7 +39,7 @@ const suite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 // now is when the tour happens. A real client asks its clock.
 var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// lifetime is that of all KeyPackages on the tour.
+// lifetime returns the lifetime of all KeyPackages on the tour.
 func lifetime() framing.Lifetime { return mls.LifetimeFrom(now, 60*24*time.Hour) }
 
 func main() {

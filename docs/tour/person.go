@@ -42,7 +42,7 @@ func open(name, command string) (*person, error) {
 
 func (p *person) file(name string) string { return filepath.Join(p.Name, name) }
 
-// recordFile is where a record is stored.
+// recordFile returns the name of the file that holds a record.
 func (p *person) recordFile(key string) string {
 	return filepath.Join(p.Name, "group", strings.ReplaceAll(key, "/", "."))
 }
@@ -117,7 +117,7 @@ func (p *person) store(next, before *mls.Group) error {
 	return nil
 }
 
-// write is how messages are sent on the tour.
+// write sends a message: on the tour, messages are files.
 func write(file string, message []byte) error {
 	fmt.Printf("%s: %d bytes\n", file, len(message))
 	return os.WriteFile(file, message, 0o600)

@@ -33,7 +33,7 @@ func (f *file) line(p token.Pos) int           { return f.fset.Position(p).Line 
 func (f *file) at(p token.Pos) string          { return fmt.Sprintf("%s:%d", f.path, f.line(p)) }
 func (f *file) subject(d *ast.FuncDecl) string { return f.dir() + "." + funcName(d) }
 
-// funcName is Name, or Type.Name for a method.
+// funcName returns Name, or Type.Name for a method.
 func funcName(d *ast.FuncDecl) string {
 	if t := receiver(d); t != "" {
 		return t + "." + d.Name.Name
@@ -41,7 +41,7 @@ func funcName(d *ast.FuncDecl) string {
 	return d.Name.Name
 }
 
-// receiver is the name of the receiver's type, without pointer and type parameters.
+// receiver returns the name of the receiver's type, without pointer and type parameters.
 func receiver(d *ast.FuncDecl) string {
 	if d.Recv == nil || len(d.Recv.List) == 0 {
 		return ""
@@ -153,7 +153,7 @@ var load = sync.OnceValues(func() ([]*file, error) {
 	return out, err
 })
 
-// source is every Go file of the repository.
+// source returns every Go file of the repository.
 func source(t *testing.T) []*file {
 	t.Helper()
 	files, err := load()

@@ -162,7 +162,7 @@ func (in *inspection) content(n *Node, s situation) situation {
 	return s
 }
 
-// suiteOfContent is the suite that the content states somewhere, or that its keys are of.
+// suiteOfContent returns the suite that the content states somewhere, or that its keys belong to.
 func (in *inspection) suiteOfContent(c *framing.FramedContent) *ciphersuite.Suite {
 	cs := in.CipherSuite
 	if add, ok := c.Proposal.(*framing.Add); ok && cs == 0 {

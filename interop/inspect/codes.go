@@ -59,7 +59,7 @@ func nameOf(field string, v uint64) (string, codeKind) {
 	return "unknown", unknownCode
 }
 
-// enumOf is the value of a field with a closed enumeration.
+// enumOf returns the value of a field with a closed enumeration.
 func enumOf(field string, v uint8) fmt.Stringer {
 	switch field {
 	case "content_type":
@@ -96,7 +96,7 @@ func (t proposalOrRefType) String() string {
 // lastSecond is the end of the year 9999, after which dates have no usual form.
 const lastSecond = 253402300799
 
-// date is a time in seconds since 1970 (RFC 9420, Section 7.2).
+// date returns a time in seconds since 1970 (RFC 9420, Section 7.2).
 func date(seconds uint64) string {
 	if seconds > lastSecond {
 		return "after the year 9999"

@@ -300,7 +300,7 @@ func memberChange(change string, i framing.LeafIndex, l *framing.LeafNode) Membe
 	return MemberChange{Change: change, Leaf: i, Identity: printable(l.Credential.Identity), SignatureKey: Bytes(l.SignatureKey)}
 }
 
-// name is the member's identity, else the beginning of its signature key.
+// name returns the member's identity, else the beginning of its signature key.
 func (m *MemberChange) name() string {
 	if m.Identity != "" {
 		return strconv.Quote(m.Identity)

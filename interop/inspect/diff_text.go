@@ -55,7 +55,7 @@ func (f *FieldChange) text(o TextParams) string {
 	return from + " → " + to
 }
 
-// shown is a value, cut when it is long.
+// shown returns a value for display, shortened when it is long.
 func shown(s string, o TextParams) string {
 	const most = 60
 	if runes := []rune(s); !o.Full && len(runes) > most {

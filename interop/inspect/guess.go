@@ -74,7 +74,7 @@ func attempt(data []byte, s structure) reading {
 	return r
 }
 
-// evidence is how much a span speaks for the reading that it belongs to.
+// evidence returns how strongly a span supports the reading that it belongs to.
 func evidence(s *framing.Span, data []byte) int {
 	body := data[s.Body:s.End]
 	switch s.Kind {

@@ -16,12 +16,12 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// messages are the samples that are one MLSMessage each.
+// messages returns the samples that are one MLSMessage each.
 func messages() []string {
 	return []string{"commit", "group_info_1", "group_info_2", "key_package", "private_message", "proposal", "welcome"}
 }
 
-// render is the report in both of its forms.
+// render returns the report in both of its forms.
 func render(t testing.TB, r *Report) (text, asJSON string) {
 	t.Helper()
 	var a, b bytes.Buffer
@@ -201,7 +201,7 @@ func TestTrailingBytes(t *testing.T) {
 	require.Equal(t, len(data)-3, r.Problem.Offset)
 }
 
-// TestGuess strips the MLSMessage from samples and has the bare structures recognised.
+// TestGuess strips the MLSMessage from samples and checks that the bare structures are recognized.
 func TestGuess(t *testing.T) {
 	s := stored(t)
 	for name, want := range map[string]string{"commit": "PublicMessage", "group_info_1": "GroupInfo", "welcome": "Welcome",

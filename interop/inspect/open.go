@@ -14,8 +14,8 @@ import (
 	"github.com/copse-mls/copse/mls"
 )
 
-// InitKeyOf is the private init key that data holds: an mls.OwnKeyPackage as it is stored, or the bare key. The caller
-// owns it.
+// InitKeyOf returns the private init key that data holds: an mls.OwnKeyPackage as it is stored, or the bare key. The
+// caller owns it.
 func InitKeyOf(data []byte) ciphersuite.Secret {
 	own, err := mls.UnmarshalOwnKeyPackage(data)
 	if err != nil {
@@ -99,7 +99,8 @@ func (in *inspection) open(root *Node) error {
 // lastNIST is the highest of the KEM identifiers of the NIST curves (RFC 9180, Section 7.1).
 const lastNIST = 0x0012
 
-// fullScalar is a copy of a private key with the leading zeros that some leave out of the scalar of a NIST curve.
+// fullScalar returns a copy of a private key with the leading zeros that some implementations leave out of the scalar of a
+// NIST curve.
 func fullScalar(suite *ciphersuite.Suite, key ciphersuite.Secret) ciphersuite.Secret {
 	missing := max(0, suite.HPKEPrivateKeySize-key.Len())
 	if suite.KEM > lastNIST {

@@ -167,7 +167,7 @@ func bigEndian(b []byte) (v uint64) {
 	return v
 }
 
-// printable is b as text, or nothing when it is not text or could move a cursor.
+// printable returns b as text, or nothing when it is not text or could move a cursor.
 func printable(b []byte) string {
 	s := string(b)
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {

@@ -53,7 +53,7 @@ func readable(t *testing.T, what string, data []byte, o Params) *Report {
 	return r
 }
 
-// typeOf is the type to name for what the format of messages.json does not wrap in an MLSMessage.
+// typeOf returns the type to name for what the format of messages.json does not wrap in an MLSMessage.
 func typeOf(key string) string {
 	return map[string]string{"ratchet_tree": "RatchetTree", "group_secrets": "GroupSecrets", "add_proposal": "Add",
 		"update_proposal": "Update", "remove_proposal": "Remove", "pre_shared_key_proposal": "PreSharedKey",

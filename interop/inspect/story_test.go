@@ -46,7 +46,7 @@ func (t *teller) keyPackage(name string) *mls.OwnKeyPackage {
 	return k
 }
 
-// commit has Alice commit and answers the Welcome, if there is one.
+// commit has Alice commit and returns the Welcome, if there is one.
 func (t *teller) commit(p mls.CommitParams) []byte {
 	p.Now = storyTime
 	s, err := t.alice.Commit(p, t.by)
@@ -74,7 +74,7 @@ func (t *teller) groupInfo(name string) {
 	t.told[name] = info
 }
 
-// tell is the story of a group: Alice adds Bob, Carol and Dave, then removes Carol and adds Erin, for whom a PSK and
+// tell makes the story of a group: Alice adds Bob, Carol and Dave, then removes Carol and adds Erin, for whom a PSK and
 // the private init key are kept.
 func tell(tb testing.TB, cs ciphersuite.CipherSuite) story {
 	suite, err := ciphersuite.New(cs)
@@ -116,7 +116,7 @@ func tell(tb testing.TB, cs ciphersuite.CipherSuite) story {
 
 var thePSK = PSK{"oak", ciphersuite.NewSecret([]byte("the secret of the grove"))}
 
-// stored is the story in testdata, on which the golden files of cmd/copse are based, too.
+// stored returns the story in testdata, on which the golden files of cmd/copse are based, too.
 func stored(t testing.TB) story {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.hex"))
 	require.NoError(t, err)

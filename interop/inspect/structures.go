@@ -12,7 +12,7 @@ type structure struct {
 	name    string
 	section string
 	empty   func() framing.Value // nil for those that only occur within others
-	named   bool                 // must be named: its bytes have nothing by which to recognise it
+	named   bool                 // must be named: its bytes have nothing by which to recognize it
 }
 
 func empty[T any, P interface {
@@ -102,7 +102,7 @@ func sections() map[string]string {
 	return out
 }
 
-// extensionValue is an empty structure for the data of an extension of RFC 9420, nil for others.
+// extensionValue returns an empty structure for the data of an extension of RFC 9420, nil for other extensions.
 func extensionValue(t framing.ExtensionType) framing.Value {
 	switch t {
 	case framing.ExtensionTypeApplicationID:

@@ -113,7 +113,7 @@ func (t *textWriter) part() {
 	})
 }
 
-// label is the field's name. A field without one is a structure that RFC 9420 puts in place of a field.
+// label returns the field's name. A field without one is a structure that RFC 9420 puts in place of a field.
 func label(n *Node) string {
 	if n.Field == "" {
 		return n.Type
@@ -242,7 +242,7 @@ func (t *textWriter) hex(b []byte) string {
 	return fmt.Sprintf("%x…", b[:shownBytes])
 }
 
-// textOrHex is b quoted if it is text, else in hexadecimal.
+// textOrHex returns b quoted if it is text, else in hexadecimal.
 func textOrHex(b []byte) string {
 	if s := printable(b); s != "" {
 		return strconv.Quote(s)

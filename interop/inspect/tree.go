@@ -117,8 +117,8 @@ func (in *inspection) tree(n *Node, suite *ciphersuite.Suite, data []byte) *tree
 	return tree
 }
 
-// RatchetTreeOf is the data of a ratchet_tree extension from data that holds it bare, or in a GroupInfo, with or without
-// MLSMessage around it. It fails when there is none.
+// RatchetTreeOf returns the data of a ratchet_tree extension. The input holds it bare, or in a GroupInfo with or
+// without MLSMessage around it. It fails when there is none.
 func RatchetTreeOf(data []byte) ([]byte, error) {
 	side, err := NewSide(data)
 	if err != nil {

@@ -22,7 +22,7 @@ func (s *Service) Commit(_ context.Context, r *clientpb.CommitRequest) (*clientp
 	})
 }
 
-// commit makes the commit and answers what it will do.
+// commit makes the commit and returns what it will do.
 func (t *turn) commit(r *clientpb.CommitRequest, out *clientpb.CommitResponse) (*mls.Change, error) {
 	if t.group.Pending() != nil {
 		step, err := t.group.Drop()
@@ -69,7 +69,7 @@ func (t *turn) peek(out *clientpb.CommitResponse) error {
 	return nil
 }
 
-// store handles proposal messages that were not seen yet, and answers the references to all.
+// store handles proposal messages that were not seen yet, and returns the references to all.
 func (t *turn) store(messages [][]byte) ([]framing.ProposalRef, error) {
 	refs := make([]framing.ProposalRef, 0, len(messages)) // not nil, which would mean to cover all that wait
 	for _, message := range messages {
@@ -107,7 +107,7 @@ func (s *Service) HandleCommit(_ context.Context, r *clientpb.HandleCommitReques
 	})
 }
 
-// handleCommit enters the epoch that a commit leads to and answers its authenticator.
+// handleCommit enters the epoch that a commit leads to and returns its authenticator.
 func (t *turn) handleCommit(r *clientpb.HandleCommitRequest) ([]byte, error) {
 	if _, err := t.store(r.Proposal); err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Service) HandlePendingCommit(
 	})
 }
 
-// adopt enters the epoch that the pending commit leads to and answers its authenticator.
+// adopt enters the epoch that the pending commit leads to and returns its authenticator.
 func (t *turn) adopt() ([]byte, error) {
 	step, err := t.group.Adopt()
 	if err != nil {

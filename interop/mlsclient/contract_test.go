@@ -58,7 +58,7 @@ func render(file protoreflect.FileDescriptor) []string {
 	return out
 }
 
-// TestEveryCall sees that the service answers all 34 calls itself.
+// TestEveryCall checks that the service itself implements all 34 calls.
 func TestEveryCall(t *testing.T) {
 	methods := clientpb.File_mls_client_proto.Services().Get(0).Methods()
 	require.Equal(t, 34, methods.Len())

@@ -23,7 +23,7 @@ func (s *Service) GroupInfo(_ context.Context, r *clientpb.GroupInfoRequest) (*c
 	})
 }
 
-// StateAuth is the epoch authenticator.
+// StateAuth returns the epoch authenticator.
 func (s *Service) StateAuth(_ context.Context, r *clientpb.StateAuthRequest) (*clientpb.StateAuthResponse, error) {
 	return on(s, r.StateId, func(t *turn, out *clientpb.StateAuthResponse) error {
 		var err error
@@ -32,7 +32,7 @@ func (s *Service) StateAuth(_ context.Context, r *clientpb.StateAuthRequest) (*c
 	})
 }
 
-// Export is MLS-Exporter.
+// Export returns a secret of MLS-Exporter (RFC 9420, Section 8.5).
 func (s *Service) Export(_ context.Context, r *clientpb.ExportRequest) (*clientpb.ExportResponse, error) {
 	return on(s, r.StateId, func(t *turn, out *clientpb.ExportResponse) error {
 		if r.KeyLength > MaxMessage {
@@ -75,7 +75,7 @@ func (s *Service) Unprotect(_ context.Context, r *clientpb.UnprotectRequest) (*c
 	})
 }
 
-// only is the event of a Step when it has one, of type E.
+// only returns the event of a Step that has exactly one, of type E.
 func only[E mls.Event](step *mls.Step) (e E, ok bool) {
 	if len(step.Events) != 1 {
 		return e, false

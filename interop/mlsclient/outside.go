@@ -97,8 +97,8 @@ func (s *Service) ExternalSignerProposal(
 	return out, err
 }
 
-// senderIndex is the place of the signer among the group's external senders: the one that the caller names when that
-// is the signer's, else the first that is. Callers do not learn the place, and always name 0.
+// senderIndex returns the index of the signer among the group's external senders: the one that the caller names when it
+// is the signer's, else the first that is. Callers do not learn the index, and always name 0.
 func (c client) senderIndex(list framing.Extensions, named uint32) (uint32, error) {
 	key, err := c.publicKey()
 	if err != nil {

@@ -180,7 +180,7 @@ func (s *Service) AddExternalSigner(
 	})
 }
 
-// withExternalSender is a copy of list in which the external_senders extension has one sender more, given encoded.
+// withExternalSender returns a copy of list in which the external_senders extension has one sender more, given encoded.
 func withExternalSender(list framing.Extensions, encoded []byte) (framing.Extensions, error) {
 	var fresh framing.ExternalSender
 	if err := framing.Unmarshal(encoded, &fresh); err != nil {

@@ -18,7 +18,7 @@ import (
 // MaxMessage is the largest gRPC message that the service reads and sends, in bytes.
 const MaxMessage = 64 << 20
 
-// Service answers the calls. Calls on different states run side by side, those on one state one after the other. A
+// Service implements the calls. Calls on different states run side by side, those on one state one after the other. A
 // failed call leaves everything as it was.
 type Service struct {
 	clientpb.UnimplementedMLSClientServer
@@ -40,12 +40,12 @@ func New(log *slog.Logger) *Service {
 		log:          log,
 		states:       newTable[*state](ids, "state"),
 		transactions: newTable[*transaction](ids, "transaction"),
-		reInits:      newTable[*reInit](ids, "reinitialisation"),
+		reInits:      newTable[*reInit](ids, "reinitialization"),
 		signers:      newTable[client](ids, "external signer"),
 	}
 }
 
-// Serve answers calls on l until ctx ends, and closes l. It answers nil when ctx ended.
+// Serve handles calls on l until ctx ends, then closes l and returns nil.
 func (s *Service) Serve(ctx context.Context, l net.Listener) error {
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage), grpc.UnaryInterceptor(s.intercept))
@@ -71,7 +71,7 @@ func (s *Service) intercept(ctx context.Context, request any, info *grpc.UnarySe
 	return next(ctx, request)
 }
 
-// Name answers what the client calls itself.
+// Name returns the name of the implementation.
 func (s *Service) Name(context.Context, *clientpb.NameRequest) (*clientpb.NameResponse, error) {
 	return &clientpb.NameResponse{Name: "Copse"}, nil
 }
@@ -87,7 +87,7 @@ func (s *Service) SupportedCiphersuites(
 	return out, nil
 }
 
-// Free forgets a state. What other states and reinitialisations share with it stays.
+// Free forgets a state. What other states and reinitializations share with it stays.
 func (s *Service) Free(_ context.Context, r *clientpb.FreeRequest) (*clientpb.FreeResponse, error) {
 	if _, err := s.states.get(r.StateId); err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func newClient(suite uint32, identity []byte) (client, error) {
 	return client{cs, identity, signer}, err
 }
 
-// credentials is what the client says of itself in leaves.
+// credentials returns the parameters of the client's leaves.
 func (c client) credentials() mls.LeafParams {
 	return mls.LeafParams{
 		Credential: framing.BasicCredential(c.identity),
@@ -54,7 +54,7 @@ func (c client) credentials() mls.LeafParams {
 	}
 }
 
-// private is the client's signature key: the seed for EdDSA, the scalar for ECDSA.
+// private returns the client's signature key: the seed for EdDSA, the scalar for ECDSA.
 func (c client) private() ([]byte, error) {
 	switch k := c.signer.(type) {
 	case interface{ Seed() []byte }:
@@ -65,8 +65,8 @@ func (c client) private() ([]byte, error) {
 	return nil, errors.New("mlsclient: signature key has no encoding")
 }
 
-// groupParams are the settings of every group. Commits of newcomers and external proposals are PublicMessages anyway,
-// so both kinds are accepted. Other engines' test clients make KeyPackages that last for ever.
+// groupParams returns the parameters of every group. Commits of newcomers and external proposals are PublicMessages
+// anyway, so both kinds are accepted. Other engines' test clients make KeyPackages that last for ever.
 func groupParams(encryptHandshake bool) mls.Params {
 	p := mls.Params{PastEpochs: pastEpochs, ResumptionEpochs: resumptionEpochs, MaxLifetime: -1}
 	if encryptHandshake {
@@ -127,12 +127,12 @@ func (t *turn) take(step *mls.Step) {
 	t.group = step.Next
 }
 
-// input is a message with the rest of the world as it is.
+// input returns the Input for a message that arrives now.
 func (t *turn) input(message []byte) mls.Input {
 	return mls.Input{Message: message, Now: time.Now(), PSKs: t.psks}
 }
 
-// withPSK is a copy of list with one more external PSK, which comes before others with its id.
+// withPSK returns a copy of list with one more external PSK, which comes before others with its id.
 func withPSK(list mls.PSKs, id, secret []byte) mls.PSKs {
 	return append(mls.PSKs{{ID: mls.ExternalPSKID(id), Secret: ciphersuite.NewSecret(secret)}}, list...)
 }

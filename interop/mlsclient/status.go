@@ -30,8 +30,8 @@ var refused = []error{
 	mls.ErrPendingProposals, mls.ErrInactive, mls.ErrErased, mls.ErrTooManyProposals,
 }
 
-// statusOf is the gRPC status for an error: NotFound for a number that names nothing, FailedPrecondition for what the
-// state does not allow now, Internal for a bug of this service, and InvalidArgument for input that breaks a rule.
+// statusOf returns the gRPC status for an error: NotFound for a number that names nothing, FailedPrecondition for what
+// the state does not allow now, Internal for a bug of this service, and InvalidArgument for input that breaks a rule.
 func statusOf(err error) error {
 	var notFound *notFoundError
 	var psk *mls.MissingPSKError

@@ -15,7 +15,7 @@ import (
 // maxMessage is the largest gRPC message that is read and sent, in bytes.
 const maxMessage = 64 << 20
 
-// Client is an MLS client that answers calls.
+// Client is an MLS client that takes calls.
 type Client struct {
 	Address string
 	Name    string   // what it calls itself

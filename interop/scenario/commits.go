@@ -20,7 +20,7 @@ func (p *play) request(step *Step) (*clientpb.CommitRequest, error) {
 	return out, nil
 }
 
-// proposals are the messages that steps made.
+// proposals returns the messages that steps made.
 func (p *play) proposals(steps []int) [][]byte {
 	var out [][]byte
 	for _, i := range steps {

@@ -26,7 +26,7 @@ type play struct {
 	script  *Script
 	suite   uint16 // changed by a ReInit
 	private bool
-	lenient bool               // passes over empty answers of calls that only serve to compare
+	lenient bool               // passes over empty results of calls that only serve to compare
 	seats   map[string]*Client // who plays whom
 	rand    *rand.ChaCha8
 
@@ -55,7 +55,7 @@ type stateOf struct {
 	id     uint32
 }
 
-// exchange is a call and its answer.
+// exchange is a call and its result.
 type exchange struct {
 	actor, call string
 	request     proto.Message
@@ -71,7 +71,7 @@ func (m *mismatch) Error() string {
 	return fmt.Sprintf("%s, %s: expected %s, got %s", m.actor, m.what, m.want, m.got)
 }
 
-// run plays all steps. It answers the step at which it failed.
+// run plays all steps. It returns the step at which it failed.
 func (p *play) run() (int, error) {
 	p.states, p.transactions, p.signers = map[string]uint32{}, map[string]uint32{}, map[string]uint32{}
 	p.epoch = map[string]int{}
@@ -180,7 +180,7 @@ const (
 	formatKeyPackage = 5
 )
 
-// handshakes is the wire format of members' handshake messages.
+// handshakes returns the wire format of members' handshake messages.
 func (p *play) handshakes() uint16 {
 	if p.private {
 		return formatPrivate
@@ -197,7 +197,7 @@ func (s *seat) form(what string, message []byte, want uint16) error {
 	return s.mismatch(what, fmt.Sprintf("an MLSMessage that begins with %x", head), inHex(message[:min(len(message), 16)]))
 }
 
-// state is the actor's state.
+// state returns the actor's state.
 func (s *seat) state() (uint32, error) {
 	id, ok := s.states[s.actor]
 	if !ok {
@@ -216,7 +216,7 @@ func (s *seat) enter(state uint32, began int) {
 	s.epoch[s.actor] = began
 }
 
-// random is n bytes that the seed decides.
+// random returns n bytes that the seed determines.
 func (p *play) random(n int) []byte {
 	b := make([]byte, n)
 	_, _ = p.rand.Read(b) // never fails
@@ -281,8 +281,8 @@ const exportedLength = 130
 // secret is what the members seen so far agree on, nil before the first.
 type secret []byte
 
-// compare takes another member's answer, or the error in its place. A lenient play passes over clients that do not have
-// the call, or answer it with nothing.
+// compare takes another member's result, or the error in its place. A lenient play passes over clients that do not have
+// the call, or return nothing.
 func (x *secret) compare(s *seat, what string, got []byte, err error) error {
 	var lacks *unimplemented
 	switch {

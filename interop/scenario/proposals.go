@@ -31,7 +31,7 @@ func propose[Q any, PQ interface {
 	return s.form(name, out.Proposal, s.handshakes())
 }
 
-// member is the seat and the state of a member.
+// member returns the seat and the state of a member.
 func (p *play) member(actor string) (*seat, uint32, error) {
 	s := p.seat(actor)
 	id, err := s.state()
@@ -126,7 +126,7 @@ func (p *play) changeGroup(c *Content) error {
 	return err
 }
 
-// nextSuite is the next higher suite that all clients of the play have, or else the lowest.
+// nextSuite returns the next higher suite that all clients of the play have, or else the lowest.
 func (p *play) nextSuite() (uint16, error) {
 	var common []uint16
 	for _, suite := range p.seats[p.script.Actors[0]].Suites {

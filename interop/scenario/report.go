@@ -65,7 +65,7 @@ type Failure struct {
 	Calls    []Call          `json:"calls,omitempty"`
 }
 
-// Call is a gRPC call and its answer, in the JSON form of protocol buffers.
+// Call is a gRPC call and its result, in the JSON form of protocol buffers.
 type Call struct {
 	Actor    string          `json:"actor"`
 	RPC      string          `json:"rpc"`
@@ -101,7 +101,7 @@ func (p *play) failure(step int, err error) *Failure {
 	return f
 }
 
-// inJSON is the message, or what kept it from being encoded.
+// inJSON returns the message in JSON, or the reason that it cannot be encoded.
 func inJSON(text []byte, err error) json.RawMessage {
 	if err != nil {
 		text, _ = json.Marshal(err.Error()) // a string always encodes

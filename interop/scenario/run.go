@@ -25,7 +25,7 @@ type Params struct {
 	Private bool   // handshake messages as PrivateMessage
 	Sample  int    // how many assignments of clients to actors, chosen by Seed; 0 for every one
 	Seed    uint64 // decides the sample, group ids, PSKs and messages
-	Lenient bool   // passes over clients that answer StateAuth or Export with nothing, or not at all
+	Lenient bool   // passes over clients that return nothing from StateAuth or Export, or lack them
 	Timeout time.Duration
 	Workers int // plays at the same time; 0 for one for each processor
 
@@ -114,7 +114,7 @@ func (p *Params) plan() ([]job, error) {
 	return jobs, nil
 }
 
-// suites are those that at least one client has, or the one that was asked for.
+// suites returns the cipher suites that at least one client has, or the one that was asked for.
 func (p *Params) suites() []uint16 {
 	var out []uint16
 	for _, c := range p.Clients {
@@ -163,7 +163,7 @@ func (p *Params) casts(able []*Client, actors int, name string) ([][]*Client, er
 	return out, nil
 }
 
-// cast is an assignment by its number, of which each digit stands for a client.
+// cast returns the assignment with a number, each digit of which stands for a client.
 func cast(able []*Client, actors int, number uint64) []*Client {
 	out := make([]*Client, actors)
 	for i := range out {
@@ -173,7 +173,7 @@ func cast(able []*Client, actors int, number uint64) []*Client {
 	return out
 }
 
-// random is a stream of random bytes that the seed and a name decide.
+// random returns a stream of random bytes that the seed and a name determine.
 func (p *Params) random(name string) *rand.ChaCha8 {
 	return rand.NewChaCha8(sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, p.Seed), name...)))
 }

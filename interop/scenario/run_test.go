@@ -21,7 +21,7 @@ import (
 	"github.com/copse-mls/copse/interop/mlsclient/clientpb"
 )
 
-// serve starts a client that answers as s does, and connects to it.
+// serve starts a client that behaves as s does, and connects to it.
 func serve(t *testing.T, s clientpb.MLSClientServer) *Client {
 	t.Helper()
 	listener, err := net.Listen("tcp", "localhost:0")
@@ -228,7 +228,7 @@ func TestSkipped(t *testing.T) {
 	require.Equal(t, errNoSuite.Error(), play.Skipped)
 }
 
-// TestLenient sees that empty and missing answers are passed over when that is asked for, and wrong ones are not.
+// TestLenient checks that empty and missing results are passed over when that is asked for, and wrong ones are not.
 func TestLenient(t *testing.T) {
 	for name, x := range map[string]struct {
 		export          func([]byte) []byte
@@ -331,7 +331,7 @@ func distinct(casts [][]*Client) map[string]bool {
 	return out
 }
 
-// TestConnect sees that a client that is not there, or answers nonsense, is named.
+// TestConnect checks that a client that cannot be reached, or returns nonsense, is named.
 func TestConnect(t *testing.T) {
 	listener, err := net.Listen("tcp", "localhost:0")
 	require.NoError(t, err)

@@ -97,7 +97,7 @@ func (e *ScriptError) Error() string {
 	return fmt.Sprintf("%s: %v", where, e.Err)
 }
 
-// Unwrap is what the error is about.
+// Unwrap returns the cause.
 func (e *ScriptError) Unwrap() error { return e.Err }
 
 // Load reads the scripts of all .json files in a folder, in the order of file and name. It fails with a *ScriptError

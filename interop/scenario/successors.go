@@ -59,7 +59,7 @@ func (s *seat) found(what string, made *clientpb.CreateSubgroupResponse) (*resul
 	return m, s.form(what, m.welcome, formatWelcome)
 }
 
-// restart is a reinitialisation under way.
+// restart is a reinitialization under way.
 type restart struct {
 	*play
 	step          *Step

@@ -26,7 +26,7 @@ func (h *hexBytes) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// secret is the data as key material with an owner of its own.
+// secret returns a copy of the data as key material, which the caller owns.
 func (h hexBytes) secret() ciphersuite.Secret {
 	return ciphersuite.NewSecret(bytes.Clone(h))
 }

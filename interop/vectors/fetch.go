@@ -123,10 +123,10 @@ func (p *FetchParams) install(name, part, path string) error {
 	return nil
 }
 
-// refusedError is an answer of the server that asking again will not change.
+// refusedError is a response of the server that asking again will not change.
 type refusedError struct{ status string }
 
-func (e *refusedError) Error() string { return "server answers " + e.status }
+func (e *refusedError) Error() string { return "server returned " + e.status }
 
 // download appends to part what is missing of it. A server that knows no ranges sends the whole file again.
 func (p *FetchParams) download(ctx context.Context, name, part string) (err error) {
@@ -154,11 +154,11 @@ func (p *FetchParams) download(ctx context.Context, name, part string) (err erro
 		mode |= os.O_TRUNC
 		have = 0
 	case resp.StatusCode == http.StatusPartialContent:
-		return errors.Join(errors.New("server answers with another range than was asked for"), os.Remove(part))
+		return errors.Join(errors.New("server returned another range than was asked for"), os.Remove(part))
 	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		return nil // nothing is missing; install judges what there is, and deletes it when it is wrong
 	case resp.StatusCode >= 500:
-		return fmt.Errorf("server answers %s", resp.Status)
+		return fmt.Errorf("server returned %s", resp.Status)
 	default:
 		return &refusedError{resp.Status}
 	}
@@ -189,7 +189,7 @@ func (p *progressWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// digest is the SHA-256 of a file in hexadecimal.
+// digest returns the SHA-256 of a file in hexadecimal.
 func digest(path string) (string, error) {
 	b, err := readFile(path)
 	return sum(b), err

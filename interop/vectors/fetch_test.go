@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// upstream is a local server with two files. handle may answer a request itself, and says so.
+// upstream is a local server with two files. handle may respond to a request itself, and reports whether it did.
 type upstream struct {
 	files    map[string][]byte
 	handle   func(w http.ResponseWriter, r *http.Request, content []byte) bool
@@ -70,7 +70,7 @@ func (u *upstream) requireFetched(t *testing.T, dir string) {
 	}
 }
 
-// cutAt answers the first n requests for a.json with a body that breaks off at half of what is left.
+// cutAt responds to the first n requests for a.json with a body that breaks off at half of what is left.
 func cutAt(n int) func(http.ResponseWriter, *http.Request, []byte) bool {
 	return func(w http.ResponseWriter, r *http.Request, content []byte) bool {
 		if n == 0 || len(content) < 10 {
@@ -216,7 +216,7 @@ func TestFetchErrors(t *testing.T) {
 		p := u.start(t)
 		delete(u.files, "b.json")
 		_, err := Fetch(t.Context(), p)
-		require.EqualError(t, err, "fetch b.json: server answers 404 Not Found")
+		require.EqualError(t, err, "fetch b.json: server returned 404 Not Found")
 		require.Equal(t, []string{"a.json", "b.json"}, u.requests, "no second attempt")
 	})
 	t.Run("server is out of order for a while", func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestFetchErrors(t *testing.T) {
 	t.Run("endless file", func(t *testing.T) {
 		u := newUpstream()
 		p := u.start(t)
-		// A sparse part just below the limit stands for what an endless answer has brought so far.
+		// A sparse part just below the limit stands for what an endless response has brought so far.
 		part := filepath.Join(p.Dir, "a.json.part")
 		require.NoError(t, os.WriteFile(part, nil, 0o600))
 		require.NoError(t, os.Truncate(part, maxFileSize-10))

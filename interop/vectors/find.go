@@ -91,7 +91,8 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// CacheDir is the folder that Fetch fills when it is given none: copse/vectors/COMMIT under the user's cache folder.
+// CacheDir returns the folder that Fetch fills when it is given none: copse/vectors/COMMIT under the user's cache
+// folder.
 func CacheDir() (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {

@@ -172,7 +172,7 @@ func (e *GenerateError) Error() string {
 	return fmt.Sprintf("generating %s, case %d%s: %v", e.Name, e.Case, suite, e.Err)
 }
 
-// Unwrap is what went wrong.
+// Unwrap returns the cause.
 func (e *GenerateError) Unwrap() error { return e.Err }
 
 // Write puts the files into dir, which it makes if need be. Each file is complete before it gets its name and replaces

@@ -11,12 +11,12 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// once is the plan of a kind that has one case for each suite.
+// once returns the plan of a kind that has one case for each suite.
 func once[T any](make func(*maker) *T) plan[T] {
 	return func(extent) []func(*maker) *T { return []func(*maker) *T{make} }
 }
 
-// forEach is a plan with a case for each of some numbers.
+// forEach returns a plan with a case for each of some numbers.
 func forEach[T any](make func(*maker, int) *T, numbers ...int) []func(*maker) *T {
 	var list []func(*maker) *T
 	for _, n := range numbers {
@@ -25,7 +25,7 @@ func forEach[T any](make func(*maker, int) *T, numbers ...int) []func(*maker) *T
 	return list
 }
 
-// upTo is the numbers from 0 to n.
+// upTo returns the numbers from 0 to n.
 func upTo(n int) []int {
 	var list []int
 	for i := range n + 1 {
@@ -185,7 +185,7 @@ func makeKeySchedule(m *maker, epochs int) *keySchedule {
 	return c
 }
 
-// fill computes what follows from the first values of an epoch. It answers the init secret of the next.
+// fill computes what follows from the first values of an epoch. It returns the init secret of the next.
 func (m *maker) fill(e *scheduleEpoch, init keyschedule.InitSecret) keyschedule.InitSecret {
 	joiner := must(init.Joiner(e.CommitSecret.secret(), e.GroupContext))
 	member := must(joiner.Member(e.PSKSecret.secret()))

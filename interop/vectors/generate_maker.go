@@ -70,13 +70,13 @@ func check(err error) {
 	}
 }
 
-// must is v, unless there is an error.
+// must returns v, and ends the making of the case when there is an error.
 func must[T any](v T, err error) T {
 	check(err)
 	return v
 }
 
-// suited is what a case says of its suite.
+// suited returns the part of a case that names its suite.
 func (m *maker) suited() suited { return suited{uint16(m.suite.CipherSuite())} }
 
 // bytes draws n bytes.
@@ -96,7 +96,7 @@ func (m *maker) number(n int) int { return int(m.wide(uint64(n))) }
 // wide draws a number below n, which an int of 32 bits need not hold.
 func (m *maker) wide(n uint64) uint64 { return binary.BigEndian.Uint64(m.bytes(8)) % n }
 
-// oneIn is true once in n times.
+// oneIn reports true in one of n cases, at random.
 func (m *maker) oneIn(n int) bool { return m.number(n) == 0 }
 
 // pick draws an element.
@@ -117,7 +117,7 @@ func (s signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 // signer makes a signature key.
 func (m *maker) signer() signer { return signer{must(m.suite.GenerateSigner(m.rand))} }
 
-// private is the key in the form that vectors give it: the seed, or the scalar in full length.
+// private returns the key in the form that vectors give it: the seed, or the scalar in full length.
 func (s signer) private() hexBytes {
 	switch key := s.Signer.(type) {
 	case *ecdsa.PrivateKey:
@@ -130,10 +130,10 @@ func (s signer) private() hexBytes {
 	}
 }
 
-// public is the key in the form that a leaf gives it.
+// public returns the key in the form that a leaf gives it.
 func (m *maker) public(s signer) hexBytes { return hexBytes(must(m.suite.PublicKeyOf(s))) }
 
-// signing is how structures are signed by s.
+// signing returns the parameters for signing structures with s.
 func (m *maker) signing(s signer) framing.SignParams {
 	return framing.SignParams{Suite: m.suite, Rand: m.rand, Signer: s}
 }
@@ -141,13 +141,13 @@ func (m *maker) signing(s signer) framing.SignParams {
 // reveal copies a secret.
 func reveal(s ciphersuite.Secret) hexBytes { return append(hexBytes{}, s.Bytes()...) }
 
-// encoded is a structure in the form of a vector.
+// encoded returns a structure in the form of a vector.
 func encoded(v framing.Value) hexBytes { return must(framing.Marshal(v)) }
 
-// messageOf is a structure as MLSMessage.
+// messageOf returns a structure as an encoded MLSMessage.
 func messageOf(b framing.MessageBody) hexBytes { return encoded(&framing.Message{Body: b}) }
 
-// bodyOf is what an MLSMessage carries.
+// bodyOf returns what an MLSMessage carries.
 func bodyOf[B framing.MessageBody](message []byte) B {
 	var m framing.Message
 	check(framing.Unmarshal(message, &m))
@@ -158,10 +158,10 @@ func bodyOf[B framing.MessageBody](message []byte) B {
 	return body
 }
 
-// always is a lifetime that does not end: a vector is to hold for good.
+// always returns a lifetime without end, so that a vector does not expire.
 func always() framing.Lifetime { return framing.Lifetime{NotAfter: 1<<64 - 1} }
 
-// present is when the cases take place, as far as that matters.
+// present returns the time at which the cases take place.
 func present() time.Time { return mlstest.Now() }
 
 // keyPackage is a KeyPackage with all its private keys.

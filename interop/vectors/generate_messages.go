@@ -31,7 +31,7 @@ func (p *conversation) sign(c framing.FramedContent, format framing.WireFormat) 
 	return content
 }
 
-// commit is a commit with proposals of two kinds, one by reference, and no path.
+// commit makes a commit with proposals of two kinds, one by reference, and no path.
 func (m *maker) commit() *framing.Commit {
 	return &framing.Commit{Proposals: []framing.ProposalOrRef{
 		{Proposal: &framing.PreSharedKey{PSK: m.pskID()}}, {Reference: framing.ProposalRef(m.hash())}}}

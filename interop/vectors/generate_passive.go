@@ -20,7 +20,7 @@ func planPassiveWelcome(e extent) []func(*maker) *passiveClient {
 	return list
 }
 
-// quiet is a group that the passive client has joined, by way of r.
+// quiet makes a group that the passive client has joined in the round r.
 func (m *maker) quiet(e extent, members int, r round) *scene {
 	if e.small {
 		members = 2
@@ -30,7 +30,7 @@ func (m *maker) quiet(e extent, members int, r round) *scene {
 	return s
 }
 
-// planPassiveHandling has a case for each change, by value and by reference, then for changes together, and for
+// planPassiveHandling lists a case for each change, by value and by reference, then for changes together, and for
 // newcomers who join by themselves. In a small set each suite has its share of them.
 func planPassiveHandling(e extent) []func(*maker) *passiveClient {
 	everything := []change{changeAdd, changeUpdate, changeRemove, changePSK, changeExtensions}
@@ -59,7 +59,8 @@ func planPassiveHandling(e extent) []func(*maker) *passiveClient {
 	return share
 }
 
-// handling is a case in which one thing happens, and something else before and after it unless the case is to be small.
+// handling makes a case in which one thing happens, and something else before and after it unless the case is to be
+// small.
 func (m *maker) handling(e extent, happens func(*scene)) *passiveClient {
 	s := &scene{maker: m, mixed: true}
 	s.begin(3)
@@ -77,7 +78,7 @@ func (m *maker) handling(e extent, happens func(*scene)) *passiveClient {
 // over reports whether the group was reinitialized.
 func (s *scene) over() bool { return s.passive.group.Status() != 0 }
 
-// planPassiveRandom is one long life of a group.
+// planPassiveRandom lists one case: a group with a long history.
 func planPassiveRandom(e extent) []func(*maker) *passiveClient {
 	epochs := 80
 	if e.small {

@@ -98,7 +98,7 @@ func (t *turn) proposal(c change) framing.Proposal {
 	return nil
 }
 
-// recentEpoch is one whose resumption PSK everybody has.
+// recentEpoch draws an epoch whose resumption PSK everybody has.
 func (t *turn) recentEpoch() framing.Epoch {
 	back := min(t.epoch()-t.since, 4)
 	return t.epoch() - framing.Epoch(t.number(int(back)+1))
@@ -109,7 +109,7 @@ func (t *turn) add(a *actor) framing.Proposal {
 	return &framing.Add{KeyPackage: t.keyPackageOf(a).KeyPackage}
 }
 
-// rotation is a new signature key and credential for an actor.
+// rotation makes a new signature key and credential for an actor.
 func (t *turn) rotation(a *actor) mls.LeafUpdate {
 	a.next = t.maker.signer()
 	credential := framing.BasicCredential([]byte(a.name + ", with another key"))
@@ -165,12 +165,12 @@ func (t *turn) send(message []byte, by ...*actor) {
 	t.deliver(message, by...)
 }
 
-// observer is somebody outside who follows the group.
+// observer makes an Observer of the group.
 func (s *scene) observer() *mls.Observer {
 	return must(mls.Observe(mls.ObserveParams{GroupInfo: s.groupInfo(), Params: s.newActor().params})).Next
 }
 
-// groupInfo is what a member tells those outside.
+// groupInfo has a member make a GroupInfo for those outside.
 func (s *scene) groupInfo() []byte {
 	by := pick(s.maker, s.active())
 	return must(by.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, by.signer))

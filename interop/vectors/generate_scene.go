@@ -38,7 +38,7 @@ type actor struct {
 	group  *mls.Group
 }
 
-// scene is a group of some members who send PublicMessages, of whom the first has added the others.
+// scene makes a group whose members send PublicMessages. The first of them has added the others.
 func (m *maker) scene(members int) *scene {
 	s := &scene{maker: m}
 	s.begin(members)
@@ -73,7 +73,7 @@ func (s *scene) newActor() *actor {
 	return a
 }
 
-// client is what an actor says of itself.
+// client returns the parameters of an actor's leaves.
 func (s *scene) client(a *actor) mls.LeafParams {
 	return mls.LeafParams{Credential: framing.BasicCredential([]byte(a.name)), Signer: a.signer, Capabilities: s.capabilities()}
 }
@@ -85,7 +85,7 @@ func (s *scene) keyPackageOf(a *actor) *mls.OwnKeyPackage {
 	return a.own
 }
 
-// newcomer is somebody to add: now and then a client that was a member before.
+// newcomer returns an actor to add, now and then one that was a member before.
 func (s *scene) newcomer() *actor {
 	if len(s.former) == 0 || s.oneIn(3) {
 		return s.newActor()
@@ -96,7 +96,7 @@ func (s *scene) newcomer() *actor {
 	return a
 }
 
-// known are the PSKs that every client has.
+// known returns the PSKs that every client has.
 func (s *scene) known() mls.PSKs {
 	var list mls.PSKs
 	for _, p := range s.psks {
@@ -115,12 +115,12 @@ func (s *scene) draw(invite bool) framing.PreSharedKeyID {
 	return mls.ExternalPSKID(p.ID)
 }
 
-// active are the members who act, without those in busy.
+// active returns the members that act, without those in busy.
 func (s *scene) active(busy ...*actor) []*actor {
 	return slices.DeleteFunc(slices.Clone(s.members), func(a *actor) bool { return a == s.passive || slices.Contains(busy, a) })
 }
 
-// epoch is the present one.
+// epoch returns the current epoch.
 func (s *scene) epoch() framing.Epoch { return s.members[0].group.Epoch() }
 
 // extensions draws extensions for the group context.

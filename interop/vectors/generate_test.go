@@ -20,7 +20,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "make the vectors in testdata/own anew")
 
-// ownFolder is where our own vectors are kept.
+// ownFolder returns the folder of our own vectors.
 func ownFolder() Folder {
 	return Folder{Dir: filepath.Join("testdata", "own"), Source: ownSource, Own: true}
 }
@@ -75,7 +75,7 @@ func TestOwn(t *testing.T) {
 	require.Less(t, size, 2<<20, "the vectors in the repository are to be small")
 }
 
-// caseLines are the lines of a generated file, without what ties them together.
+// caseLines returns the lines of a generated file, without spaces and commas around them.
 func caseLines(data []byte) []string {
 	var list []string
 	for line := range strings.Lines(string(data)) {

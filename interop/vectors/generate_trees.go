@@ -20,7 +20,7 @@ type grove struct {
 	clients int
 }
 
-// grove is the tree that the working group calls get_tree(n): the member at each leaf adds the one at the next by a
+// grove makes the tree that the working group calls get_tree(n): the member at each leaf adds the one at the next by a
 // commit with a path.
 func (m *maker) grove(members int) *grove {
 	g := &grove{maker: m, groupID: m.bytes(16), signers: map[framing.LeafIndex]signer{},
@@ -83,7 +83,7 @@ func (g *grove) newPath(edit *treekem.Edit, sender framing.LeafIndex) *treekem.P
 		Rand: g.rand, Sender: sender, GroupID: g.groupID, Signer: g.signers[sender], Leaf: *leaf}))
 }
 
-// pathSecrets are the path secrets of each node of a path: every such node has a member below it on the other side,
+// pathSecrets returns the path secrets of each node of a path: every such node has a member below it on the other side,
 // whose lowest node in common with the sender it is.
 func pathSecrets(tree *treekem.Tree, sender framing.LeafIndex, path *treekem.Path) map[treekem.NodeIndex]hexBytes {
 	out := map[treekem.NodeIndex]hexBytes{}
@@ -98,7 +98,7 @@ func pathSecrets(tree *treekem.Tree, sender framing.LeafIndex, path *treekem.Pat
 // shape grows a tree to look at.
 type shape func(*maker) *grove
 
-// fullTrees are the shapes that get_tree gives.
+// fullTrees returns the shapes that get_tree gives.
 func fullTrees(sizes ...int) []shape {
 	var list []shape
 	for _, n := range sizes {
@@ -107,7 +107,7 @@ func fullTrees(sizes ...int) []shape {
 	return list
 }
 
-// oddTrees are those with blank nodes and unmerged leaves that the format of tree validation describes.
+// oddTrees returns the shapes with blank nodes and unmerged leaves that the format of tree validation describes.
 func oddTrees() []shape {
 	return []shape{
 		func(m *maker) *grove { // internal blanks
@@ -136,7 +136,7 @@ func oddTrees() []shape {
 	}
 }
 
-// ofShapes is a plan with a case for each shape.
+// ofShapes returns a plan with a case for each shape.
 func ofShapes[T any](make func(*grove) *T, shapes []shape) []func(*maker) *T {
 	var list []func(*maker) *T
 	for _, grow := range shapes {
@@ -207,7 +207,7 @@ func (g *grove) remove(i framing.LeafIndex) *treeOperations {
 	return g.apply(&framing.Remove{Removed: i}, 0, func(e *treekem.Edit) error { return e.Remove(i) })
 }
 
-// apply is a case of one proposal.
+// apply makes a case of one proposal.
 func (g *grove) apply(p framing.Proposal, sender framing.LeafIndex, change func(*treekem.Edit) error) *treeOperations {
 	edit := g.tree.Edit()
 	check(change(edit))
@@ -241,7 +241,7 @@ func makeTreeKEM(g *grove) *treeKEM {
 	return c
 }
 
-// private is all that the member at leaf i knows: what is above it, except where it is unmerged.
+// private returns the private keys of the member at leaf i, and the path secrets above it, except where it is unmerged.
 func (g *grove) private(i framing.LeafIndex) leafPrivate {
 	p := leafPrivate{Index: uint32(i), EncryptionPriv: reveal(g.keys[i].Private), SignaturePriv: g.signers[i].private(),
 		PathSecrets: []nodeSecret{}}
@@ -253,8 +253,8 @@ func (g *grove) private(i framing.LeafIndex) leafPrivate {
 	return p
 }
 
-// updatePath is what an empty commit of one member would hold, with what everybody gets out of it. The tree of the
-// case stays as it is.
+// updatePath returns what an empty commit of one member would hold, and what everybody would get out of it. The tree of
+// the case stays as it is.
 func (g *grove) updatePath(c *treeKEM, sender framing.LeafIndex) memberUpdate {
 	edit := g.tree.Edit()
 	path := g.newPath(edit, sender)

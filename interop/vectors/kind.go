@@ -20,7 +20,7 @@ type kind struct {
 // plan lists the cases of one kind that Generate makes, for one suite where there are suites.
 type plan[T any] func(extent) []func(*maker) *T
 
-// untyped is the plan as kind keeps it.
+// untyped returns the plan in the form that kind keeps.
 func (p plan[T]) untyped(e extent) []func(*maker) any {
 	var list []func(*maker) any
 	for _, make := range p(e) {
@@ -67,7 +67,7 @@ func Names() []string {
 	return names
 }
 
-// unsuited is a kind whose cases name no cipher suite.
+// unsuited makes a kind whose cases name no cipher suite.
 func unsuited[T any](name string, replay func(*trial, *T), p plan[T]) kind {
 	return kind{name: name, plan: p.untyped, load: func(data []byte) ([]instance, error) {
 		return load(data, func(c *T) instance {
@@ -76,14 +76,14 @@ func unsuited[T any](name string, replay func(*trial, *T), p plan[T]) kind {
 	}}
 }
 
-// anySuite is a kind whose cases name no cipher suite, though they are made with one.
+// anySuite makes a kind whose cases name no cipher suite, though they are made with one.
 func anySuite[T any](name string, replay func(*trial, *T), p plan[T]) kind {
 	k := unsuited(name, replay, p)
 	k.perSuite = true
 	return k
 }
 
-// suitedKind is a kind whose cases each name a cipher suite.
+// suitedKind makes a kind whose cases each name a cipher suite.
 func suitedKind[T interface {
 	suite() ciphersuite.CipherSuite
 }](name string, replay func(*trial, *T), p plan[T]) kind {

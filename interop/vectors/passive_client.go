@@ -80,8 +80,8 @@ func (c *passiveClient) ownKeyPackage(t *trial) (*mls.OwnKeyPackage, bool) {
 	return own, len(t.failures) == 0
 }
 
-// scalar is an HPKE private key in full length: the published cases write P-521 scalars without leading zeros, as a
-// client that speaks MLS may not.
+// scalar returns an HPKE private key in full length: the published cases write P-521 scalars without leading zeros, as
+// a client that speaks MLS may not.
 func (h hexBytes) scalar(t *trial) ciphersuite.Secret {
 	missing := max(0, t.suite.HPKEPrivateKeySize-len(h))
 	if t.suite.CipherSuite() != ciphersuite.MLS256DHKEMP521AES256GCMSHA512P521 {
@@ -98,7 +98,7 @@ func (t *trial) keyPair(check string, private ciphersuite.Secret, want ciphersui
 	}
 }
 
-// groupParams are the settings of members in test vectors, whose KeyPackages last for ever.
+// groupParams returns the parameters of members in test vectors, whose KeyPackages never expire.
 func groupParams() mls.Params { return mls.Params{MaxLifetime: -1} }
 
 func (f *follower) join(c *passiveClient, own *mls.OwnKeyPackage) bool {

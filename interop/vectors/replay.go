@@ -138,7 +138,7 @@ func choose(only []string) ([]kind, error) {
 	}), nil
 }
 
-// suiteName is what a report calls a suite.
+// suiteName returns what a report calls a suite.
 func suiteName(cs ciphersuite.CipherSuite) string {
 	if cs == 0 {
 		return ""

@@ -206,7 +206,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// publishedFolder is where the published vectors are. Without them a test cannot do its work, and says so.
+// publishedFolder returns the folder of the published vectors. Without them it skips the test, with the reason.
 func publishedFolder(t *testing.T) Folder {
 	t.Helper()
 	f, err := Find("", filepath.Join("..", ".."))
@@ -249,8 +249,8 @@ func TestPublished(t *testing.T) {
 	require.Equal(t, 785, report.Passed+report.Skipped)
 }
 
-// someCases has the first two cases of every file and each of some cipher suites: enough for the race detector, under
-// which the curves of the large suites take ten times as long.
+// someCases returns the first two cases of every file and each of some cipher suites: enough for the race detector,
+// under which the curves of the large suites take ten times as long.
 func someCases(t *testing.T, from Folder, suites ...ciphersuite.CipherSuite) Folder {
 	var files []string
 	for _, k := range kinds() {
@@ -326,7 +326,7 @@ func fails(k kind, data []byte) bool {
 	return len(failures) > 0 || skipped != ""
 }
 
-// richest is the case of suite 1, or of no suite, with the most values.
+// richest returns the case of suite 1, or of no suite, with the most values.
 func richest(cases []any) any {
 	var best any
 	for _, c := range cases {
@@ -394,7 +394,7 @@ func (v value) change(cut bool) (restore func()) {
 	return func() { v.set(v.old) }
 }
 
-// shortest is a file of one of our own vectors of a kind.
+// shortest returns a file with the shortest of our own vectors of a kind.
 func shortest(t testing.TB, kind string) []byte {
 	data, err := os.ReadFile(filepath.Join(ownFolder().Dir, kind+".json"))
 	require.NoError(t, err)

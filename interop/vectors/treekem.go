@@ -109,7 +109,7 @@ func (s *treeKEMState) addMember(c *leafPrivate) {
 	}
 }
 
-// context is the group context, encoded, under which a path leading to tree is encrypted.
+// context returns the group context, encoded, under which a path leading to tree is encrypted.
 func (s *treeKEMState) context(tree *treekem.Tree) []byte {
 	return s.encode("group context", groupContext(s.suite, groupState{
 		id: s.GroupID, epoch: s.Epoch, treeHash: tree.Hash(), transcript: s.ConfirmedTranscriptHash,

@@ -63,7 +63,7 @@ func compile(dir, name string) ([]byte, error) {
 	})
 }
 
-// generate runs a plugin and writes the files that it answers.
+// generate runs a plugin and writes the files that it returns.
 func generate(plugin string, request []byte, dir string) error {
 	cmd := exec.Command("go", "tool", plugin)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(request), os.Stderr
