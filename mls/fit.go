@@ -43,8 +43,13 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (
 		return list, nil // what comes by value is to blame
 	}
 	waiting = slices.DeleteFunc(waiting, f.misfits)
-	f.conflicts = maxConflicts
-	f.add(waiting)
+	// Adds come last, for a stranger can send any number of them: none may take the place of what a member asked for.
+	isAdd := func(c covered) bool { return c.proposal.ProposalType() == framing.ProposalTypeAdd }
+	isOther := func(c covered) bool { return !isAdd(c) }
+	for _, left := range []func(covered) bool{isAdd, isOther} {
+		f.conflicts = maxConflicts
+		f.add(slices.DeleteFunc(slices.Clone(waiting), left))
+	}
 	return newProposalList(append(f.fit, f.byValue...)), f.left
 }
 

@@ -36,7 +36,7 @@ func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftPro
 	}
 	ch := newChooser(g, byValue)
 	if c.LeaveMissingPSKs {
-		ch.known = pskSources(g, c.PSKs)
+		ch.known = indexPSKs(pskSources(g, c.PSKs)...)
 	}
 	var chosen []covered
 	stored := g.proposals.all()
@@ -143,7 +143,7 @@ type chooser struct {
 	clients map[string]bool                       // signature keys of Adds that are covered
 	inits   map[string]bool                       // init keys of Adds that are covered
 	psks    map[pskIdentifier]bool                // that are covered
-	known   []PSKs                                // where the secret of a PSK has to be; nil when that does not decide
+	known   pskIndex                              // where the secret of a PSK has to be; nil when that does not decide
 	others  bool                                  // whether anything but a ReInit is there to cover
 	context *storedProposal                       // the latest GroupContextExtensions
 	byValue *proposalList
@@ -249,7 +249,7 @@ func (c *chooser) rejectAdd(a *framing.Add) string {
 }
 
 func (c *chooser) rejectPSK(id framing.PreSharedKeyID) string {
-	if _, ok := findPSK(c.known, id); c.known != nil && !ok {
+	if _, ok := c.known[keyName(id)]; c.known != nil && !ok {
 		return "the secret of the PSK is not at hand"
 	}
 	return once(c.psks, identifierOf(id), "the same PSK is covered already")

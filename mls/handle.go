@@ -231,26 +231,36 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	if err != nil {
 		return nil, err
 	}
-	next := g.clone()
-	next.messages = messages
-	s := g.step(next)
 	switch known, own := g.proposals.find(ref) != nil, c.Sender == g.self(); {
 	case known && own:
-		s.Events = []Event{&Echo{ref}}
-		return s, nil
+		return g.repeated(&Echo{ref}, messages), nil
 	case known:
-		s.Events = []Event{g.proposalReceived(ref, c, true)}
-		return s, nil
+		return g.repeated(g.proposalReceived(ref, c, true), messages), nil
 	case own:
 		return nil, ErrOwnMessage
 	}
 	if err := g.checkRoom(); err != nil {
 		return nil, err
 	}
-	if s.Claims, err = g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd); err != nil {
+	claims, err := g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
+	if err != nil {
 		return nil, err
 	}
+	next := g.clone()
+	next.messages = messages
 	next.proposals = g.proposals.with(&storedProposal{ref: ref, content: content})
-	s.Events = []Event{g.proposalReceived(ref, c, false)}
+	s := g.step(next)
+	s.Claims, s.Events = claims, []Event{g.proposalReceived(ref, c, false)}
 	return s, nil
+}
+
+// repeated returns the Step for a proposal that waits already. It takes no key: anybody in the group can encrypt the same
+// content once more, under keys that its sender has not come to yet, and would use those up.
+func (g *Group) repeated(e Event, messages *keyschedule.SecretTree) *Step {
+	if messages != g.messages {
+		messages.EraseExcept(g.messages)
+	}
+	s := g.step(g)
+	s.Events = []Event{e}
+	return s
 }

@@ -3,8 +3,6 @@ package mls
 // RFC 9420, Sections 8.4 and 8.6: Pre-Shared Keys.
 
 import (
-	"bytes"
-
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
@@ -29,34 +27,31 @@ func ResumptionPSKID(groupID []byte, epoch framing.Epoch) framing.PreSharedKeyID
 		Usage: framing.ResumptionPSKUsageApplication, PSKGroupID: groupID, PSKEpoch: epoch}
 }
 
+// keyName returns what of an ID names the key, and not one use of it.
+func keyName(id framing.PreSharedKeyID) pskIdentifier {
+	name := identifierOf(id)
+	name.usage, name.nonce = 0, ""
+	return name
+}
+
 // sameKey reports whether two IDs name the same key, whatever their nonces and usages.
-func sameKey(a, b framing.PreSharedKeyID) bool {
-	if a.PSKType != b.PSKType {
-		return false
-	}
-	if a.PSKType == framing.PSKTypeExternal {
-		return bytes.Equal(a.PSKID, b.PSKID)
-	}
-	return a.PSKEpoch == b.PSKEpoch && bytes.Equal(a.PSKGroupID, b.PSKGroupID)
-}
+func sameKey(a, b framing.PreSharedKeyID) bool { return keyName(a) == keyName(b) }
 
-func (p PSKs) find(id framing.PreSharedKeyID) (ciphersuite.Secret, bool) {
-	for _, k := range p {
-		if sameKey(k.ID, id) && !k.Secret.IsZero() {
-			return k.Secret, true
-		}
-	}
-	return ciphersuite.Secret{}, false
-}
+// pskIndex finds secrets by what names their keys, whatever the nonces and usages.
+type pskIndex map[pskIdentifier]ciphersuite.Secret
 
-// findPSK looks for a key in one source after the other.
-func findPSK(sources []PSKs, id framing.PreSharedKeyID) (ciphersuite.Secret, bool) {
+// indexPSKs gathers the keys at hand. Of two sources that have a key, the first counts.
+func indexPSKs(sources ...PSKs) pskIndex {
+	index := pskIndex{}
 	for _, source := range sources {
-		if secret, ok := source.find(id); ok {
-			return secret, true
+		for _, k := range source {
+			name := keyName(k.ID)
+			if _, known := index[name]; !known && !k.Secret.IsZero() {
+				index[name] = k.Secret
+			}
 		}
 	}
-	return ciphersuite.Secret{}, false
+	return index
 }
 
 // pskIdentifier is a whole identifier, nonce included, as a key of maps.
@@ -79,8 +74,9 @@ func identifierOf(id framing.PreSharedKeyID) pskIdentifier {
 func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources ...PSKs) (ciphersuite.Secret, error) {
 	var missing []framing.PreSharedKeyID
 	found := make([]keyschedule.PSK, 0, len(ids))
+	index := indexPSKs(sources...)
 	for _, id := range ids {
-		secret, ok := findPSK(sources, id)
+		secret, ok := index[keyName(id)]
 		if !ok {
 			missing = append(missing, id)
 			continue

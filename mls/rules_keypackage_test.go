@@ -35,9 +35,6 @@ func packageBreaches() []breach {
 		{id: "V-PR-04", name: "signature", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
 		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
 		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
-		{id: "V-KP-07", name: "KeyPackage", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: strange}} }, doors: addDoors},
-		{id: "V-KP-07", name: "GREASE", whole: func(k *whole) { k.Extensions = framing.Extensions{{Type: 0x0a0a}} }, doors: addDoors},
-		{id: "V-KP-07", name: "leaf", leaf: func(l *framing.LeafNode) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: addDoors},
 		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
 			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
 		}, doors: addDoors},

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -71,9 +70,6 @@ func checkKeyPackage(suite *ciphersuite.Suite, params *Params, k *framing.KeyPac
 	if err := checkKeys(suite, &k.LeafNode, k.InitKey); err != nil {
 		return err
 	}
-	if err := checkListed(k); err != nil {
-		return err
-	}
 	if err := treekem.CheckLeaf(none, &k.LeafNode, k.CipherSuite); err != nil {
 		return err
 	}
@@ -92,16 +88,6 @@ func checkKeys(suite *ciphersuite.Suite, leaf *framing.LeafNode, more ...ciphers
 	}
 	if err := suite.CheckSignaturePublicKey(leaf.SignatureKey); err != nil {
 		return failWith(err, "V-KP-06", framing.NoLeaf, "signature key")
-	}
-	return nil
-}
-
-// checkListed checks that the leaf's capabilities list the extensions of the KeyPackage (V-KP-07).
-func checkListed(k *framing.KeyPackage) error {
-	for _, x := range k.Extensions {
-		if !x.Type.IsDefault() && !slices.Contains(k.LeafNode.Capabilities.Extensions, x.Type) {
-			return fail("V-KP-07", framing.NoLeaf, "extension %v of the KeyPackage is not in its capabilities", x.Type)
-		}
 	}
 	return nil
 }

@@ -1,0 +1,142 @@
+package mls_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// Extensions of a KeyPackage that its capabilities do not list, as GREASE of other implementations, harm nobody.
+func TestRealWorldKeyPackage(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	carol := newPlayer(t, "carol")
+	keys := carol.KeyPackage(t)
+	keys.KeyPackage.Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: 0xf0f0}}
+	mlstest.SignKeyPackage(t, carol.Suite, carol.Signer, keys.KeyPackage)
+	message, err := keys.Message()
+	require.NoError(t, err)
+	k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
+	require.NoError(t, err)
+	add := &framing.Add{KeyPackage: k}
+	bob.propose(add, alice)
+	_, adopted := alice.commit(mls.CommitParams{}, bob)
+	carol.take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys},
+		Now: mlstest.Now(), Params: carol.Params}))
+	together(alice, bob, carol)
+
+	own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: carol.LeafParams, Lifetime: mlstest.Lifetime(),
+		Extensions: framing.Extensions{{Type: 0xf0f0}}})
+	require.NoError(t, err)
+	require.Contains(t, own.KeyPackage.LeafNode.Capabilities.Extensions, framing.ExtensionType(0xf0f0), "what Copse makes lists them")
+}
+
+// Any member can encrypt what bob signed once more, under the keys that bob has not come to yet. A repeated proposal takes
+// no key, so that what bob sends next can still be read.
+func TestAttackRepeatedProposal(t *testing.T) {
+	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	signed := bob.insider() // who signs the same content gets the same signature: this is what others can copy
+	bob.propose(&framing.GroupContextExtensions{}, alice, carol)
+	for next := range framing.Generation(10) {
+		repeat, _ := signed.Propose(t, &framing.GroupContextExtensions{}, func(c *mlstest.Content) {
+			c.Format, c.Generation = framing.WireFormatPrivateMessage, &next
+		})
+		for _, a := range []*player{alice, carol} {
+			s, err := a.group.Handle(input(repeat))
+			if next == 0 { // the genuine one
+				require.ErrorIs(t, err, mls.ErrReplay)
+				continue
+			}
+			require.NoError(t, err)
+			require.Same(t, a.group, s.Next, "nothing has changed")
+			require.True(t, a.take(s, nil).Events[0].(*mls.ProposalReceived).Again)
+		}
+		s, err := bob.group.Handle(input(repeat))
+		require.NoError(t, err)
+		require.IsType(t, &mls.Echo{}, s.Events[0])
+		require.Same(t, bob.group, s.Next)
+	}
+	bob.commit(mls.CommitParams{}, alice, carol) // under the key of generation 1
+	together(alice, bob, carol)
+}
+
+// Adds that do not go together, of which anybody may send any number, do not keep a member from being removed.
+func TestAttackCrowdedOut(t *testing.T) {
+	cast := stage(t, "alice", "bob", "carol")
+	alice, bob, carol := cast[0], cast[1], cast[2]
+	for _, message := range conflicting(t, alice.observe(), 80) {
+		alice.hear(message)
+		carol.hear(message)
+	}
+	carol.propose(&framing.Remove{Removed: bob.group.OwnLeaf()}, alice)
+	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	require.Len(t, s.Change.Removed, 1)
+	require.Equal(t, bob.group.OwnLeaf(), s.Change.Removed[0].Leaf)
+	require.NotEmpty(t, s.Left)
+	alice.take(alice.group.Adopt())
+	tell(s.Send[0].Message, carol)
+	together(alice, carol)
+}
+
+// conflicting are Adds of newcomers whose leaves all have one encryption key, which shows only when they are put together.
+func conflicting(t *testing.T, o *mls.Observer, n int) (messages [][]byte) {
+	key := newPlayer(t, "first").KeyPackage(t).KeyPackage.LeafNode.EncryptionKey
+	for i := range n {
+		c := newPlayer(t, fmt.Sprintf("newcomer %d", i))
+		k := c.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
+		message, err := o.ProposeSelf(k, mls.ProposeParams{Now: mlstest.Now()}, c.Signer)
+		require.NoError(t, err)
+		messages = append(messages, message)
+	}
+	return messages
+}
+
+// What checking custom proposals beside Removes takes grows with their number, and not with its square.
+func TestAttackCustomBesideRemoves(t *testing.T) {
+	const n, custom = 80, 0xf00d
+	names := make([]string, n+2)
+	for k := range names {
+		names[k] = fmt.Sprint("member ", k)
+	}
+	first := stageOf(t, func(c *mlstest.Client) { c.Capabilities.Proposals = []framing.ProposalType{custom} }, nil, names...)[0]
+	allocations := func(k int) float64 {
+		c := mls.CommitParams{}
+		for i := range k {
+			c.Proposals = append(c.Proposals, &framing.CustomProposal{Type: custom, Data: []byte{byte(i)}},
+				&framing.Remove{Removed: framing.LeafIndex(i + 1)})
+		}
+		return testing.AllocsPerRun(3, func() {
+			_, err := first.group.Commit(c, first.Signer)
+			require.NoError(t, err)
+		})
+	}
+	none, few, many := allocations(0), allocations(n/4), allocations(n)
+	require.Less(t, many-none, 6*(few-none), "four times as many: %v instead of %v allocations beside %v", many-none, few-none, none)
+}
+
+// Finding the secrets of many PSKs takes one look at each source.
+func TestAttackManyPSKs(t *testing.T) {
+	cast := stage(t, "alice", "bob")
+	alice, bob := cast[0], cast[1]
+	const n = 3000
+	c := mls.CommitParams{}
+	for k := range n {
+		psk := externalPSK(fmt.Sprint(k))
+		c.Proposals, c.PSKs = append(c.Proposals, &framing.PreSharedKey{PSK: psk.ID}), append(c.PSKs, psk)
+	}
+	message := alice.take(alice.group.Commit(c, alice.Signer)).Send[0].Message
+	alice.take(alice.group.Adopt())
+	slices.Reverse(c.PSKs)
+	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: c.PSKs}))
+	_, err := bob.group.Handle(input(alice.take(alice.group.Commit(c, alice.Signer)).Send[0].Message))
+	var missing *mls.MissingPSKError
+	require.ErrorAs(t, err, &missing)
+	require.Len(t, missing.IDs, n)
+}
