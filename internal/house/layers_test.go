@@ -45,7 +45,7 @@ var layers = map[string]layer{
 	"interop/vectors": {own: append([]string{"mls", "mls/mlstest"}, belowMLS...)},
 	"interop/inspect": {own: append([]string{"mls"}, belowMLS...)},
 	"cmd/copse":       {own: []string{"interop/mlsclient", "interop/scenario", "interop/inspect", "ciphersuite", "interop/vectors", "mls/ledger"}, other: []string{"github.com/spf13/cobra", "golang.org/x/term"}},
-	"docs/bench":  {own: append([]string{"mls", "mls/mlstest", "treekem/treekemtest"}, belowMLS...), other: crypto},
+	"docs/bench":      {own: append([]string{"mls", "mls/mlstest", "treekem/treekemtest"}, belowMLS...), other: crypto},
 	"internal/house":  {},
 	"docs/tour":       {own: append([]string{"mls", "mls/mlstest"}, belowMLS...)},
 
