@@ -2,7 +2,6 @@ package mlsclient
 
 import (
 	"crypto"
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -56,13 +55,12 @@ func (c client) credentials() mls.LeafParams {
 
 // private returns the client's signature key: the seed for EdDSA, the scalar for ECDSA.
 func (c client) private() ([]byte, error) {
-	switch k := c.signer.(type) {
-	case interface{ Seed() []byte }:
-		return k.Seed(), nil
-	case interface{ Bytes() ([]byte, error) }:
-		return k.Bytes()
+	suite, err := ciphersuite.New(c.suite)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New("mlsclient: signature key has no encoding")
+	private, err := suite.MarshalSigner(c.signer)
+	return private.Bytes(), err
 }
 
 // groupParams returns the parameters of every group. Commits of newcomers and external proposals are PublicMessages

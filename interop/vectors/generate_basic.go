@@ -85,7 +85,7 @@ func makeCryptoBasics(m *maker) *cryptoBasics {
 	d.Out = reveal(m.suite.DeriveTreeSecret(d.Secret.secret(), d.Label, d.Generation, int(d.Length)))
 
 	s, by := &c.SignWithLabel, m.signer()
-	s.Priv, s.Pub, s.Content, s.Label = by.private(), m.public(by), m.hash(), m.label()
+	s.Priv, s.Pub, s.Content, s.Label = m.secretOf(by), m.public(by), m.hash(), m.label()
 	s.Signature = must(m.suite.SignWithLabel(m.rand, by, s.Label, s.Content))
 
 	e, pair := &c.EncryptWithLabel, m.keyPair()

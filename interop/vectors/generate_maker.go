@@ -2,7 +2,6 @@ package vectors
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -117,18 +116,8 @@ func (s signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte
 // signer makes a signature key.
 func (m *maker) signer() signer { return signer{must(m.suite.GenerateSigner(m.rand))} }
 
-// private returns the key in the form that vectors give it: the seed, or the scalar in full length.
-func (s signer) private() hexBytes {
-	switch key := s.Signer.(type) {
-	case *ecdsa.PrivateKey:
-		return must(key.Bytes())
-	case interface{ Seed() []byte }:
-		return key.Seed()
-	default:
-		check(fmt.Errorf("no private key in a %T", key))
-		return nil
-	}
-}
+// secretOf returns a signature key in the form that vectors give it: the seed, or the scalar in full length.
+func (m *maker) secretOf(s signer) hexBytes { return reveal(must(m.suite.MarshalSigner(s.Signer))) }
 
 // public returns the key in the form that a leaf gives it.
 func (m *maker) public(s signer) hexBytes { return hexBytes(must(m.suite.PublicKeyOf(s))) }

@@ -49,7 +49,7 @@ func makeMessageProtection(m *maker) *messageProtection {
 	c := &messageProtection{
 		suited: m.suited(), GroupID: p.context.GroupID, Epoch: uint64(p.context.Epoch),
 		TreeHash: p.context.TreeHash, ConfirmedTranscriptHash: p.context.ConfirmedTranscriptHash,
-		SignaturePriv: p.by.private(), SignaturePub: m.public(p.by),
+		SignaturePriv: m.secretOf(p.by), SignaturePub: m.public(p.by),
 		EncryptionSecret: m.hash(), SenderDataSecret: m.hash(), MembershipKey: m.hash(),
 		Application: m.bytes(m.number(100)),
 	}

@@ -201,6 +201,7 @@ func (t *turn) commit(params mls.CommitParams) {
 func (t *turn) welcome(w mls.Outgoing) {
 	for _, a := range t.joining {
 		if a == t.passive {
+			t.record.SignaturePriv = t.secretOf(a.signer)
 			t.record.begin(a, w)
 		}
 		a.group = must(mls.Join(mls.JoinParams{Welcome: w.Message, RatchetTree: w.RatchetTree,
@@ -211,7 +212,7 @@ func (t *turn) welcome(w mls.Outgoing) {
 // begin fills in how the passive client comes into the group.
 func (c *passiveClient) begin(a *actor, w mls.Outgoing) {
 	c.KeyPackage = messageOf(a.own.KeyPackage)
-	c.SignaturePriv, c.InitPriv, c.EncryptionPriv = a.signer.private(), reveal(a.own.InitKey), reveal(a.own.LeafKey)
+	c.InitPriv, c.EncryptionPriv = reveal(a.own.InitKey), reveal(a.own.LeafKey)
 	c.Welcome = w.Message
 	c.RatchetTree = optional[hexBytes]{Value: w.RatchetTree, Present: w.RatchetTree != nil}
 }

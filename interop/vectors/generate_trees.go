@@ -243,7 +243,7 @@ func makeTreeKEM(g *grove) *treeKEM {
 
 // private returns the private keys of the member at leaf i, and the path secrets above it, except where it is unmerged.
 func (g *grove) private(i framing.LeafIndex) leafPrivate {
-	p := leafPrivate{Index: uint32(i), EncryptionPriv: reveal(g.keys[i].Private), SignaturePriv: g.signers[i].private(),
+	p := leafPrivate{Index: uint32(i), EncryptionPriv: reveal(g.keys[i].Private), SignaturePriv: g.secretOf(g.signers[i]),
 		PathSecrets: []nodeSecret{}}
 	for x, ok := treekem.LeafNodeIndex(i), true; ok; x, ok = x.Parent(g.tree.Width()) {
 		if node, present := g.tree.Parent(x); present && !slices.Contains(node.UnmergedLeaves, i) {
