@@ -147,17 +147,17 @@ const (
 )
 
 // Outgoing is a message to send. It goes out at least once, for a crash may come between sending and removing it from the
-// outbox, and a service may repeat it. A copy does no harm, whether it has the same epoch before it or a later one:
+// outbox, and a service may repeat it. A copy does no harm. This is what other members get for it from Handle:
 //
-//   - Application data: other members find ErrReplay, or ErrOldEpoch when the epoch is no longer kept.
-//   - A proposal: other members find a ProposalReceived with Again set when it is a PublicMessage, and ErrReplay when it
-//     is a PrivateMessage; ErrOldEpoch in a later epoch.
-//   - A commit: other members find ErrOldEpoch, whether or not it was taken, and one that was removed an *InactiveError.
-//   - A Welcome: Join breaks rule V-WEL-01, for the KeyPackage was used up. A KeyPackage of last resort is still there:
-//     then it is JoinParams.Groups that refuse the Group (V-WEL-06), which would use the keys of the first one again.
+//   - Application data: ErrReplay, or ErrOldEpoch when the epoch is no longer kept.
+//   - A proposal: a ProposalReceived with Again set when it is a PublicMessage, ErrReplay when it is a PrivateMessage, and
+//     ErrOldEpoch once the epoch is over.
+//   - A commit: ErrOldEpoch, whether or not it was taken; a member that it removed, an *InactiveError.
+//   - A Welcome: by rule V-WEL-01, Join refuses it, for the KeyPackage was used up. One of last resort is still there: then
+//     JoinParams.Groups has to name the group (V-WEL-06), or a second Group would use the keys of the first one again.
 //
-// When a message comes back to its author, copy or not, it is an Echo; ErrOldEpoch in a later epoch, if it is a proposal or
-// a commit that was not taken; and the first of a pending commit is its adoption.
+// The author gets an Echo for what comes back, copy or not; for a proposal or a commit that was not taken, ErrOldEpoch once
+// the epoch is over; and the first time that the pending commit comes back, it is adopted.
 type Outgoing struct {
 	Kind        OutgoingKind
 	Message     []byte                  // one MLSMessage

@@ -141,10 +141,7 @@ func (p *person) join(args []string) error {
 	defer keys.Erase()
 	step, err := mls.Join(mls.JoinParams{
 		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: now, Params: p.Params})
-	if err := p.take(step, err, ""); err != nil {
-		return err
-	}
-	return os.Remove(p.file("keys")) // a KeyPackage serves once
+	return p.take(step, err, "")
 }
 
 // enter joins by an external commit. A member of the same name is what the person was before, and is removed by it.

@@ -37,6 +37,9 @@ func open(name, command string) (*person, error) {
 		return nil, err
 	}
 	mlstest.Seed(&p.Params, fmt.Sprintf("%s, call %d: %s", name, calls, command))
+	if err := p.finish(); err != nil { // what an earlier call did not live to do
+		return nil, err
+	}
 	return p, p.load()
 }
 
@@ -71,56 +74,34 @@ func (p *person) load() error {
 	return err
 }
 
-// take lets a Step take effect, in the order that package mls asks for. What there is to send goes to file.
+// take lets a Step take effect by the contract of package mls. What there is to send goes to file.
 func (p *person) take(step *mls.Step, err error, file string) error {
 	if err != nil {
 		return err
 	}
-	for _, j := range step.Claims { // a real client asks its authentication service
-		fmt.Printf("judge: %v, is this %s? yes\n", j.Moment, j.Credential.Identity)
+	for _, c := range step.Claims { // a real client asks its authentication service
+		fmt.Printf("judge: %v, is this %s? yes\n", c.Moment, c.Credential.Identity)
 	}
-	before := p.group
-	if err := p.store(step.Next, before); err != nil {
+	records, err := step.Next.Records(p.group)
+	if err != nil {
 		return err
 	}
-	p.group = step.Next
-	step.Erase()
+	todo := &todo{Records: records, Show: p.tell(step, p.group)}
 	for _, out := range step.Send {
 		if file == "" {
 			return errNoFile
 		}
-		if err := write(file, out.Message); err != nil {
-			return err
-		}
+		todo.Send = append(todo.Send, parcel{file, out.Message})
 	}
-	p.tell(step, before)
-	return nil
-}
-
-// store writes what has changed. A real client does it in one transaction: when the power fails in between, these
-// files no longer fit together.
-func (p *person) store(next, before *mls.Group) error {
-	changes, err := next.Records(before)
-	if err != nil {
+	if step.Used != nil && !step.Used.LastResort {
+		todo.Remove = p.file("keys") // a KeyPackage serves once
+	}
+	if err := p.commitTo(todo); err != nil {
 		return err
 	}
-	for _, r := range changes {
-		if r.Value == nil {
-			err = os.Remove(p.recordFile(r.Key))
-		} else {
-			err = os.WriteFile(p.recordFile(r.Key), r.Value, 0o600)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// write sends a message: on the tour, messages are files.
-func write(file string, message []byte) error {
-	fmt.Printf("%s: %d bytes\n", file, len(message))
-	return os.WriteFile(file, message, 0o600)
+	step.Erase()
+	p.group = step.Next
+	return p.finish()
 }
 
 // find looks for a member by name.

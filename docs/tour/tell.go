@@ -10,28 +10,30 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// tell says what a Step has brought about.
-func (p *person) tell(step *mls.Step, before *mls.Group) {
+// tell puts into words what a Step brings about, one line for each.
+func (p *person) tell(step *mls.Step, before *mls.Group) (lines []string) {
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, e := range step.Events {
 		switch e := e.(type) {
 		case *mls.ApplicationMessage:
-			fmt.Printf("%s: %s\n", e.Leaf.Credential.Identity, e.Data)
+			say("%s: %s", e.Leaf.Credential.Identity, e.Data)
 		case *mls.ProposalReceived:
-			fmt.Printf("%s proposes: %s\n", sender(before, e.Sender), words(before, e.Proposal))
+			say("%s proposes: %s", sender(before, e.Sender), words(before, e.Proposal))
 		case *mls.EpochChanged:
-			fmt.Printf("epoch %d%s\n", e.Change.Epoch, changes(e.Change))
+			say("epoch %d%s", e.Change.Epoch, changes(e.Change))
 		case *mls.Removed:
-			fmt.Printf("%s is no longer a member\n", p.Name)
+			say("%s is no longer a member", p.Name)
 		case *mls.Echo:
-			fmt.Println("nothing new")
+			say("nothing new")
 		}
 	}
 	if step.Change != nil && step.Next.Pending() != nil {
-		fmt.Printf("when it is taken: epoch %d%s\n", step.Change.Epoch, changes(step.Change))
+		say("when it is taken: epoch %d%s", step.Change.Epoch, changes(step.Change))
 	}
 	for _, left := range step.Left {
-		fmt.Printf("left out a proposal: %s\n", left.Reason)
+		say("left out a proposal: %s", left.Reason)
 	}
+	return lines
 }
 
 // changes lists who came, who went, and who has new keys.
