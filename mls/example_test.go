@@ -46,7 +46,8 @@ func (p *person) keyPackage() *mls.OwnKeyPackage {
 	return k
 }
 
-// take lets a Step take effect. A real client first has the claims answered and stores Next.
+// take lets a Step take effect. A real client first has the claims answered, and stores Next, Send and Events in one
+// transaction: see the example of Group.Records.
 func (p *person) take(s *mls.Step, err error) *mls.Step {
 	check(err)
 	p.group = s.Next
@@ -709,45 +710,84 @@ func ExampleCreate_branch() {
 	// true active
 }
 
-// Alice stores her group after every step. Her process ends, and she goes on from the records.
-func ExampleGroup_Records() {
-	people := friends("alice", "bob")
-	alice, bob := people[0], people[1]
+// database is what Alice stores, in the example of Group.Records. In real life it is one, and each write a transaction.
+type database struct {
+	records map[string][]byte
+	outbox  []mls.Outgoing
+	inbox   []mls.Event
+	handled string // the id of the message handled last
+}
 
-	store := map[string][]byte{} // in real life a database, and one transaction for each Step
-	save := func(s *mls.Step, before *mls.Group) {
-		changes, err := s.Next.Records(before)
-		check(err)
-		for _, r := range changes {
-			if r.Value == nil {
-				delete(store, r.Key)
-			} else {
-				store[r.Key] = r.Value
-			}
+// write stores what follows from a Step, all of it or nothing.
+func (d *database) write(step *mls.Step, before *mls.Group, message string) {
+	records, err := step.Next.Records(before)
+	check(err)
+	for _, r := range records {
+		if r.Value == nil {
+			delete(d.records, r.Key)
+		} else {
+			d.records[r.Key] = r.Value
 		}
 	}
-	save(&mls.Step{Next: alice.group}, nil)
-	step, err := alice.group.Protect([]byte("one"), mls.ProtectParams{}, alice.Signer)
-	check(err)
-	save(step, alice.group) // before it is sent
-	one := alice.take(step, nil).Send[0].Message
+	d.outbox = append(d.outbox, step.Send...)
+	d.inbox = append(d.inbox, step.Events...)
+	if message != "" {
+		d.handled = message
+	}
+}
 
-	alice.group, err = mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
-		for key, value := range store {
+// load makes the group of what is stored.
+func (d *database) load() *mls.Group {
+	group, err := mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
+		for key, value := range d.records {
 			if !yield(mls.Record{Key: key, Value: value}) {
 				return
 			}
 		}
 	}})
 	check(err)
-	two := alice.take(alice.group.Protect([]byte("two"), mls.ProtectParams{}, alice.Signer)).Send[0].Message
-	for _, message := range [][]byte{one, two} {
-		m := bob.receive(message).Events[0].(*mls.ApplicationMessage)
-		fmt.Printf("%s, generation %d\n", m.Data, m.Generation)
+	return group
+}
+
+// Alice stores after every step her group, what she has to send, and what she received, in one transaction. Her process
+// ends before anything was sent or shown, and she goes on from what is stored.
+func ExampleGroup_Records() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	store := &database{records: map[string][]byte{}}
+	store.write(&mls.Step{Next: alice.group}, nil, "")
+
+	good := bob.take(bob.group.Protect([]byte("good morning"), mls.ProtectParams{}, bob.Signer)).Send[0].Message
+	step, err := alice.group.Handle(mls.Input{Message: good, Now: exampleTime})
+	check(err)
+	store.write(step, alice.group, "message 1")
+	alice.take(step, nil)
+	step, err = alice.group.Protect([]byte("and to you"), mls.ProtectParams{}, alice.Signer)
+	check(err)
+	store.write(step, alice.group, "")
+
+	// The process ends here. Another one begins.
+	alice.group = store.load()
+	fmt.Println("handled up to", store.handled)
+	for _, e := range store.inbox {
+		fmt.Printf("bob: %s\n", e.(*mls.ApplicationMessage).Data)
 	}
+	store.inbox = nil // now that the application has it
+	for _, out := range store.outbox {
+		m := bob.receive(out.Message).Events[0].(*mls.ApplicationMessage)
+		fmt.Printf("alice: %s, generation %d\n", m.Data, m.Generation)
+	}
+	store.outbox = nil // now that the delivery service has it
+	step, err = alice.group.Protect([]byte("see you"), mls.ProtectParams{}, alice.Signer)
+	check(err)
+	store.write(step, alice.group, "")
+	m := bob.receive(alice.take(step, nil).Send[0].Message).Events[0].(*mls.ApplicationMessage)
+	fmt.Printf("alice: %s, generation %d\n", m.Data, m.Generation)
 	// Output:
-	// one, generation 0
-	// two, generation 1
+	// handled up to message 1
+	// bob: good morning
+	// alice: and to you, generation 0
+	// alice: see you, generation 1
 }
 
 // Bob stores the private part of his KeyPackage, so that he can join after a restart.

@@ -15,7 +15,7 @@ type ProtectParams struct {
 }
 
 // Protect encrypts data to the group (RFC 9420, Section 15). No two calls use the same key, whichever Groups of one
-// epoch they start from. Store Next before sending. It fails with ErrPendingProposals when proposals wait, with an
+// epoch they start from. Store the Step before sending. It fails with ErrPendingProposals when proposals wait, with an
 // *InactiveError, ErrPending while joining, ErrSigner, ErrErased, or a *keyschedule.RatchetError when the epoch's
 // usage limit is reached and a commit is due.
 func (g *Group) Protect(data []byte, o ProtectParams, by crypto.Signer) (*Step, error) {

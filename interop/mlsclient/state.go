@@ -116,7 +116,9 @@ func on[R any](s *Service, id uint32, call func(t *turn, out *R) error) (*R, err
 	return out, nil
 }
 
-// take lets a Step take effect when the turn ends well. References to proposals end with their epoch.
+// take lets a Step take effect when the turn ends well: the service stores nothing, so that all that is left of the contract
+// of package mls is to erase, and then to return what is to be sent and what was received. Test runners vouch for all
+// Claims. References to proposals end with their epoch.
 func (t *turn) take(step *mls.Step) {
 	if t.refs == nil || step.Next.Epoch() != t.group.Epoch() {
 		t.refs = map[string]framing.ProposalRef{}

@@ -128,7 +128,8 @@ func (f *follower) follow(at string, e *passiveEpoch) bool {
 		f.equal(at+"epoch_authenticator", f.authenticator(), e.EpochAuthenticator)
 }
 
-// handle takes one message and, as a client should, erases what it replaces.
+// handle takes one message. A client that stores nothing lets a Step take effect by erasing what Next replaces; the Claims
+// of published cases nobody can answer.
 func (f *follower) handle(check string, data []byte) bool {
 	s, err := f.group.Handle(mls.Input{Message: data, PSKs: f.psks})
 	if !f.succeeds(check, err) {
