@@ -37,13 +37,13 @@ func TestCrash(t *testing.T) {
 	} {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			calm := newCrashPlay(t, p, 0)
+			calm := newCrashPlay(t, p)
 			calm.run()
 			require.Empty(t, calm.problems)
 			require.Empty(t, calm.lost())
 			plays, twice := 0, 0
 			for at := range p.points(calm) {
-				play := newCrashPlay(t, p, at)
+				play := calm.forkBefore(at)
 				play.run()
 				require.NotEmpty(t, play.killed, "point %d", at)
 				what := fmt.Sprintf("%s killed at point %d, %s", play.killed, at, play.point)
@@ -64,12 +64,12 @@ func TestCrash(t *testing.T) {
 // deliver after it, as this package once asked for: what they were killed before is lost.
 func TestCrashOldOrder(t *testing.T) {
 	p := crashParams{noted: true, handshake: mls.HandshakePrivate, inMemory: true, stride: 9}
-	calm := newCrashPlay(t, p, 0)
+	calm := newCrashPlay(t, p)
 	calm.run()
 	require.Empty(t, calm.problems)
 	var plays, losing, lost, broken int
 	for at := range p.points(calm) {
-		play := newCrashPlay(t, p, at)
+		play := calm.forkBefore(at)
 		play.run()
 		n := len(play.lost())
 		plays++
@@ -88,7 +88,7 @@ func TestCrashOldOrder(t *testing.T) {
 
 // TestCrashKeyUse shows that a key that is used twice is noticed: by a member that sends before it stores.
 func TestCrashKeyUse(t *testing.T) {
-	play := newCrashPlay(t, crashParams{noted: true}, 0)
+	play := newCrashPlay(t, crashParams{noted: true})
 	alice := play.member("alice")
 	play.create(alice)
 	for _, text := range []string{"one", "two"} {
@@ -169,9 +169,11 @@ type crashPlay struct {
 	secrets  map[framing.Epoch]ciphersuite.Secret // the sender data secret
 	used     map[string][]byte                    // messages that left, by the key that they are encrypted with
 	problems []string
-	hold     bool   // what is to be sent waits for more
-	killed   string // who was
-	point    string // and where
+	hold     bool         // what is to be sent waits for more
+	scene    int          // the next one
+	before   []*crashPlay // the play before each scene, when nobody is killed
+	killed   string       // who was
+	point    string       // and where
 }
 
 // survivor is a member that may be killed.
@@ -186,8 +188,8 @@ type survivor struct {
 	told  []string // what the application was told, in all its runs
 }
 
-func newCrashPlay(t *testing.T, p crashParams, at int) *crashPlay {
-	play := &crashPlay{crashParams: p, t: t, crash: &mlstest.Crash{At: at}, service: newCrashService(p.relay),
+func newCrashPlay(t *testing.T, p crashParams) *crashPlay {
+	play := &crashPlay{crashParams: p, t: t, crash: new(mlstest.Crash), service: newCrashService(p.relay),
 		entitled: map[string][]string{}, secrets: map[framing.Epoch]ciphersuite.Secret{}, used: map[string][]byte{}}
 	for _, name := range []string{"alice", "bob", "carol", "dave", "eve"} {
 		m := &survivor{Client: mlstest.NewClient(t, testSuite, name), play: play}
@@ -206,54 +208,83 @@ func (p *crashPlay) problem(format string, args ...any) {
 	p.problems = append(p.problems, fmt.Sprintf(format, args...))
 }
 
-// run is the story.
-func (p *crashPlay) run() {
-	p.plan("alice", "create", p.create)
-	for _, name := range []string{"bob", "carol", "eve"} {
-		p.plan(name, "publish", (*survivor).publish)
+// story is what is played, in scenes after which nothing is left to do.
+func story() []func(*crashPlay) {
+	return []func(*crashPlay){
+		func(p *crashPlay) {
+			p.plan("alice", "create", p.create)
+			for _, name := range []string{"bob", "carol", "eve"} {
+				p.plan(name, "publish", (*survivor).publish)
+			}
+			p.plan("alice", "invite", invite("bob", "carol"))
+		},
+		func(p *crashPlay) {
+			p.hold = true
+			p.say("alice", "bob", "bob")
+			p.hold = false
+		},
+		func(p *crashPlay) {
+			p.plan("carol", "propose", func(m *survivor) {
+				m.take()(m.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, m.Signer))
+			})
+		},
+		func(p *crashPlay) { p.plan("bob", "commit", renew) },
+		(*crashPlay).race,
+		func(p *crashPlay) {
+			p.plan("alice", "renew", renew)
+			p.say("eve", "carol") // before they know of a new epoch
+		},
+		func(p *crashPlay) {
+			p.plan("alice", "describe", (*survivor).describe)
+			p.plan("dave", "enter", (*survivor).enter)
+		},
+		func(p *crashPlay) { p.say("dave", "alice") },
+		func(p *crashPlay) {
+			p.plan("carol", "leave", func(m *survivor) {
+				m.take()(m.group.Propose(&framing.Remove{Removed: m.group.OwnLeaf()}, mls.ProposeParams{}, m.Signer))
+			})
+		},
+		func(p *crashPlay) { p.plan("alice", "let go", renew) },
+		func(p *crashPlay) { p.say("alice", "bob", "dave", "eve") },
 	}
-	p.plan("alice", "invite", invite("bob", "carol"))
-	p.settle()
-	p.hold = true
-	p.say("alice", "bob", "bob")
-	p.hold = false
-	p.settle()
+}
 
-	p.plan("carol", "propose", func(m *survivor) {
-		m.take()(m.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, m.Signer))
-	})
-	p.settle()
-	p.plan("bob", "commit", renew)
-	p.settle()
-
-	p.race()
-	p.plan("alice", "renew", renew)
-	p.say("eve", "carol") // before they know of a new epoch
-	p.settle()
-
-	p.plan("alice", "describe", func(m *survivor) {
-		info, err := m.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, m.Signer)
-		m.expect("GroupInfo", err)
-		p.service.info = info
-		m.note()
-	})
-	p.plan("dave", "enter", func(m *survivor) {
-		m.take()(mls.JoinExternal(mls.JoinExternalParams{
-			GroupInfo: p.service.info, Leaf: m.LeafParams, Now: mlstest.Now(), Params: m.Params}))
-	})
-	p.settle()
-	p.say("dave", "alice")
-	p.settle()
-
-	p.plan("carol", "leave", func(m *survivor) {
-		m.take()(m.group.Propose(&framing.Remove{Removed: m.group.OwnLeaf()}, mls.ProposeParams{}, m.Signer))
-	})
-	p.settle()
-	p.plan("alice", "let go", renew)
-	p.settle()
-	p.say("alice", "bob", "dave", "eve")
-	p.settle()
+// run plays the scenes that are left.
+func (p *crashPlay) run() {
+	for scenes := story(); p.scene < len(scenes); p.scene++ {
+		if p.crash.At == 0 {
+			p.before = append(p.before, p.fork(0))
+		}
+		scenes[p.scene](p)
+		p.settle()
+	}
 	p.check()
+}
+
+// forkBefore returns a play in which somebody is killed at a point. It begins with the scene of that point, for up to there
+// it is as p was.
+func (p *crashPlay) forkBefore(at int) *crashPlay {
+	k := len(p.before) - 1
+	for p.before[k].crash.Passed >= at {
+		k--
+	}
+	return p.before[k].fork(at)
+}
+
+// fork returns the play as it is between two scenes, to go on by itself. All members begin another run.
+func (p *crashPlay) fork(at int) *crashPlay {
+	q := *p
+	q.crash = &mlstest.Crash{At: at, Passed: p.crash.Passed}
+	q.entitled, q.secrets, q.used = maps.Clone(p.entitled), maps.Clone(p.secrets), maps.Clone(p.used)
+	q.problems, q.before, q.members = slices.Clone(p.problems), nil, nil
+	q.service = p.service.fork()
+	for _, m := range p.members {
+		n, client := *m, *m.Client
+		n.Client, n.play, n.Crash, n.told = &client, &q, q.crash, slices.Clone(m.told)
+		q.restart(&n)
+		q.members = append(q.members, &n)
+	}
+	return &q
 }
 
 // race lets alice and bob commit at the same time, alice to renew her keys and bob to add eve, and again until both have
@@ -402,6 +433,20 @@ func invite(names ...string) func(*survivor) {
 // renew commits to all that waits and to new keys.
 func renew(m *survivor) {
 	m.take()(m.group.Commit(mls.CommitParams{ForcePath: true, Now: mlstest.Now()}, m.Signer))
+}
+
+// describe publishes a GroupInfo.
+func (m *survivor) describe() {
+	info, err := m.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, m.Signer)
+	m.expect("GroupInfo", err)
+	m.play.service.info = info
+	m.note()
+}
+
+// enter joins by the GroupInfo.
+func (m *survivor) enter() {
+	m.take()(mls.JoinExternal(mls.JoinExternalParams{
+		GroupInfo: m.play.service.info, Leaf: m.LeafParams, Now: mlstest.Now(), Params: m.Params}))
 }
 
 // publish makes a KeyPackage, unless an earlier run did, and gives it away once it is stored.
@@ -714,6 +759,12 @@ type crashService struct {
 func newCrashService(relay bool) *crashService {
 	return &crashService{relay: relay, acknowledged: map[string]int{}, taken: map[framing.Epoch][]byte{},
 		welcomes: map[string][]byte{}, published: map[string]*framing.KeyPackage{}, sender: map[string]string{}}
+}
+
+// fork copies the service.
+func (s *crashService) fork() *crashService {
+	return &crashService{s.relay, slices.Clone(s.feed), maps.Clone(s.acknowledged), maps.Clone(s.taken),
+		maps.Clone(s.welcomes), maps.Clone(s.published), s.info, maps.Clone(s.sender)}
 }
 
 // post takes a message, and reports whether it did. Copies of other messages than commits go out once more.
