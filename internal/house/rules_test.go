@@ -74,6 +74,10 @@ func rules() []rule {
 			"package p\nimport (\"errors\"; \"fmt\")\nvar ErrX = errors.New(\"treekem: something is wrong\")\nvar ErrY = fmt.Errorf(\"reading: %w\", ErrX)"},
 		{"package name", inGo, checkPackageName,
 			"package util", "package wire"},
+		{"function comment", inConverted, checkFunctionComments,
+			"package p\n// F is the n-th.\nfunc F() {}", "package p\n// T is a type.\ntype T struct{}\n// F returns whether it is so. Whoever answers decides.\nfunc F() {}"},
+		{"answers", inConverted, checkAnswers,
+			"package p\ntype T struct {\n\t// F takes n and\n\t// answers it.\n\tF func(n int) int\n}", "package p\n// The answers are the caller's.\nfunc f() {}"},
 	}
 }
 
@@ -111,11 +115,11 @@ func TestRules(t *testing.T) {
 func TestRulesBite(t *testing.T) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
-			bad, err := parse("treekem/bad.go", r.bad)
+			bad, err := parse("internal/parallel/bad.go", r.bad)
 			require.NoError(t, err)
 			require.True(t, r.applies(bad), "the rule does not apply to its own bad snippet")
 			require.NotEmpty(t, r.check(bad), "the bad snippet passes")
-			good, err := parse("treekem/good.go", r.good)
+			good, err := parse("internal/parallel/good.go", r.good)
 			require.NoError(t, err)
 			require.Empty(t, r.check(good), "the good snippet does not pass")
 		})

@@ -55,7 +55,7 @@ func (r *Reader) Finish() error {
 // Failf records a SyntaxError at the present offset unless an earlier error is recorded already.
 func (r *Reader) Failf(format string, args ...any) { r.FailAt(r.off, format, args...) }
 
-// FailAt is Failf for a value that was read already, at offset.
+// FailAt does what Failf does for a value that was read already, at offset.
 func (r *Reader) FailAt(offset int, format string, args ...any) {
 	if r.err == nil {
 		r.err = &SyntaxError{Struct: r.name, Field: r.field, Offset: offset, Reason: fmt.Sprintf(format, args...)}
