@@ -98,7 +98,7 @@ func forEach(n int, work func(i int) error) error {
 	})
 }
 
-// forEachChunk is parallel.Chunks for work that names the first item of its chunk that failed.
+// forEachChunk runs parallel.Chunks for work that names the first item of its chunk that failed.
 func forEachChunk(n, size int, work func(lo, hi int) *IndexError) error {
 	var mu sync.Mutex
 	var first *IndexError

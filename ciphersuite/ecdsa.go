@@ -56,7 +56,7 @@ func lacksPoint(key *ecdsa.PublicKey) bool {
 	return key.X == nil || key.Y == nil
 }
 
-// lacksECDSA is for private keys of crypto/ecdsa that have no scalar, for which it panics too.
+// lacksECDSA reports whether a private key of crypto/ecdsa has no scalar. crypto/ecdsa panics for such a key.
 func lacksECDSA(signer crypto.Signer) bool {
 	key, ok := signer.(*ecdsa.PrivateKey)
 	//lint:ignore SA1019 nothing but its absence matters

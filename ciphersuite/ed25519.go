@@ -37,7 +37,7 @@ func (ed25519Scheme) private(signer crypto.Signer) []byte {
 	return nil
 }
 
-// lacksEd25519 is for private keys of crypto/ed25519, which panics for those that are not whole.
+// lacksEd25519 reports whether a private key of crypto/ed25519 is not whole. crypto/ed25519 panics for such a key.
 func lacksEd25519(signer crypto.Signer) bool {
 	switch k := signer.(type) {
 	case ed25519.PrivateKey:
@@ -105,7 +105,7 @@ const (
 	ed25519Order8b = "\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05"
 )
 
-// smallOrderEd25519 is for canonical encodings.
+// smallOrderEd25519 reports whether a canonical encoding is of a point of small order.
 func smallOrderEd25519(encoded []byte) bool {
 	e := [32]byte(encoded)
 	e[31] &= 0x7f

@@ -22,7 +22,7 @@ func ruleEd25519() *ed25519.Options {
 	}}
 }
 
-// validEd25519 is for keys and signatures of the right size.
+// validEd25519 takes keys and signatures of the right size.
 func validEd25519(key, message, signature []byte) bool {
 	return ed25519.VerifyWithOptions(key, message, signature, ruleEd25519())
 }

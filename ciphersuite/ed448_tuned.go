@@ -40,7 +40,7 @@ func (ed448Scheme) private(signer crypto.Signer) []byte {
 	return nil
 }
 
-// lacksEd448 is for private keys of circl, which panics for those that are not whole.
+// lacksEd448 reports whether a private key of circl is not whole. circl panics for such a key.
 func lacksEd448(signer crypto.Signer) bool {
 	switch k := signer.(type) {
 	case circled448.PrivateKey:

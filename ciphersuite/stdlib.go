@@ -26,7 +26,7 @@ func (x25519Group) key(private []byte) (privateKey, error) {
 
 func (x25519Group) check(public []byte) error { return checkX25519(public) }
 
-// validEd25519 is for keys and signatures of the right size. What crypto/ed25519 accepts fulfils the rule's equation
+// validEd25519 takes keys and signatures of the right size. What crypto/ed25519 accepts fulfils the rule's equation
 // too and has a canonical R and S; what it refuses may still fulfil the equation, if somebody went to the length of
 // adding a point of small order to R or to the key.
 func validEd25519(key, message, signature []byte) bool {

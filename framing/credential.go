@@ -13,12 +13,12 @@ type Credential struct {
 	Data         []byte   // for every other Type: the body, which is one opaque<V>
 }
 
-// BasicCredential is a credential that asserts identity and nothing more (RFC 9420, Section 5.3).
+// BasicCredential returns a credential that asserts identity and nothing more (RFC 9420, Section 5.3).
 func BasicCredential(identity []byte) Credential {
 	return Credential{Type: CredentialTypeBasic, Identity: identity}
 }
 
-// X509Credential is a chain of DER certificates, end entity first (RFC 9420, Section 5.3).
+// X509Credential returns the credential of a chain of DER certificates, end entity first (RFC 9420, Section 5.3).
 func X509Credential(certificates ...[]byte) Credential {
 	return Credential{Type: CredentialTypeX509, Certificates: certificates}
 }

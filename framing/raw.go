@@ -4,8 +4,8 @@ package framing
 
 import "github.com/copse-mls/copse/internal/wire"
 
-// UnmarshalShared is for packages treekem and mls: it is Unmarshal without the copy. The decoded value aliases data,
-// which must not change any more.
+// UnmarshalShared decodes as Unmarshal does, without the copy, for packages treekem and mls. The decoded value aliases
+// data, which must not change any more.
 func UnmarshalShared(data []byte, v Value) error { return unmarshal(data, v) }
 
 // RawNode is for package treekem: a node of a ratchet_tree extension, as bytes and decoded (RFC 9420, Section 12.4.3.3).
@@ -16,9 +16,9 @@ type RawNode struct {
 	ParentNode *ParentNode // when Type is parent; valid as LeafNode is
 }
 
-// WalkRatchetTree is for package treekem: it reads the data of a ratchet_tree extension (RFC 9420, Section 12.4.3.3),
-// calls visit for each node in order, blank ones included, and returns how many nodes there are; position is the index
-// of the node in the array. It stops at the first error: visit's own, or a *SyntaxError. Which type may stand at which
+// WalkRatchetTree reads the data of a ratchet_tree extension (RFC 9420, Section 12.4.3.3) for package treekem. It calls
+// visit for each node in order, blank ones included, and returns how many nodes there are; position is the index of the
+// node in the array. It stops at the first error: visit's own, or a *SyntaxError. Which type may stand at which
 // position is for the caller to check, as is that the last node is not blank.
 func WalkRatchetTree(data []byte, visit func(position int, node RawNode) error) (int, error) {
 	r := wire.NewReader("RatchetTree", data)
@@ -66,8 +66,8 @@ func (n RawNode) Append(dst []byte) []byte {
 // its place.
 type Span = wire.Span
 
-// Dissect is for package inspect, which explains bytes: it is UnmarshalShared, and lists everything that was read, in the
-// order of the input, each structure and vector before what is in it. It accepts and refuses the same data, but when
+// Dissect decodes as UnmarshalShared does, for package inspect, and lists everything that was read, in the order of the
+// input, each structure and vector before what is in it. It accepts and refuses the same data, but when
 // data is cut short it reads on to its very end, so that the last span and the error tell how far the data made sense.
 func Dissect(data []byte, v Value) ([]Span, error) {
 	r := wire.NewReader(v.structName(), data)

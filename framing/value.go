@@ -34,7 +34,7 @@ func Unmarshal(data []byte, v Value) error {
 	return unmarshal(bytes.Clone(data), v)
 }
 
-// unmarshal is Unmarshal without the copy.
+// unmarshal decodes data without a copy.
 func unmarshal(data []byte, v Value) error {
 	r := wire.NewReader(v.structName(), data)
 	v.decode(r)

@@ -113,8 +113,8 @@ func customTypes(list framing.Extensions) []framing.ExtensionType {
 	return out
 }
 
-// firstUnsupported is firstMissing for what the group needs, and no member may list without supporting it: GREASE says
-// nothing of support (RFC 9420, Section 13.5).
+// firstUnsupported returns the first code point of need that have does not show support for: one that it lacks, or GREASE,
+// which says nothing of support (RFC 9420, Section 13.5).
 func firstUnsupported[T ~uint16](need, have []T) (T, bool) {
 	for _, code := range need {
 		if framing.IsGREASE(uint16(code)) {

@@ -71,7 +71,7 @@ func checkErrors(f *file) (out []finding) {
 	})...)
 }
 
-// leftText is the string literal that an expression is, or begins with.
+// leftText returns the string literal that an expression is, or begins with.
 func leftText(e ast.Expr) (string, bool) {
 	switch x := e.(type) {
 	case *ast.BasicLit:

@@ -147,7 +147,7 @@ func exportData(t *testing.T, dir string) importer.Lookup {
 	return func(path string) (io.ReadCloser, error) { return os.Open(files[path]) }
 }
 
-// packageRooms is the order of files within each package, and how many pairs of files are out of it.
+// packageRooms returns the order of files within each package, and how many pairs of files are out of it.
 func packageRooms() map[string]rooms {
 	return map[string]rooms{
 		"mls": {upward: 3, files: []string{

@@ -71,7 +71,7 @@ func rules() []rule {
 			"package p\ntype T struct{}\n", "package p\n// T is.\ntype T struct{}\nfunc (T) Error() string\nfunc (t u) F() {}"},
 		{"origin of errors", inEngine, checkErrors,
 			"package p\nimport \"errors\"\nvar ErrX = errors.New(\"something is wrong\")",
-			"package p\nimport (\"errors\"; \"fmt\")\nvar ErrX = errors.New(\"treekem: something is wrong\")\nvar ErrY = fmt.Errorf(\"reading: %w\", ErrX)"},
+			"package p\nimport (\"errors\"; \"fmt\")\nvar ErrX = errors.New(\"parallel: something is wrong\")\nvar ErrY = fmt.Errorf(\"reading: %w\", ErrX)"},
 		{"package name", inGo, checkPackageName,
 			"package util", "package wire"},
 		{"function comment", inConverted, checkFunctionComments,
