@@ -14,7 +14,7 @@ func diffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff FILE FILE",
 		Short: "Compare two GroupInfos or ratchet trees",
-		Long: `diff shows what became of a group between two GroupInfos (as MLSMessage or bare), group contexts or ratchet
+		Long: `diff shows what changed in a group between two GroupInfos (as MLSMessage or bare), group contexts or ratchet
 trees: which members joined, left or changed and in what, which nodes of the tree differ, and what
 changed in the group context. One of the files may be - for the standard input. Files are hexadecimal,
 base64 or raw.

@@ -28,11 +28,11 @@ the same files, byte for byte, in one version of Copse; also for the suites with
 are made by RFC 6979 here.
 
 Cases of passive-client-random hold every kind of proposal, by value and by reference, from members,
-external senders and newcomers; external commits, also to come back; external and resumption PSKs;
-members who leave and return; both kinds of handshake messages; and a ReInit as the last commit. What
+external senders and newcomers; external commits by newcomers and by former members; external and
+resumption PSKs; members who leave and return; both kinds of handshake messages; and a ReInit as the last commit. What
 the format cannot express is how a client goes on to the successor of a group, or into a branch.
 
-The keys in the files follow from the seed: they are for tests and nothing else.
+The keys in the files are derived from the seed: use them for tests only.
 
 Files: ` + strings.Join(vectors.Names(), ", ") + `.
 
@@ -61,15 +61,15 @@ Exit status: 0 when the files are written, 2 when not; files of an earlier run a
 			return showGenerated(cmd.OutOrStdout(), g, out)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "copse-vectors", "folder to write to; made when it is not there")
-	cmd.Flags().Uint64Var(&p.Seed, "seed", 1, "from which everything follows")
+	cmd.Flags().StringVar(&out, "out", "copse-vectors", "folder to write to; created if missing")
+	cmd.Flags().Uint64Var(&p.Seed, "seed", 1, "number from which all cases, keys included, are derived")
 	cmd.Flags().BoolVar(&p.Small, "small", false, "fewer and smaller cases: less than 2 MB instead of 11")
 	cmd.Flags().StringArrayVar(&p.Only, "only", nil, "make this file only, named without .json; may be given again")
 	cmd.Flags().UintSliceVar(&suites, "suite", nil, "make cases of this cipher suite only, by its number; may be given again")
 	return cmd
 }
 
-// showGenerated tells what was written.
+// showGenerated prints what was written.
 func showGenerated(w io.Writer, g *vectors.Generated, out string) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprint(tw, "file\tcases\tkB\t\n")

@@ -34,7 +34,7 @@ func inspectCommand() *cobra.Command {
 	var opt inspectFlags
 	cmd := &cobra.Command{
 		Use:   "inspect [FILE|-]",
-		Short: "Explain any MLS bytes",
+		Short: "Explain MLS messages and structures byte by byte",
 		Long: `inspect shows an MLSMessage, or any other structure of RFC 9420, field by field: where each lies, what
 it is called, which section defines it, and what its value means. It computes references and hashes,
 checks the signatures whose keys are inside, and draws ratchet trees.
@@ -42,16 +42,16 @@ checks the signatures whose keys are inside, and draws ratchet trees.
 The input is a file or the standard input: hexadecimal, base64 or raw bytes. Which one, and which
 structure it is, is guessed unless --encoding and --type say so.
 
-A Welcome is opened with the private init key of a KeyPackage that it is addressed to (in a file: the bare
-key, or a KeyPackage as Copse stores it; hexadecimal, base64 or raw), and with the PSKs that it names, if
-any. joiner_secret and path_secret are not shown without --show-secrets.
+--key-package-private opens a Welcome. It names a file with the private init key of a KeyPackage to which the
+Welcome is addressed: the key alone, or a stored mls.OwnKeyPackage; in hexadecimal, base64 or raw. Give the PSKs
+that the Welcome names with --psk. joiner_secret and path_secret are not shown without --show-secrets.
 
-Marks: ✓ holds, ✗ does not hold, = computed, ? not checked and why.
+Marks: ✓ holds, ✗ does not hold, = computed, ? not checked, and why not.
 
 Types: ` + strings.Join(inspect.Types(), ", ") + `.
 
 Exit status: 0 when the input could be read to its end (and opened, if that was asked for), whether or
-not its signatures verify; 1 when it could not, with the place where it stopped making sense; 2 when the
+not its signatures verify; 1 when it could not, with the position of the first error; 2 when the
 command could not do its work.`,
 		Example: `  copse inspect welcome.bin
   base64 -d < key_package.b64 | copse inspect --type KeyPackage

@@ -21,7 +21,7 @@ import (
 func interopCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "interop",
-		Short: "Try MLS clients against each other",
+		Short: "Test MLS clients with each other",
 		Long: `interop serves Copse to the test runners of other MLS implementations, and runs test scripts against any
 client that offers the same gRPC service, MLSClient of the MLS working group.`,
 		Args: cobra.NoArgs,
@@ -39,9 +39,9 @@ func serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve Copse to a test runner",
-		Long: `serve offers the gRPC service MLSClient until it is interrupted. The first line of its output says where.
+		Long: `serve offers the gRPC service MLSClient until it is interrupted. The first line of its output is the address.
 
-It is for tests and nothing else: it gives private keys to whoever asks, and takes every credential for good.`,
+Use it for tests only: it gives private keys to anyone who connects, and accepts every credential.`,
 		Example: `  copse interop serve --port 50051
   copse interop run --client localhost:50051 --scenarios interop-scenarios`,
 		Args: cobra.NoArgs,
@@ -92,10 +92,11 @@ func runCommand() *cobra.Command {
 		Long: `run plays the scripts of the MLS working group with clients that offer the gRPC service MLSClient: with every
 assignment of clients to actors or a sample, in every cipher suite that clients have in common, and with
 handshake messages as PublicMessage and as PrivateMessage. After each step the members of the group have to
-agree on the epoch authenticator and an exported secret, and in each new epoch on a message.
+agree on the epoch authenticator and an exported secret; in each new epoch one of them sends a message that the
+others have to read. One script with one assignment, cipher suite and mode is a play.
 
-A play is skipped when a client says that it lacks a call, or when the clients have no second cipher suite to
-move to. The last line counts the plays.
+A play is skipped when a client lacks a call (status Unimplemented), or when a script moves the group to another
+cipher suite and the clients have only one in common. The last line counts the plays.
 
 Exit status: 0 when every play passed or was skipped, 1 when any failed, 2 when the scripts cannot be played.`,
 		Example: `  copse interop run --self --scenarios interop-scenarios
@@ -112,14 +113,14 @@ Exit status: 0 when every play passed or was skipped, 1 when any failed, 2 when 
 	f.StringSliceVar(&opt.clients, "client", nil, "host:port of a client; several separated by commas, or given again")
 	f.BoolVar(&opt.self, "self", false, fmt.Sprintf("start %d clients of Copse, and play %d assignments unless --sample says otherwise", ownServers, ownSample))
 	f.StringVar(&opt.dir, "scenarios", "", "folder with the scripts")
-	f.StringArrayVar(&opt.only, "only", nil, "play the scripts of this name or file only; may be given again")
+	f.StringArrayVar(&opt.only, "only", nil, "play only the script, or the file of scripts, with this name; may be given again")
 	f.Uint16Var(&opt.Suite, "suite", 0, "play in this cipher suite only")
 	f.BoolVar(&opt.Public, "public", false, "handshake messages as PublicMessage only")
 	f.BoolVar(&opt.Private, "private", false, "handshake messages as PrivateMessage only")
-	f.IntVar(&opt.Sample, "sample", 0, "assignments of clients to actors to play for each script, suite and mode; 0 for every one")
-	f.Uint64Var(&opt.Seed, "seed", 1, "what the sample, group ids, PSKs and messages are made from")
-	f.IntVar(&opt.Workers, "parallel", 0, "plays at the same time; 0 for one for each processor. Some harnesses stand only 1")
-	f.BoolVar(&opt.Lenient, "lenient", false, "pass over clients that return nothing from StateAuth or Export, as some harnesses do")
+	f.IntVar(&opt.Sample, "sample", 0, "how many assignments of clients to actors to play for each script, suite and mode; 0 for all")
+	f.Uint64Var(&opt.Seed, "seed", 1, "number from which the sample, group ids, PSKs and messages are derived")
+	f.IntVar(&opt.Workers, "parallel", 0, "plays at the same time; 0 for one per processor. Some clients support only 1")
+	f.BoolVar(&opt.Lenient, "lenient", false, "pass over clients that return nothing from StateAuth or Export, as some do")
 	f.DurationVar(&opt.Timeout, "timeout", time.Minute, "how long a call may take")
 	f.StringVar(&opt.junit, "junit", "", "write a JUnit report to this file, too")
 	f.BoolVar(&opt.json, "json", false, "report as JSON, with all calls of the plays that failed")
@@ -129,10 +130,10 @@ Exit status: 0 when every play passed or was skipped, 1 when any failed, 2 when 
 // run plays and reports.
 func (o *runOptions) run(cmd *cobra.Command) error {
 	if o.dir == "" {
-		return errors.New("no scripts: name their folder by --scenarios")
+		return errors.New("no scripts: name their folder with --scenarios")
 	}
 	if len(o.clients) == 0 && !o.self {
-		return errors.New("no clients: name them by --client, or start some by --self")
+		return errors.New("no clients: name them with --client, or start some with --self")
 	}
 	var err error
 	if o.Scripts, err = scenario.Load(o.dir); err != nil {

@@ -49,7 +49,7 @@ func rootCommand() *cobra.Command {
 		Short: "Messaging Layer Security (RFC 9420)",
 		Long: `copse is the tool that comes with the Copse engine for Messaging Layer Security (RFC 9420).
 
-Exit status: 0 when all is well, 1 when something that was checked does not hold, 2 when the
+Exit status: 0 when everything holds, 1 when something that was checked does not hold, 2 when the
 command could not do its work (bad flags, missing or malformed input, no network).`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,

@@ -19,9 +19,9 @@ func rulesCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "rules [ID]",
-		Short: "Say what a rule of validation means, and what to do when it fires",
+		Short: "Explain a rule of validation that an error names, such as V-LN-05",
 		Long: `rules lists the rules that Copse holds its input to. An error of the engine names the rule that was broken,
-such as V-LN-05; with that ID, rules prints what the rule says, what to do when it fires, which functions
+such as V-LN-05; with that ID, rules prints what the rule says, what to do when it is broken, which functions
 enforce it, and which tests show that. H-01 to H-53 are bugs that other implementations had; rules prints
 what keeps each of them out.
 
@@ -49,7 +49,7 @@ Exit status: 0, or 2 when there is no such rule or area.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&area, "area", "", "list this area only, by its letter or the middle of its IDs")
+	cmd.Flags().StringVar(&area, "area", "", "list only the area with this letter, or with this code in the middle of its IDs (FR for V-FR-08)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return cmd
 }
@@ -64,7 +64,7 @@ type finding struct {
 func lookUp(l *ledger.Ledger, args []string, area string) (finding, error) {
 	switch {
 	case len(args) > 0 && area != "":
-		return finding{}, errors.New("rules: give an ID or --area, not both")
+		return finding{}, errors.New("rules: give either an ID or --area")
 	case len(args) > 0:
 		return lookUpID(l, args[0])
 	case area != "":
@@ -74,7 +74,7 @@ func lookUp(l *ledger.Ledger, args []string, area string) (finding, error) {
 			for _, a := range l.Areas {
 				names = append(names, a.Code)
 			}
-			return finding{}, fmt.Errorf("there is no area %q; there are: %s", area, strings.Join(names, ", "))
+			return finding{}, fmt.Errorf("there is no area %q; the areas are: %s", area, strings.Join(names, ", "))
 		}
 		return finding{a, func(b *strings.Builder) { writeAreas(b, []ledger.Area{*a}) }}, nil
 	}
@@ -89,7 +89,7 @@ func lookUpID(l *ledger.Ledger, id string) (finding, error) {
 	}
 	r, ok := l.Rule(id)
 	if !ok {
-		return finding{}, fmt.Errorf("there is no rule %q; like it are: %s", id, strings.Join(l.Near(id, 4), ", "))
+		return finding{}, fmt.Errorf("there is no rule %q; similar ones are: %s", id, strings.Join(l.Near(id, 4), ", "))
 	}
 	return finding{r, func(b *strings.Builder) { writeRule(b, l, r) }}, nil
 }
@@ -128,7 +128,7 @@ func writeRule(b *strings.Builder, l *ledger.Ledger, r *ledger.Rule) {
 			fmt.Fprintf(b, "\n  %s: %s\n", text.name, text.text)
 		}
 	}
-	b.WriteString("\nWhen it fires\n")
+	b.WriteString("\nWhen it is broken\n")
 	fmt.Fprintf(b, "  %-10s %s\n", "error", strings.Join(r.Gives, ", "))
 	for _, action := range r.Do {
 		fmt.Fprintf(b, "  %-10s %s\n", action, action.Explain())

@@ -24,13 +24,13 @@ func vectorsCommand() *cobra.Command {
 		Use:   "vectors",
 		Short: "Replay the published test vectors",
 		Long: `vectors replays the test vectors that the MLS working group publishes and reports a line per file and
-cipher suite. The last line counts the cases; a case is one element of a file's array. A file of which
-nothing ran counts as one failure.
+cipher suite. The last line counts the cases; a case is one element of a file's array. A file without a
+case that ran counts as one failure.
 
 Vectors are looked for in --dir, else in the folder that ` + vectors.EnvDir + ` names, else in
 ../shared/test-vectors, else in the cache that "copse vectors fetch" fills. In a folder that you named,
-files may differ from the published ones, and the report says so; elsewhere they may not. The last
-resort, in a checkout of Copse, are vectors that Copse made itself; the report says that, too.
+files may differ from the published ones, and the report says so; elsewhere they may not. If none of
+these exists, a checkout of Copse replays vectors that Copse generated, and the report says so.
 
 Files: ` + strings.Join(vectors.Names(), ", ") + `.
 
@@ -65,7 +65,7 @@ without), 1 when any failed, 2 when the input cannot be used.`,
 	cmd.Flags().StringVar(&opt.dir, "dir", "", "folder with the vector files")
 	cmd.Flags().StringArrayVar(&opt.only, "only", nil, "replay this file only, named without .json; may be given again")
 	cmd.Flags().BoolVar(&opt.json, "json", false, "report as JSON")
-	cmd.Flags().BoolVar(&opt.fetch, "fetch", false, "when no vectors are found, fetch them first")
+	cmd.Flags().BoolVar(&opt.fetch, "fetch", false, "download the vectors first when none are found")
 	cmd.AddCommand(fetchCommand(), generateCommand(), whereCommand())
 	return cmd
 }
@@ -78,7 +78,7 @@ func findOrFetch(cmd *cobra.Command, dir, root string) (vectors.Folder, error) {
 	if !folder.Own && !errors.As(err, &missing) {
 		return folder, err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "the published test vectors are not here; downloading them")
+	fmt.Fprintln(cmd.ErrOrStderr(), "no published test vectors found; downloading them")
 	switch err := fetch(cmd, vectors.FetchParams{}); {
 	case err == nil:
 		return vectors.Find(dir, root)
@@ -114,12 +114,12 @@ func fetchCommand() *cobra.Command {
 		Short: "Download the published test vectors",
 		Long: `fetch downloads the test vectors of the MLS working group, revision
 ` + vectors.Commit + `, and puts each file into place only after its SHA-256
-digest was found to be the one this build expects. An interrupted download goes on where it stopped.`,
+digest is the one that this build expects. An interrupted download is resumed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return fetch(cmd, p) },
 	}
-	cmd.Flags().StringVar(&p.Dir, "dir", "", "folder to fill (default: copse/vectors/REVISION in your cache folder)")
-	cmd.Flags().StringVar(&p.BaseURL, "url", "", "where the files are (default "+vectors.PublishedURL+")")
+	cmd.Flags().StringVar(&p.Dir, "dir", "", "folder to download to (default: copse/vectors/REVISION in your cache folder)")
+	cmd.Flags().StringVar(&p.BaseURL, "url", "", "URL of the folder with the files (default "+vectors.PublishedURL+")")
 	return cmd
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// person is somebody on the tour, whose folder has the same name.
+// person is a user on the tour, whose folder has the same name.
 type person struct {
 	*mlstest.Client
 	group *mls.Group // nil when in none

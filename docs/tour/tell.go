@@ -10,7 +10,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// tell puts into words what a Step brings about, one line for each.
+// tell returns in words what a Step brings about, a line for each event.
 func (p *person) tell(step *mls.Step, before *mls.Group) (lines []string) {
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, e := range step.Events {

@@ -1,5 +1,5 @@
-// Package parallel is the one place in the engine that starts goroutines: to spread independent public-key
-// operations and hashes over the cores.
+// Package parallel spreads independent public-key operations and hashes over the cores. Call Chunks. Nothing else in the
+// engine starts goroutines.
 package parallel
 
 import (

@@ -9,7 +9,7 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// situation is what the structures around a node say about it.
+// situation is what is known about a node from the structures around it.
 type situation struct {
 	suite   *ciphersuite.Suite // nil when nobody states it
 	groupID []byte             // nil when unknown
@@ -129,7 +129,7 @@ func (in *inspection) suiteOfKeys(encryption ciphersuite.HPKEPublicKey, signatur
 	return nil, ""
 }
 
-// content checks what a message that is not encrypted says of itself.
+// content checks what can be checked of a message that is not encrypted.
 func (in *inspection) content(n *Node, s situation) situation {
 	var u *framing.UnverifiedContent
 	if m, ok := decode[framing.PublicMessage](n); ok && n.Type == "PublicMessage" {
@@ -210,7 +210,7 @@ func (in *inspection) lifetime(n *Node) {
 	n.note(Fact, "lifetime", "%s and %s%s", count(int(days), "day"), count(int(hours), "hour"), state)
 }
 
-// certificates says who the certificates of an x509 credential are about. Whether to trust them is not for a tool.
+// certificates notes the subjects of the certificates of an x509 credential. Whether to trust them is for others to decide.
 func certificates(n *Node) {
 	c, ok := decode[framing.Credential](n)
 	if !ok || c.Type != framing.CredentialTypeX509 || len(n.Children) != 2 {

@@ -327,8 +327,8 @@ func nodeChange(i int, from, to *framing.Node) NodeChange {
 	return change
 }
 
-// nodeFields compares what parents and leaves have in common, and what only parents have. What else changed in a leaf
-// is told of its member.
+// nodeFields compares what parents and leaves have in common, and what only parents have. Other changes of a leaf
+// are listed with its member.
 func nodeFields(from, to *framing.Node) []FieldChange {
 	var c comparison
 	a, b := contentOf(from), contentOf(to)

@@ -27,7 +27,7 @@ var (
 	ErrInitKey = errors.New("private init key does not fit the cipher suite")
 )
 
-// Report is what an input turned out to be. Its JSON form is stable.
+// Report describes an input. Its JSON form is stable.
 type Report struct {
 	Encoding Encoding `json:"encoding,omitempty"` // how the input was written, for the caller to set
 	Size     int      `json:"size"`               // in bytes
@@ -68,7 +68,7 @@ const (
 	Fact      Status = "fact"      // something computed
 )
 
-// Note is something about a Node that does not stand in its bytes.
+// Note is a fact or check about a Node that its bytes alone do not show.
 type Note struct {
 	Status Status `json:"status"`
 	About  string `json:"about"`

@@ -18,7 +18,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "make the samples in testdata anew; the golden files of cmd/copse follow")
 
-// story is what travels between the members of a group, and some of what they keep to themselves.
+// story is the messages between the members of a group, and some of their private keys.
 type story map[string][]byte
 
 var storyTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -7,7 +7,7 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// structure is what the inspector knows about a structure of RFC 9420 beside what its decoder tells.
+// structure is what the inspector knows about a structure of RFC 9420 beyond what its decoder reads.
 type structure struct {
 	name    string
 	section string

@@ -48,7 +48,7 @@ func (in *inspection) groupInfo(n *Node, s situation) situation {
 	return s
 }
 
-// bareTree checks a tree of which nobody says the group.
+// bareTree checks a tree without a group context.
 func (in *inspection) bareTree(n *Node, s situation) {
 	suite := s.suite
 	if suite == nil {

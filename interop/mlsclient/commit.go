@@ -56,8 +56,8 @@ func (t *turn) commit(r *clientpb.CommitRequest, out *clientpb.CommitResponse) (
 	return step.Change, t.peek(out)
 }
 
-// peek fills in the Welcome. The engine gives it out when the commit is adopted, and the service wants it at once: so
-// look at what adoption will bring, and leave the commit pending.
+// peek fills in the Welcome. The service returns it with the commit, the engine only on adoption: so peek adopts the
+// commit for the Welcome alone and leaves the commit pending.
 func (t *turn) peek(out *clientpb.CommitResponse) error {
 	adopted, err := t.group.Adopt()
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *turn) storeOne(message []byte) error {
 	return nil
 }
 
-// HandleCommit takes another member's commit. It fails for the member whom the commit removes.
+// HandleCommit handles another member's commit. It fails for a member that the commit removes.
 func (s *Service) HandleCommit(_ context.Context, r *clientpb.HandleCommitRequest) (*clientpb.HandleCommitResponse, error) {
 	return on(s, r.StateId, func(t *turn, out *clientpb.HandleCommitResponse) error {
 		out.StateId = r.StateId
@@ -123,7 +123,7 @@ func (t *turn) handleCommit(r *clientpb.HandleCommitRequest) ([]byte, error) {
 	return t.group.EpochAuthenticator()
 }
 
-// HandlePendingCommit adopts the own commit.
+// HandlePendingCommit adopts the member's own commit.
 func (s *Service) HandlePendingCommit(
 	_ context.Context, r *clientpb.HandlePendingCommitRequest,
 ) (*clientpb.HandleCommitResponse, error) {

@@ -1,7 +1,8 @@
-// Package mlsclient is an MLS client under remote control, for interop tests: New makes it and Serve lets runners call
-// it by the gRPC service of package clientpb. Behind each call is the transition of package mls with the same name, and
-// the handlers only translate.
+// Package mlsclient is an MLS client that test runners control over gRPC. Call New and then Serve:
 //
-// It is for tests and nothing else. It hands out private keys, takes every credential for good, and whoever can connect
-// to it can use every state.
+//	err := mlsclient.New(nil).Serve(ctx, listener)
+//
+// The service is that of package clientpb. Behind each call is the transition of package mls with the same name, and the
+// handlers only translate. Use it for tests only: it returns private keys, accepts every credential, and anyone who can
+// connect can use every state.
 package mlsclient

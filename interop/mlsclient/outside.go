@@ -44,7 +44,7 @@ func (s *Service) NewMemberAddProposal(
 	}, nil
 }
 
-// CreateExternalSigner makes somebody who may propose from outside, once the group knows it.
+// CreateExternalSigner makes an external sender, who may propose once the group lists it.
 func (s *Service) CreateExternalSigner(
 	_ context.Context, r *clientpb.CreateExternalSignerRequest,
 ) (*clientpb.CreateExternalSignerResponse, error) {

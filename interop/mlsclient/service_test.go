@@ -129,7 +129,7 @@ func TestNoSuchState(t *testing.T) {
 	require.Equal(t, 27, called)
 }
 
-// TestRefusals sees the status of each kind of failure, and that the state is as before after all of them.
+// TestRefusals checks the status of each kind of failure, and that the state is as before after all of them.
 func TestRefusals(t *testing.T) {
 	p := newPair(t, 1)
 	ctx := t.Context()
@@ -266,7 +266,7 @@ func TestRefusals(t *testing.T) {
 	requireCode(t, codes.FailedPrecondition, err)
 }
 
-// TestReplacedCommit sees that a commit takes the place of a pending one, and covers what it is told and no more.
+// TestReplacedCommit checks that a commit takes the place of a pending one, and covers what it is told and no more.
 func TestReplacedCommit(t *testing.T) {
 	p := newPair(t, 1)
 	ctx := t.Context()
@@ -295,7 +295,7 @@ func TestReplacedCommit(t *testing.T) {
 	require.NoError(t, err)
 	p.same()
 
-	// Who is removed cannot follow.
+	// A member that is removed cannot follow.
 	made := p.commit(&clientpb.ProposalDescription{ProposalType: []byte("remove"), RemovedId: []byte("bob")})
 	_, err = p.HandleCommit(ctx, &clientpb.HandleCommitRequest{StateId: p.bob, Commit: made.Commit})
 	requireCode(t, codes.FailedPrecondition, err)
@@ -305,7 +305,7 @@ func TestReplacedCommit(t *testing.T) {
 	requireCode(t, codes.NotFound, err)
 }
 
-// TestPrivateKeys sees that the private keys of a KeyPackage belong to it, in every suite, and serve only once.
+// TestPrivateKeys checks that the private keys of a KeyPackage belong to it, in every suite, and serve only once.
 func TestPrivateKeys(t *testing.T) {
 	for _, cs := range ciphersuite.Supported() {
 		t.Run(cs.String(), func(t *testing.T) {
@@ -339,7 +339,7 @@ func TestPrivateKeys(t *testing.T) {
 	}
 }
 
-// TestExternalSender sees that a signer finds its place among several, and that strangers have none.
+// TestExternalSender checks that a signer finds its place among several, and that strangers have none.
 func TestExternalSender(t *testing.T) {
 	p := newPair(t, 1)
 	ctx := t.Context()
@@ -405,7 +405,7 @@ func TestConcurrentCalls(t *testing.T) {
 	wg.Wait()
 }
 
-// TestPanic sees that a bug does not end the service, and that calls are logged.
+// TestPanic checks that a bug does not end the service, and that calls are logged.
 func TestPanic(t *testing.T) {
 	var log bytes.Buffer
 	s := New(slog.New(slog.NewTextHandler(&log, nil)))

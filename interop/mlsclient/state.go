@@ -15,13 +15,13 @@ import (
 // lifetime of the KeyPackages and leaves that the service makes.
 const lifetime = 90 * 24 * time.Hour
 
-// Tests go further back than applications do.
+// Tests reach further back than applications do.
 const (
 	pastEpochs       = 16
 	resumptionEpochs = 1024
 )
 
-// client is somebody with a basic credential.
+// client is a client with a basic credential.
 type client struct {
 	suite    ciphersuite.CipherSuite
 	identity []byte
@@ -64,7 +64,7 @@ func (c client) private() ([]byte, error) {
 }
 
 // groupParams returns the parameters of every group. Commits of newcomers and external proposals are PublicMessages
-// anyway, so both kinds are accepted. Other engines' test clients make KeyPackages that last for ever.
+// anyway, so both kinds are accepted. Other engines' test clients make KeyPackages that never expire.
 func groupParams(encryptHandshake bool) mls.Params {
 	p := mls.Params{PastEpochs: pastEpochs, ResumptionEpochs: resumptionEpochs, MaxLifetime: -1}
 	if encryptHandshake {

@@ -31,7 +31,7 @@ func (s *Service) ReInitCommit(_ context.Context, r *clientpb.CommitRequest) (*c
 	})
 }
 
-// HandlePendingReInitCommit adopts the own commit that ends the group.
+// HandlePendingReInitCommit adopts the member's own commit that ends the group.
 func (s *Service) HandlePendingReInitCommit(
 	_ context.Context, r *clientpb.HandlePendingCommitRequest,
 ) (*clientpb.HandleReInitCommitResponse, error) {
@@ -44,7 +44,7 @@ func (s *Service) HandlePendingReInitCommit(
 	})
 }
 
-// HandleReInitCommit takes another member's commit that ends the group.
+// HandleReInitCommit handles another member's commit that ends the group.
 func (s *Service) HandleReInitCommit(
 	_ context.Context, r *clientpb.HandleCommitRequest,
 ) (*clientpb.HandleReInitCommitResponse, error) {

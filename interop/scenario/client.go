@@ -25,10 +25,10 @@ type Client struct {
 	rpc  clientpb.MLSClientClient
 }
 
-// greeting is how long a client may take to come up.
+// greeting bounds how long a client may take to start.
 const greeting = 10 * time.Second
 
-// Connect finds a client at host:port, waiting for it to come up if need be, and asks for its name and cipher suites.
+// Connect finds a client at host:port, waiting for it to start if need be, and asks for its name and cipher suites.
 func Connect(ctx context.Context, address string, timeout time.Duration) (*Client, error) {
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

@@ -99,7 +99,7 @@ func (p *play) groupInfo(step *Step) error {
 	return err
 }
 
-// externalJoin lets a newcomer join by itself, with the GroupInfo of a member.
+// externalJoin lets a newcomer join by an external commit, with the GroupInfo of a member.
 func (p *play) externalJoin(step *Step) error {
 	info, err := p.seat(step.Actor).askInfo(step.ExternalTree)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/copse-mls/copse/interop/mlsclient/clientpb"
 )
 
-// play is one playing of a script.
+// play is a script that is being played.
 type play struct {
 	ctx     context.Context
 	timeout time.Duration // of a call
@@ -62,7 +62,7 @@ type exchange struct {
 	response    proto.Message
 }
 
-// mismatch is the error of a client that does not do what is expected of it.
+// mismatch says that a client does not do what is expected.
 type mismatch struct {
 	actor, what, want, got string
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/copse-mls/copse/ciphersuite"
 )
 
-// Report is what a run came to. Its JSON form is stable.
+// Report is the outcome of a run. Its JSON form is stable.
 type Report struct {
 	Clients []ClientReport `json:"clients"`
 	Seed    uint64         `json:"seed"`
@@ -34,7 +34,7 @@ type ClientReport struct {
 	CipherSuites []uint16 `json:"cipher_suites"`
 }
 
-// Play is what became of a script with one cipher suite, one way for handshake messages to travel, and one assignment
+// Play is the outcome of a script with one cipher suite, one way for handshake messages to travel, and one assignment
 // of clients to actors.
 type Play struct {
 	File        string        `json:"file"`

@@ -33,7 +33,7 @@ type Params struct {
 	Progress func(done, total int)
 }
 
-// job is a play to come.
+// job is a play that has not begun.
 type job struct {
 	script  *Script
 	suite   uint16

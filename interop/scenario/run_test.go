@@ -58,7 +58,7 @@ func requireNoFailure(t *testing.T, r *Report) {
 	}
 }
 
-// TestEveryAction plays scripts that between them hold every action, with two clients, and sees that nothing is left.
+// TestEveryAction plays scripts that between them hold every action, with two clients, and checks that nothing is left.
 func TestEveryAction(t *testing.T) {
 	scripts := loadOwn(t)
 	played := map[string]bool{}
@@ -164,7 +164,7 @@ func playWith(t *testing.T, script string, private bool, l *liar) (*Play, *Repor
 	return report.Plays[0], report
 }
 
-// TestLies sees that each lie is found, at the right step, with the right actor.
+// TestLies checks that each lie is found, at the right step, with the right actor.
 func TestLies(t *testing.T) {
 	other := func(b []byte) []byte { return append([]byte{b[0] ^ 1}, b[1:]...) }
 	for name, x := range map[string]struct {
@@ -213,7 +213,7 @@ func TestLies(t *testing.T) {
 	}
 }
 
-// TestSkipped sees that what a client does not claim to do is no failure, and no success either.
+// TestSkipped checks that what a client does not claim to do is no failure, and no success either.
 func TestSkipped(t *testing.T) {
 	play, report := playWith(t, "one_by_one", false, &liar{handleCommit: func() error {
 		return status.Error(codes.Unimplemented, "later")
@@ -294,7 +294,7 @@ func TestReports(t *testing.T) {
 	require.Equal(t, "CreateGroup", again.Plays[0].Failure.Calls[0].RPC)
 }
 
-// TestCasts counts assignments and sees that a sample is one, and depends on the seed alone.
+// TestCasts counts assignments and checks that a sample is one, and depends on the seed alone.
 func TestCasts(t *testing.T) {
 	a, b, c := &Client{Address: "a"}, &Client{Address: "b"}, &Client{Address: "c"}
 	able := []*Client{a, b, c}
@@ -350,7 +350,7 @@ func TestConnect(t *testing.T) {
 	require.ErrorContains(t, err, "65537 is not a cipher suite")
 }
 
-// TestInterrupted sees that a run ends with its context.
+// TestInterrupted checks that a run ends with its context.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	c := serve(t, mlsclient.New(nil))

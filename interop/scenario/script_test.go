@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 	require.True(t, scripts[0].Steps[1].ExternalTree)
 }
 
-// TestParseRefuses sees that whatever is wrong with a script is named with its place.
+// TestParseRefuses checks that whatever is wrong with a script is named with its place.
 func TestParseRefuses(t *testing.T) {
 	const group = `{"action": "createGroup", "actor": "a"}, `
 	for steps, want := range map[string]string{
@@ -54,7 +54,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestLoad sees what becomes of folders that hold no scripts.
+// TestLoad checks the errors for folders without scripts.
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Load(dir)

@@ -86,7 +86,7 @@ func same[T comparable](t *trial, check string, got, want T) bool {
 	return got == want
 }
 
-// succeeds checks that a step of the case went well. Later steps that need its result are left out when it did not.
+// succeeds checks that a step of the case returned no error. Later steps that need its result are left out otherwise.
 func (t *trial) succeeds(check string, err error) bool {
 	if err != nil {
 		t.fail(check, "error: "+err.Error(), "")

@@ -15,7 +15,7 @@ const EnvDir = "COPSE_VECTORS"
 const siblingDir = "../shared/test-vectors"
 
 // ownDir is where a checkout keeps vectors of its own, the small ones of seed 1, and ownSource says what they are worth:
-// they show that Copse agrees with its former self.
+// they show that Copse agrees with an earlier version of itself.
 const (
 	ownDir    = "interop/vectors/testdata/own"
 	ownSource = "COPSE'S OWN VECTORS, FOR THE PUBLISHED ONES ARE NOT HERE"

@@ -106,7 +106,7 @@ func (p *GenerateParams) recipes() ([]*recipe, []GeneratedFile, error) {
 	return recipes, files, nil
 }
 
-// cook makes the case, encodes it, and replays what was encoded.
+// cook makes and encodes the case, and replays the encoding.
 func (r *recipe) cook(seed uint64) {
 	m, err := newMaker(r.suite, fmt.Sprintf("Copse vectors, seed %d, %s, suite %d, case %d", seed, r.kind.name, r.suite, r.index))
 	if err != nil {

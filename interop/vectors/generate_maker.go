@@ -25,10 +25,10 @@ func (o optional[T]) MarshalJSON() ([]byte, error) {
 	return json.Marshal(o.Value)
 }
 
-// maker makes one case. All that it does follows from its name.
+// maker makes one case. Everything in it is derived from its name.
 //
-// Nothing that it calls should fail, for nothing comes from outside: its methods stop the case by a panic of type
-// makeError, which run turns into an error.
+// Nothing that it calls should fail, because nothing comes from outside. When something does, its methods stop the case by
+// a panic of type makeError, which run turns into an error.
 type maker struct {
 	suite *ciphersuite.Suite // nil where there are no suites
 	name  string

@@ -87,9 +87,9 @@ func planPassiveRandom(e extent) []func(*maker) *passiveClient {
 	return forEach(makePassiveRandom, epochs)
 }
 
-// makePassiveRandom begins with a tour of everything that can happen, goes on with what chance brings, and ends with a
-// ReInit. What the format cannot tell is how a client gets from there into the successor, or from its group into a
-// branch: a case begins with a Welcome to a client that has no group before.
+// makePassiveRandom begins with one round for everything that can happen, goes on with random rounds, and ends with a
+// ReInit. The format cannot express how a client goes on to the successor or into a branch: a case begins with a
+// Welcome to a client that was in no group before.
 func makePassiveRandom(m *maker, epochs int) *passiveClient {
 	s := &scene{maker: m, mixed: true}
 	s.begin(4)
@@ -116,7 +116,7 @@ func makePassiveRandom(m *maker, epochs int) *passiveClient {
 	return s.record
 }
 
-// byChance plays any epoch. Groups that have grown large shrink, and small ones grow.
+// byChance plays a random round. Groups that have grown large shrink, and small ones grow.
 func (s *scene) byChance() {
 	switch {
 	case len(s.members) < 4:

@@ -170,7 +170,7 @@ func (s *scene) observer() *mls.Observer {
 	return must(mls.Observe(mls.ObserveParams{GroupInfo: s.groupInfo(), Params: s.newActor().params})).Next
 }
 
-// groupInfo has a member make a GroupInfo for those outside.
+// groupInfo lets a member make a GroupInfo for outsiders.
 func (s *scene) groupInfo() []byte {
 	by := pick(s.maker, s.active())
 	return must(by.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, by.signer))
@@ -197,7 +197,7 @@ func (t *turn) commit(params mls.CommitParams) {
 	t.note(passiveEpoch{Proposals: t.proposals, Commit: message, EpochAuthenticator: authenticator})
 }
 
-// welcome lets the newcomers in.
+// welcome lets the newcomers join.
 func (t *turn) welcome(w mls.Outgoing) {
 	for _, a := range t.joining {
 		if a == t.passive {
@@ -209,7 +209,7 @@ func (t *turn) welcome(w mls.Outgoing) {
 	}
 }
 
-// begin fills in how the passive client comes into the group.
+// begin fills in how the passive client joins the group.
 func (c *passiveClient) begin(a *actor, w mls.Outgoing) {
 	c.KeyPackage = messageOf(a.own.KeyPackage)
 	c.InitPriv, c.EncryptionPriv = reveal(a.own.InitKey), reveal(a.own.LeafKey)
@@ -217,7 +217,7 @@ func (c *passiveClient) begin(a *actor, w mls.Outgoing) {
 	c.RatchetTree = optional[hexBytes]{Value: w.RatchetTree, Present: w.RatchetTree != nil}
 }
 
-// external lets a newcomer join by itself, or a member that lost its state come back so.
+// external lets a newcomer, or a member that lost its state, join by an external commit.
 func (s *scene) external(resync, psk bool) {
 	params := mls.JoinExternalParams{GroupInfo: s.groupInfo(), PSKs: s.known(), Now: present(), AuthenticatedData: s.bytes(s.number(8))}
 	var joins *actor

@@ -28,7 +28,7 @@ type scene struct {
 	record  *passiveClient
 }
 
-// actor is a client.
+// actor is a client in a scene.
 type actor struct {
 	name   string
 	signer signer
@@ -158,7 +158,7 @@ func (s *scene) deliver(message []byte, but ...*actor) {
 	}
 }
 
-// settle puts new members in the place of those who are gone, and looks whether all agree.
+// settle updates the list of members after a commit, and checks that all agree.
 func (s *scene) settle(joined ...*actor) hexBytes {
 	gone := func(a *actor) bool { return a.group.Status() == mls.StatusRemoved }
 	for _, a := range s.members {

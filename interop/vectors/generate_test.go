@@ -37,8 +37,8 @@ func generate(t *testing.T, p GenerateParams) *Generated {
 }
 
 // TestOwn replays our own vectors as they were written once, and makes them anew. A difference says that Copse draws
-// other entropy than before, or takes other decisions in the freedom that RFC 9420 leaves. If that was meant, run it
-// with -rewrite; if the first half fails, nothing of the sort was meant.
+// other entropy than before, or decides otherwise where RFC 9420 leaves a choice. If that was meant, run it with
+// -rewrite. A failure of the replay is always a bug.
 func TestOwn(t *testing.T) {
 	p := GenerateParams{Seed: 1, Small: true}
 	if raceEnabled {
@@ -109,7 +109,7 @@ func TestGenerateFollowsTheSeed(t *testing.T) {
 	}
 }
 
-// TestGenerateLarge makes the large set of one suite, and long lives of groups from several seeds.
+// TestGenerateLarge makes the large set of one suite, and groups with long histories from several seeds.
 func TestGenerateLarge(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the small set runs under the race detector; the large one differs in size only")

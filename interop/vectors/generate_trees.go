@@ -9,7 +9,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// grove is a tree with all that its members know.
+// grove is a tree with the private keys of all members.
 type grove struct {
 	*maker
 	groupID []byte
@@ -95,7 +95,7 @@ func pathSecrets(tree *treekem.Tree, sender framing.LeafIndex, path *treekem.Pat
 	return out
 }
 
-// shape grows a tree to look at.
+// shape makes a tree of some form.
 type shape func(*maker) *grove
 
 // fullTrees returns the shapes that get_tree gives.

@@ -9,7 +9,7 @@ import (
 	"github.com/copse-mls/copse/ciphersuite"
 )
 
-// Report is what a replay came to. Its JSON form is stable.
+// Report is the outcome of a replay. Its JSON form is stable.
 type Report struct {
 	Dir     string        `json:"dir"`
 	Source  string        `json:"source"`
@@ -21,7 +21,7 @@ type Report struct {
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
 
-// FileReport is what became of one file.
+// FileReport is the outcome of one file.
 type FileReport struct {
 	Name   string         `json:"name"`
 	Note   string         `json:"note,omitempty"`  // what a reader should know, such as that the file is not the published one
