@@ -2,7 +2,9 @@ package mls_test
 
 import (
 	"crypto/ed25519"
-	"slices"
+	"fmt"
+	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -16,239 +18,110 @@ import (
 
 const testSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 
-// player is a client in a test, with its view of one group. Its methods do what a careful application does, and fail the
-// test when anything goes wrong.
-type player struct {
-	*mlstest.Client
-	t        *testing.T
-	group    *mls.Group
-	packages []*mls.OwnKeyPackage // all that it made
-}
-
-func newPlayer(t *testing.T, name string) *player {
-	p := &player{Client: mlstest.NewClient(t, testSuite, name), t: t}
-	onStage.enter(p)
-	return p
-}
-
-// onStage are the players of every running test, whose secrets no error of the test may show.
-var onStage = &ensemble{players: map[*testing.T][]*player{}}
-
-type ensemble struct {
+// present are the members of every running test, whose secrets no error of the test may show.
+var present = struct {
 	sync.Mutex
-	players map[*testing.T][]*player
-}
+	members map[*testing.T]mlstest.Cast
+}{members: map[*testing.T]mlstest.Cast{}}
 
-func (e *ensemble) enter(p *player) {
-	e.Lock()
-	defer e.Unlock()
-	if e.players[p.t] == nil {
-		p.t.Cleanup(func() {
-			e.Lock()
-			defer e.Unlock()
-			delete(e.players, p.t)
+// noted puts members among those present in a test.
+func noted(t *testing.T, members ...*mlstest.Member) mlstest.Cast {
+	present.Lock()
+	defer present.Unlock()
+	if present.members[t] == nil {
+		t.Cleanup(func() {
+			present.Lock()
+			defer present.Unlock()
+			delete(present.members, t)
 		})
 	}
-	e.players[p.t] = append(e.players[p.t], p)
+	present.members[t] = append(present.members[t], members...)
+	return members
 }
 
-// secrets are all that the players of a test have: of their groups, of their KeyPackages, and to sign with.
-func (e *ensemble) secrets(t *testing.T) (out []ciphersuite.Secret) {
-	e.Lock()
-	defer e.Unlock()
-	for _, p := range e.players[t] {
-		out = append(out, mls.SecretsOf(p.group)...)
-		for _, k := range p.packages {
+// secretsPresent returns all that the members present in a test have: of their groups, of their KeyPackages, and to sign with.
+func secretsPresent(t *testing.T) (out []ciphersuite.Secret) {
+	present.Lock()
+	defer present.Unlock()
+	for _, m := range present.members[t] {
+		out = append(out, mls.SecretsOf(m.Group)...)
+		for _, k := range m.Packages {
 			out = append(out, k.InitKey, k.LeafKey)
 		}
-		if key, ok := p.Signer.(ed25519.PrivateKey); ok {
+		if key, ok := m.Signer.(ed25519.PrivateKey); ok {
 			out = append(out, ciphersuite.NewSecret(key.Seed()))
 		}
 	}
 	return out
 }
 
-// KeyPackage makes a fresh KeyPackage with its private keys.
-func (a *player) KeyPackage(t mlstest.TB) *mls.OwnKeyPackage {
+// newMember returns somebody who may be in a group later.
+func newMember(t *testing.T, name string) *mlstest.Member {
+	return noted(t, mlstest.NewMember(t, testSuite, name))[0]
+}
+
+// newCast returns a group, made by the first.
+func newCast(t *testing.T, names ...string) mlstest.Cast {
 	t.Helper()
-	k := a.Client.KeyPackage(t)
-	a.packages = append(a.packages, k)
-	return k
+	return newCastOf(t, nil, nil, names...)
 }
 
-// stage is a group of players, made by the first.
-func stage(t *testing.T, names ...string) []*player {
-	return stageOf(t, nil, nil, names...)
-}
-
-// stageOf is stage with a change of each client and extensions of the group context.
-func stageOf(t *testing.T, change func(*mlstest.Client), extensions framing.Extensions, names ...string) []*player {
+// newCastOf is newCast with a change of each member and extensions of the group context.
+func newCastOf(t *testing.T, change func(*mlstest.Party), extensions framing.Extensions, names ...string) mlstest.Cast {
 	t.Helper()
-	var all []*player
-	for _, name := range names {
-		a := newPlayer(t, name)
-		if change != nil {
-			change(a.Client)
-		}
-		all = append(all, a)
+	return noted(t, mlstest.NewCast(t, mlstest.CastParams{Change: change, Extensions: extensions}, names...)...)
+}
+
+// two and three return members, for names of their own.
+func two(c mlstest.Cast) (_, _ *mlstest.Member)      { return c[0], c[1] }
+func three(c mlstest.Cast) (_, _, _ *mlstest.Member) { return c[0], c[1], c[2] }
+
+// refuse checks that a member refuses a message by a rule.
+func refuse(m *mlstest.Member, message []byte, rule string) {
+	m.T.Helper()
+	breaks(m.T.(require.TestingT), rule, m.Refuse(message))
+}
+
+// failure returns the error of a call that has to fail.
+func failure[T any](_ T, err error) error { return err }
+
+// must returns the result of a call that has to succeed. A test that runs beside others reports a panic of it by missed.
+func must[T any](v T, err error) T {
+	if err != nil {
+		_, file, line, _ := runtime.Caller(1)
+		panic(unexpected{fmt.Errorf("%s:%d: %w", filepath.Base(file), line, err)})
 	}
-	first := all[0]
-	first.group = first.Create(t, "group", extensions...)
-	if len(all) > 1 {
-		first.welcome(all[1:]...)
-	}
-	return all
+	return v
 }
 
-// take lets a Step take effect.
-func (a *player) take(s *mls.Step, err error) *mls.Step {
-	a.t.Helper()
-	require.NoError(a.t, err)
-	a.group = s.Next
-	s.Erase()
-	return s
-}
+type unexpected struct{ error }
 
-// hear handles a message.
-func (a *player) hear(message []byte) *mls.Step {
-	a.t.Helper()
-	return a.take(a.group.Handle(mls.Input{Message: message, Now: mlstest.Now()}))
-}
-
-// refuse handles a message that has to fail by a rule, and leaves the group as it was.
-func (a *player) refuse(message []byte, rule string) {
-	a.t.Helper()
-	_, err := a.group.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-	breaks(a.t, rule, err)
-}
-
-// tell lets others hear a message.
-func tell(message []byte, to ...*player) {
-	for _, a := range to {
-		a.t.Helper()
-		a.hear(message)
+// missed makes a panic of must a failure of the test alone. It is to be deferred.
+func missed(t *testing.T) {
+	switch x := recover().(type) {
+	case nil:
+	case unexpected:
+		t.Fatal(x)
+	default:
+		panic(x)
 	}
 }
 
-// commit makes a commit, adopts it and lets others hear it. It answers the commit and the Step of the adoption.
-func (a *player) commit(c mls.CommitParams, to ...*player) ([]byte, *mls.Step) {
-	a.t.Helper()
-	if c.Now.IsZero() {
-		c.Now = mlstest.Now()
-	}
-	message := a.take(a.group.Commit(c, a.Signer)).Send[0].Message
-	adopted := a.take(a.group.Adopt())
-	tell(message, to...)
-	return message, adopted
-}
-
-// propose makes a proposal and lets others hear it.
-func (a *player) propose(p framing.Proposal, to ...*player) []byte {
-	a.t.Helper()
-	message := a.take(a.group.Propose(p, mls.ProposeParams{Now: mlstest.Now()}, a.Signer)).Send[0].Message
-	tell(message, to...)
-	return message
-}
-
-// welcome adds newcomers and lets them join. Members that were there already have to hear the commit that it answers.
-func (a *player) welcome(newcomers ...*player) []byte {
-	a.t.Helper()
-	clients := make([]*mlstest.Client, len(newcomers))
-	for i, n := range newcomers {
-		clients[i] = n.Client
-	}
-	own, theirs, commit := a.Invite(a.t, a.group, clients...)
-	a.group = own
-	for i, n := range newcomers {
-		n.group = theirs[i]
-	}
-	return commit
-}
-
-// say encrypts data.
-func (a *player) say(data string) []byte {
-	a.t.Helper()
-	return a.take(a.group.Protect([]byte(data), mls.ProtectParams{}, a.Signer)).Send[0].Message
-}
-
-// read decrypts data.
-func (a *player) read(message []byte) string {
-	a.t.Helper()
-	return string(a.hear(message).Events[0].(*mls.ApplicationMessage).Data)
-}
-
-// info is a GroupInfo by which others may join.
-func (a *player) info() []byte {
-	a.t.Helper()
-	message, err := a.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, a.Signer)
-	require.NoError(a.t, err)
-	return message
-}
-
-// observe is an observer of the group.
-func (a *player) observe() *mls.Observer {
-	a.t.Helper()
-	s, err := mls.Observe(mls.ObserveParams{GroupInfo: a.info(), Now: mlstest.Now()})
-	require.NoError(a.t, err)
-	return s.Next
-}
-
-// reload is a restart: of the group, only its records are left.
-func (a *player) reload() {
-	a.t.Helper()
-	records, err := a.group.Records(nil)
-	require.NoError(a.t, err)
-	a.group.EraseAll()
-	a.group, err = mls.Load(mls.LoadParams{Records: slices.Values(records), Params: a.Params})
-	require.NoError(a.t, err)
-}
-
-// insider is a member that has turned bad.
-func (a *player) insider() *mlstest.Insider {
-	a.t.Helper()
-	return mlstest.NewInsider(a.t, a.group, a.Signer)
-}
-
-// together checks that players are in one epoch of one group and can read each other.
-func together(players ...*player) {
-	first := players[0]
-	first.t.Helper()
-	want, err := first.group.EpochAuthenticator()
-	require.NoError(first.t, err)
-	for _, a := range players {
-		have, err := a.group.EpochAuthenticator()
-		require.NoError(a.t, err)
-		require.Equal(a.t, want, have, "%s and %s are in different epochs", first.Name, a.Name)
-		require.Equal(a.t, first.group.Tree().Hash(), a.group.Tree().Hash())
-		if len(a.group.Proposals()) > 0 {
-			continue
-		}
-		message := a.say("from " + a.Name)
-		for _, b := range players {
-			if b != a {
-				require.Equal(a.t, "from "+a.Name, b.read(message))
-			}
-		}
-	}
-}
-
-// seeded is params with randomness that follows from seed.
+// seeded returns params with randomness that follows from seed.
 func seeded(params mls.Params, seed string) mls.Params {
 	mlstest.Seed(&params, seed)
 	return params
 }
 
 // breaks checks that an error names a rule.
-func breaks(t *testing.T, rule string, err error) {
-	t.Helper()
+func breaks(t require.TestingT, rule string, err error) {
 	var broken *mls.RuleError
 	require.ErrorAs(t, err, &broken)
 	require.Equal(t, rule, broken.Rule, "%v", err)
 }
 
-// extension is an encoded extension.
-func extension(t *testing.T, v framing.ExtensionValue) framing.Extension {
-	t.Helper()
+// extension returns an encoded extension.
+func extension(t require.TestingT, v framing.ExtensionValue) framing.Extension {
 	x, err := framing.NewExtension(v)
 	require.NoError(t, err)
 	return x

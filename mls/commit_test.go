@@ -15,7 +15,7 @@ import (
 // TestLightCommit: which commits have a path, when nobody asks for one (RFC 9420, Section 12.4).
 func TestLightCommit(t *testing.T) {
 	psk := externalPSK("psk")
-	_, adds := packagesOf(newPlayer(t, "dave"))
+	_, adds := packagesOf(newMember(t, "dave"))
 	remove := &framing.Remove{Removed: 2}
 	for name, test := range map[string]struct {
 		path      bool
@@ -31,13 +31,12 @@ func TestLightCommit(t *testing.T) {
 		"add, remove": {true, append([]framing.Proposal{remove}, adds...)},
 	} {
 		for _, force := range []bool{false, true} {
-			cast := stage(t, "alice", "bob", "carol")
-			alice, bob := cast[0], cast[1]
-			s := alice.take(alice.group.Commit(mls.CommitParams{
-				Proposals: test.proposals, ForcePath: force, PSKs: mls.PSKs{psk}, Now: mlstest.Now()}, alice.Signer))
+			alice, bob := two(newCast(t, "alice", "bob", "carol"))
+			s := alice.MakeCommit(mls.CommitParams{
+				Proposals: test.proposals, ForcePath: force, PSKs: mls.PSKs{psk}})
 			require.Equal(t, test.path || force, s.Change.Path, name)
-			alice.take(alice.group.Adopt())
-			change := bob.take(bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{psk}})).Events[0].(*mls.EpochChanged).Change
+			alice.Take(alice.Group.Adopt())
+			change := bob.Take(bob.Group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{psk}})).Events[0].(*mls.EpochChanged).Change
 			require.True(t, s.Change.Own)
 			change.Own = true
 			require.Equal(t, s.Change, change, "both sides see the same change")
@@ -47,11 +46,11 @@ func TestLightCommit(t *testing.T) {
 
 // TestLeafUpdate: what a member may change about itself, by commit and by proposal.
 func TestLeafUpdate(t *testing.T) {
-	one := stage(t, "alice")[0]
-	_, err := one.group.Propose(one.insider().UpdateLeaf(t, "key", nil), mls.ProposeParams{}, one.Signer)
+	one := newCast(t, "alice")[0]
+	_, err := one.Group.Propose(one.Insider().UpdateLeaf(t, "key", nil), mls.ProposeParams{}, one.Signer)
 	require.ErrorContains(t, err, "ProposeUpdate", "the group has no private key for it")
 	credential := framing.BasicCredential([]byte("robert"))
-	signer := newPlayer(t, "another").Signer
+	signer := newMember(t, "another").Signer
 	capabilities := framing.Capabilities{Versions: []framing.ProtocolVersion{framing.MLS10},
 		CipherSuites: []ciphersuite.CipherSuite{testSuite}, Credentials: []framing.CredentialType{framing.CredentialTypeBasic},
 		Extensions: []framing.ExtensionType{0xf001}}
@@ -66,15 +65,13 @@ func TestLeafUpdate(t *testing.T) {
 	} {
 		for _, how := range []string{"commit", "proposal"} {
 			t.Run(name+" by "+how, func(t *testing.T) {
-				cast := stage(t, "alice", "bob")
-				alice, bob := cast[0], cast[1]
-				before, _ := bob.group.Tree().Leaf(1)
+				alice, bob := two(newCast(t, "alice", "bob"))
+				before, _ := bob.Group.Tree().Leaf(1)
 				if how == "commit" {
-					bob.commit(mls.CommitParams{Leaf: update}, alice)
+					bob.Commit(mls.CommitParams{Leaf: update}, alice)
 				} else {
-					s := bob.take(bob.group.ProposeUpdate(update, mls.ProposeParams{}, bob.Signer))
-					alice.hear(s.Send[0].Message)
-					alice.commit(mls.CommitParams{}, bob)
+					bob.Update(update, alice)
+					alice.Commit(mls.CommitParams{}, bob)
 				}
 				want := *before
 				if update.Credential != nil {
@@ -92,14 +89,14 @@ func TestLeafUpdate(t *testing.T) {
 				if update.Extensions != nil {
 					want.Extensions = extensions
 				}
-				after, _ := alice.group.Tree().Leaf(1)
+				after, _ := alice.Group.Tree().Leaf(1)
 				require.NotEqual(t, before.EncryptionKey, after.EncryptionKey)
 				want.EncryptionKey, want.Signature, want.LeafNodeSource = after.EncryptionKey, after.Signature, after.LeafNodeSource
 				want.ParentHash, want.Lifetime = after.ParentHash, after.Lifetime
 				require.Equal(t, &want, after)
-				together(alice, bob)
-				bob.commit(mls.CommitParams{}, alice)
-				together(alice, bob)
+				mlstest.Agree(alice, bob)
+				bob.Commit(mls.CommitParams{}, alice)
+				mlstest.Agree(alice, bob)
 			})
 		}
 	}
@@ -107,76 +104,71 @@ func TestLeafUpdate(t *testing.T) {
 
 // TestSeveralUpdates: of several Updates the latest is committed, and its key is the one that counts.
 func TestSeveralUpdates(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	for range 3 {
-		s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
-		tell(s.Send[0].Message, alice, carol)
+		bob.Update(mls.LeafUpdate{}, alice, carol)
 	}
-	refs := alice.group.Proposals()
+	refs := alice.Group.Proposals()
 	// Carol takes the second one, whatever the default is.
 	choice := mls.CommitParams{References: []framing.ProposalRef{refs[1].Ref}}
-	commit := carol.take(carol.group.Commit(choice, carol.Signer)).Send[0].Message
-	s := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer))
+	commit := carol.MakeCommit(choice).Send[0].Message
+	s := alice.MakeCommit(mls.CommitParams{})
 	require.Len(t, s.Left, 2)
 	require.Equal(t, refs[2].Ref, s.Change.Proposals[0].Ref)
-	carol.take(carol.group.Adopt())
-	tell(commit, alice, bob)
-	together(alice, bob, carol)
+	carol.Take(carol.Group.Adopt())
+	mlstest.Tell(commit, alice, bob)
+	mlstest.Agree(alice, bob, carol)
 }
 
 // TestLeft: proposals that do not go together, and which of them a commit covers.
 func TestLeft(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol", "dave")
+	cast := newCast(t, "alice", "bob", "carol", "dave")
 	alice, bob, carol, dave := cast[0], cast[1], cast[2], cast[3]
-	rest := []*player{bob, carol, dave}
-	eve := newPlayer(t, "eve")
+	rest := []*mlstest.Member{bob, carol, dave}
+	eve := newMember(t, "eve")
 	_, adds := packagesOf(eve, eve)
-	s := carol.take(carol.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.Signer))
-	tell(s.Send[0].Message, alice, bob, dave)
-	dave.propose(&framing.Remove{Removed: 2}, alice, bob, carol)
-	bob.propose(&framing.Remove{Removed: 2}, alice, carol, dave)
-	bob.propose(adds[0], alice, carol, dave)
-	bob.propose(adds[1], alice, carol, dave)
-	bob.propose(&framing.Remove{Removed: 0}, alice, carol, dave)
-	bob.propose(&framing.GroupContextExtensions{}, alice, carol, dave)
-	dave.propose(&framing.GroupContextExtensions{}, alice, bob, carol)
-	waiting := alice.group.Proposals()
+	carol.Update(mls.LeafUpdate{}, alice, bob, dave)
+	dave.Propose(&framing.Remove{Removed: 2}, alice, bob, carol)
+	bob.Propose(&framing.Remove{Removed: 2}, alice, carol, dave)
+	bob.Propose(adds[0], alice, carol, dave)
+	bob.Propose(adds[1], alice, carol, dave)
+	bob.Propose(&framing.Remove{Removed: 0}, alice, carol, dave)
+	bob.Propose(&framing.GroupContextExtensions{}, alice, carol, dave)
+	dave.Propose(&framing.GroupContextExtensions{}, alice, bob, carol)
+	waiting := alice.Group.Proposals()
 
-	message := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	message := alice.MakeCommit(mls.CommitParams{})
 	var left []framing.ProposalRef
 	for _, l := range message.Left {
 		require.NotEmpty(t, l.Reason)
 		left = append(left, l.Ref)
 	}
 	require.Equal(t, []framing.ProposalRef{waiting[0].Ref, waiting[2].Ref, waiting[4].Ref, waiting[5].Ref, waiting[6].Ref}, left)
-	alice.take(alice.group.Adopt())
-	tell(message.Send[0].Message, rest...)
-	require.Equal(t, mls.StatusRemoved, carol.group.Status())
-	together(alice, bob, dave)
+	alice.Adopt(message, rest...)
+	require.Equal(t, mls.StatusRemoved, carol.Group.Status())
+	mlstest.Agree(alice, bob, dave)
 }
 
 // TestUnfit: proposals that are in order by themselves, but not in this group and now, keep nobody from committing the
 // others.
 func TestUnfit(t *testing.T) {
-	change := func(c *mlstest.Client) { c.Params.ExternalProposals = []framing.ProposalType{0xf00d} }
+	change := func(c *mlstest.Party) { c.Params.ExternalProposals = []framing.ProposalType{0xf00d} }
 	cast, moderator, seen := moderated(t, change, "alice", "bob")
 	alice, bob := cast[0], cast[1]
 	add := func(name string, change func(*framing.LeafNode)) {
-		p := newPlayer(t, name)
-		outside := *bob.insider()
+		p := newMember(t, name)
+		outside := *bob.Insider()
 		outside.Sender = framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
 		outside.Signer = p.Signer
 		message, _ := outside.Propose(t, &framing.Add{KeyPackage: p.ForgeKeyPackage(t, change, nil)},
 			func(c *mlstest.Content) { c.Context = nil })
-		tell(message, alice, bob)
+		mlstest.Tell(message, alice, bob)
 	}
 	propose := func(p framing.Proposal) {
-		message, err := seen.Propose(p, 1, mls.ProposeParams{}, moderator.Signer)
-		require.NoError(t, err)
-		tell(message, alice, bob)
+		message := must(seen.Propose(p, 1, mls.ProposeParams{}, moderator.Signer))
+		mlstest.Tell(message, alice, bob)
 	}
-	bobs, _ := alice.group.Tree().Leaf(1)
+	bobs, _ := alice.Group.Tree().Leaf(1)
 	add("copies bob's key", func(l *framing.LeafNode) { l.EncryptionKey = bobs.EncryptionKey })
 	add("good", nil)
 	add("knows no basic credentials", func(l *framing.LeafNode) {
@@ -188,19 +180,19 @@ func TestUnfit(t *testing.T) {
 	propose(&framing.GroupContextExtensions{Extensions: framing.Extensions{{Type: 0xf00e}}})
 	propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known to nobody"))})
 	add("good as well", nil)
-	waiting := alice.group.Proposals()
+	waiting := alice.Group.Proposals()
 	require.Len(t, waiting, 8)
 
 	later := mlstest.Now().AddDate(0, 0, 1)
-	_, err := alice.group.Commit(mls.CommitParams{Now: later}, alice.Signer)
+	_, err := alice.Group.Commit(mls.CommitParams{Now: later}, alice.Signer)
 	var missing *mls.MissingPSKError
 	require.ErrorAs(t, err, &missing, "a PSK may be found")
-	without := alice.take(alice.group.Commit(mls.CommitParams{Now: later, LeaveMissingPSKs: true}, alice.Signer))
+	without := alice.MakeCommit(mls.CommitParams{Now: later, LeaveMissingPSKs: true})
 	require.Equal(t, waiting[6].Ref, without.Left[0].Ref)
 	require.Len(t, without.Left, 6)
-	alice.take(alice.group.Drop())
+	alice.Take(alice.Group.Drop())
 	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("known to nobody")), Secret: externalPSK("now").Secret}}
-	s := alice.take(alice.group.Commit(mls.CommitParams{Now: later, PSKs: psk}, alice.Signer))
+	s := alice.MakeCommit(mls.CommitParams{Now: later, PSKs: psk})
 	var left []framing.ProposalRef
 	for _, l := range s.Left {
 		require.NotEmpty(t, l.Reason)
@@ -208,35 +200,33 @@ func TestUnfit(t *testing.T) {
 	}
 	require.Equal(t, []framing.ProposalRef{
 		waiting[0].Ref, waiting[2].Ref, waiting[3].Ref, waiting[4].Ref, waiting[5].Ref}, left)
-	alice.take(alice.group.Adopt())
-	bob.take(bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk}))
-	require.Equal(t, 4, bob.group.Tree().Members())
-	together(alice, bob)
+	alice.Take(alice.Group.Adopt())
+	bob.Take(bob.Group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk}))
+	require.Equal(t, 4, bob.Group.Tree().Members())
+	mlstest.Agree(alice, bob)
 
 	// What the caller asks for is another matter.
 	add("copies bob's key", func(l *framing.LeafNode) { l.EncryptionKey = bobs.EncryptionKey })
-	bad := alice.group.Proposals()[0]
-	_, err = alice.group.Commit(mls.CommitParams{References: []framing.ProposalRef{bad.Ref}, Now: later}, alice.Signer)
-	breaks(t, "V-LN-17", err)
+	bad := alice.Group.Proposals()[0]
+	breaks(t, "V-LN-17", failure(alice.Group.Commit(mls.CommitParams{References: []framing.ProposalRef{bad.Ref}, Now: later}, alice.Signer)))
 }
 
 // TestUnfitTogether: proposals that fit the group, but not each other.
 func TestUnfitTogether(t *testing.T) {
-	cast := stageOf(t, supportsAnnouncement, nil, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	first := newPlayer(t, "first").KeyPackage(t).KeyPackage
+	alice, bob := two(newCastOf(t, supportsAnnouncement, nil, "alice", "bob"))
+	first := newMember(t, "first").KeyPackage(t).KeyPackage
 	add := func(name string, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) {
-		bob.propose(&framing.Add{KeyPackage: newPlayer(t, name).ForgeKeyPackage(t, leaf, whole)}, alice)
+		bob.Propose(&framing.Add{KeyPackage: newMember(t, name).ForgeKeyPackage(t, leaf, whole)}, alice)
 	}
-	bob.propose(&framing.Add{KeyPackage: first}, alice)
+	bob.Propose(&framing.Add{KeyPackage: first}, alice)
 	add("same leaf key", func(l *framing.LeafNode) { l.EncryptionKey = first.LeafNode.EncryptionKey }, nil)
 	add("same init key", nil, func(k *framing.KeyPackage) { k.InitKey = first.InitKey })
 	add("good", nil, nil)
-	bob.propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice) // which newcomers do not support
-	waiting := alice.group.Proposals()
+	bob.Propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice) // which newcomers do not support
+	waiting := alice.Group.Proposals()
 	require.Len(t, waiting, 5)
 
-	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	s := alice.MakeCommit(mls.CommitParams{})
 	var left, committed []framing.ProposalRef
 	for _, l := range s.Left {
 		left = append(left, l.Ref)
@@ -246,33 +236,30 @@ func TestUnfitTogether(t *testing.T) {
 	}
 	require.ElementsMatch(t, []framing.ProposalRef{waiting[1].Ref, waiting[2].Ref, waiting[4].Ref}, left)
 	require.Equal(t, []framing.ProposalRef{waiting[0].Ref, waiting[3].Ref}, committed)
-	alice.take(alice.group.Adopt())
-	tell(s.Send[0].Message, bob)
-	together(alice, bob)
+	alice.Adopt(s, bob)
+	mlstest.Agree(alice, bob)
 
 	// What comes by value comes first, and when it is bad, the waiting ones are not to blame.
-	bob.propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice)
-	_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 7}}}, alice.Signer)
-	breaks(t, "V-PR-07", err)
+	bob.Propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice)
+	breaks(t, "V-PR-07", failure(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 7}}}, alice.Signer)))
 }
 
 // TestManyConflicts: the search for proposals that fit each other ends, what fits was found by then is committed, and the rest
 // is left with a reason, whether it fits or not.
 func TestManyConflicts(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	one := newPlayer(t, "one").KeyPackage(t).KeyPackage
+	alice, bob := two(newCast(t, "alice", "bob"))
+	one := newMember(t, "one").KeyPackage(t).KeyPackage
 	add := func(name string, change func(*framing.LeafNode)) {
-		bob.propose(&framing.Add{KeyPackage: newPlayer(t, name).ForgeKeyPackage(t, change, nil)}, alice)
+		bob.Propose(&framing.Add{KeyPackage: newMember(t, name).ForgeKeyPackage(t, change, nil)}, alice)
 	}
-	bob.propose(&framing.Add{KeyPackage: one}, alice)
+	bob.Propose(&framing.Add{KeyPackage: one}, alice)
 	add("early", nil)
 	for i := range 80 {
 		add(fmt.Sprint(i), func(l *framing.LeafNode) { l.EncryptionKey = one.LeafNode.EncryptionKey })
 	}
 	add("late", nil)
-	waiting := alice.group.Proposals()
-	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	waiting := alice.Group.Proposals()
+	s := alice.MakeCommit(mls.CommitParams{})
 	require.Len(t, s.Change.Proposals, 2)
 	for i, p := range s.Change.Proposals {
 		require.Equal(t, waiting[i].Ref, p.Ref)
@@ -281,86 +268,76 @@ func TestManyConflicts(t *testing.T) {
 	for _, l := range s.Left {
 		require.NotEmpty(t, l.Reason)
 	}
-	alice.take(alice.group.Adopt())
-	tell(s.Send[0].Message, bob)
-	together(alice, bob)
+	alice.Adopt(s, bob)
+	mlstest.Agree(alice, bob)
 }
 
 // TestCandidates: several commits are made from one Group, and one of them is adopted.
 func TestCandidates(t *testing.T) {
-	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	remove, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, alice.Signer)
-	require.NoError(t, err)
-	empty, err := alice.group.Commit(mls.CommitParams{}, alice.Signer)
-	require.NoError(t, err)
-	_, err = remove.Next.Commit(mls.CommitParams{}, alice.Signer)
-	require.ErrorIs(t, err, mls.ErrPending)
+	alice, bob, carol := three(newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol"))
+	remove := must(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, alice.Signer))
+	empty := must(alice.Group.Commit(mls.CommitParams{}, alice.Signer))
+	require.ErrorIs(t, failure(remove.Next.Commit(mls.CommitParams{}, alice.Signer)), mls.ErrPending)
 
-	alice.take(empty, nil)
-	pending := alice.group.Pending()
+	alice.Take(empty, nil)
+	pending := alice.Group.Pending()
 	require.Equal(t, empty.Send[0].Message, pending.Commit)
 	require.Same(t, empty.Change, pending.Change)
-	_, err = alice.group.Handle(mls.Input{Message: remove.Send[0].Message})
+	_, err := alice.Group.Handle(mls.Input{Message: remove.Send[0].Message})
 	require.ErrorIs(t, err, mls.ErrOwnMessage, "it was made from this Group, but is not the pending one")
-	alice.hear(empty.Send[0].Message)
-	tell(empty.Send[0].Message, bob, carol)
-	together(alice, bob, carol)
+	alice.Hear(empty.Send[0].Message)
+	mlstest.Tell(empty.Send[0].Message, bob, carol)
+	mlstest.Agree(alice, bob, carol)
 }
 
 // TestDrop: what was proposed still waits, and can be committed again.
 func TestDrop(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	bob.propose(&framing.Remove{Removed: 2}, alice, carol)
-	before := alice.group.Proposals()
-	lost := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Drop())
-	_, err := alice.group.Drop()
-	require.ErrorIs(t, err, mls.ErrNotPending)
-	require.Equal(t, before, alice.group.Proposals())
-	_, err = alice.group.Handle(mls.Input{Message: lost})
-	require.ErrorIs(t, err, mls.ErrOwnMessage)
-	alice.commit(mls.CommitParams{}, bob, carol)
-	together(alice, bob)
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	bob.Propose(&framing.Remove{Removed: 2}, alice, carol)
+	before := alice.Group.Proposals()
+	lost := alice.MakeCommit(mls.CommitParams{}).Send[0].Message
+	alice.Take(alice.Group.Drop())
+	require.ErrorIs(t, failure(alice.Group.Drop()), mls.ErrNotPending)
+	require.Equal(t, before, alice.Group.Proposals())
+	require.ErrorIs(t, failure(alice.Group.Handle(mls.Input{Message: lost})), mls.ErrOwnMessage)
+	alice.Commit(mls.CommitParams{}, bob, carol)
+	mlstest.Agree(alice, bob)
 }
 
 // TestSameProposalTwice: what is signed to the same bytes is one proposal, for its sender as for the others.
 func TestSameProposalTwice(t *testing.T) {
 	const custom = 0xf00d
-	cast := stageOf(t, func(c *mlstest.Client) { c.Capabilities.Proposals = []framing.ProposalType{custom} }, nil, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	first := bob.propose(&framing.CustomProposal{Type: custom}, alice)
-	second := bob.propose(&framing.CustomProposal{Type: custom})
+	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Capabilities.Proposals = []framing.ProposalType{custom} }, nil, "alice", "bob"))
+	first := bob.Propose(&framing.CustomProposal{Type: custom}, alice)
+	second := bob.Propose(&framing.CustomProposal{Type: custom})
 	require.Equal(t, first, second, "Ed25519 signatures depend on nothing else")
-	require.True(t, alice.hear(second).Events[0].(*mls.ProposalReceived).Again)
-	require.Equal(t, alice.group.Proposals(), bob.group.Proposals())
-	bob.commit(mls.CommitParams{}, alice)
-	together(alice, bob)
+	require.True(t, alice.Hear(second).Events[0].(*mls.ProposalReceived).Again)
+	require.Equal(t, alice.Group.Proposals(), bob.Group.Proposals())
+	bob.Commit(mls.CommitParams{}, alice)
+	mlstest.Agree(alice, bob)
 }
 
 // TestMissingProposals: a commit that comes before what it covers can be handled afterwards.
 func TestMissingProposals(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	first := bob.propose(&framing.Remove{Removed: 2}, alice)
-	second := bob.propose(&framing.GroupContextExtensions{}, alice)
-	refs := []framing.ProposalRef{alice.group.Proposals()[0].Ref, alice.group.Proposals()[1].Ref}
-	commit, _ := alice.commit(mls.CommitParams{}, bob)
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	first := bob.Propose(&framing.Remove{Removed: 2}, alice)
+	second := bob.Propose(&framing.GroupContextExtensions{}, alice)
+	refs := []framing.ProposalRef{alice.Group.Proposals()[0].Ref, alice.Group.Proposals()[1].Ref}
+	commit := alice.Commit(mls.CommitParams{}, bob).Message
 	check := func(want ...framing.ProposalRef) {
 		t.Helper()
-		_, err := carol.group.Handle(mls.Input{Message: commit})
+		_, err := carol.Group.Handle(mls.Input{Message: commit})
 		var missing *mls.MissingProposalError
 		require.ErrorAs(t, err, &missing)
 		require.Equal(t, want, missing.Refs)
 	}
 	check(refs...)
-	carol.hear(second)
+	carol.Hear(second)
 	check(refs[0])
-	carol.hear(first)
-	carol.hear(commit)
-	require.Equal(t, mls.StatusRemoved, carol.group.Status())
-	_, err := bob.group.Commit(mls.CommitParams{References: refs}, bob.Signer)
+	carol.Hear(first)
+	carol.Hear(commit)
+	require.Equal(t, mls.StatusRemoved, carol.Group.Status())
+	_, err := bob.Group.Commit(mls.CommitParams{References: refs}, bob.Signer)
 	var missing *mls.MissingProposalError
 	require.ErrorAs(t, err, &missing)
 }
@@ -369,19 +346,18 @@ func TestMissingProposals(t *testing.T) {
 func TestSuites(t *testing.T) {
 	for _, suite := range ciphersuite.Supported() {
 		t.Run(suite.String(), func(t *testing.T) {
-			as := func(name string) *player { return newPlayer(t, name).with(suite) }
+			as := func(name string) *mlstest.Member { return newMember(t, name).As(suite) }
 			alice, bob, carol := as("alice"), as("bob"), as("carol")
-			alice.group = alice.Create(t, "group")
-			alice.welcome(bob)
-			carol.joinAlone(mls.JoinExternalParams{}, alice, bob)
-			together(alice, bob, carol)
-			s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
-			tell(s.Send[0].Message, alice, carol)
-			alice.reload()
-			carol.commit(mls.CommitParams{}, alice, bob)
-			together(alice, bob, carol)
-			alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, bob, carol)
-			together(alice, carol)
+			alice.Group = alice.Create(t, "group")
+			alice.Welcome(bob)
+			carol.JoinExternal(mls.JoinExternalParams{}, alice, bob)
+			mlstest.Agree(alice, bob, carol)
+			bob.Update(mls.LeafUpdate{}, alice, carol)
+			alice.Reload()
+			carol.Commit(mls.CommitParams{}, alice, bob)
+			mlstest.Agree(alice, bob, carol)
+			alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, bob, carol)
+			mlstest.Agree(alice, carol)
 		})
 	}
 }

@@ -25,9 +25,7 @@ func TestCountsOfACommit(t *testing.T) {
 	signer := f.SignerOf(committer)
 	var commit *mls.Step
 	made := counts.During(func() {
-		var err error
-		commit, err = groups["itself"].Commit(mls.CommitParams{}, signer)
-		require.NoError(t, err)
+		commit = must(groups["itself"].Commit(mls.CommitParams{}, signer))
 	})
 	t.Logf("making: %+v", made)
 	require.Equal(t, 12, made.Seals)
@@ -39,8 +37,7 @@ func TestCountsOfACommit(t *testing.T) {
 
 	for name, most := range map[string]int{"beside": 13, "far": 2} {
 		processed := counts.During(func() {
-			_, err := groups[name].Handle(mls.Input{Message: commit.Send[0].Message})
-			require.NoError(t, err)
+			must(groups[name].Handle(mls.Input{Message: commit.Send[0].Message}))
 		})
 		t.Logf("processing %s: %+v", name, processed)
 		require.Equal(t, 1, processed.Opens)
@@ -50,8 +47,7 @@ func TestCountsOfACommit(t *testing.T) {
 		require.Zero(t, processed.Seals+processed.Signatures)
 	}
 	adopted := counts.During(func() {
-		_, err := commit.Next.Adopt()
-		require.NoError(t, err)
+		must(commit.Next.Adopt())
 	})
 	require.Equal(t, mlstest.Counts{Hashes: 1, HashedBytes: len(commit.Send[0].Message)}, adopted, "the name of the own commit")
 }
@@ -62,13 +58,11 @@ func TestCountsOfALightCommit(t *testing.T) {
 	counts, suite := mlstest.NewCounting(t, 1)
 	f := mlstest.Build(t, mlstest.GroupParams{Suite: suite, Members: 1000, Shape: treekemtest.Fresh})
 	g, other, signer := f.Group(t, 0), f.Group(t, 1), f.SignerOf(0)
-	k := mlstest.NewClient(t, 1, "newcomer").KeyPackage(t)
+	k := mlstest.NewParty(t, 1, "newcomer").KeyPackage(t)
 	var s *mls.Step
 	made := counts.During(func() {
-		var err error
-		s, err = g.Commit(mls.CommitParams{
-			Proposals: []framing.Proposal{&framing.Add{KeyPackage: k.KeyPackage}}, Now: mlstest.Now()}, signer)
-		require.NoError(t, err)
+		s = must(g.Commit(mls.CommitParams{
+			Proposals: []framing.Proposal{&framing.Add{KeyPackage: k.KeyPackage}}, Now: mlstest.Now()}, signer))
 	})
 	t.Logf("making: %+v", made)
 	require.Equal(t, 1, made.Seals, "the newcomer's group secrets")
@@ -77,8 +71,7 @@ func TestCountsOfALightCommit(t *testing.T) {
 	require.Equal(t, 2, made.Verifications, "KeyPackage and leaf")
 	require.LessOrEqual(t, made.Hashes, 40)
 	processed := counts.During(func() {
-		_, err := other.Handle(mls.Input{Message: s.Send[0].Message, Now: mlstest.Now()})
-		require.NoError(t, err)
+		must(other.Handle(mls.Input{Message: s.Send[0].Message, Now: mlstest.Now()}))
 	})
 	t.Logf("processing: %+v", processed)
 	require.Zero(t, processed.Opens+processed.BaseMultiplications)
@@ -94,16 +87,12 @@ func TestCountsOfData(t *testing.T) {
 	for range 3 {
 		var s *mls.Step
 		sent := counts.During(func() {
-			var err error
-			s, err = g.Protect(make([]byte, 1000), mls.ProtectParams{}, signer)
-			require.NoError(t, err)
+			s = must(g.Protect(make([]byte, 1000), mls.ProtectParams{}, signer))
 		})
 		require.Equal(t, mlstest.Counts{Signatures: 1, AEADs: 2}, sent)
 		var r *mls.Step
 		received := counts.During(func() {
-			var err error
-			r, err = other.Handle(mls.Input{Message: s.Send[0].Message})
-			require.NoError(t, err)
+			r = must(other.Handle(mls.Input{Message: s.Send[0].Message}))
 		})
 		received.HashedBytes = 0
 		require.Equal(t, mlstest.Counts{Verifications: 1, AEADs: 2, Hashes: 1}, received, "one hash names the content")

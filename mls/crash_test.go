@@ -104,13 +104,12 @@ func TestCrashKeyUse(t *testing.T) {
 // TestCrashWelcome gives a client a Welcome a second time, as a service does to which it was not acknowledged.
 func TestCrashWelcome(t *testing.T) {
 	for _, lastResort := range []bool{false, true} {
-		alice, bob := newPlayer(t, "alice"), &survivor{Client: mlstest.NewClient(t, testSuite, "bob")}
-		alice.group = alice.Create(t, "group")
+		alice, bob := newCast(t, "alice")[0], &survivor{Party: mlstest.NewParty(t, testSuite, "bob")}
 		own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: bob.LeafParams,
 			Lifetime: mlstest.Lifetime(), LastResort: lastResort, Params: bob.Params})
 		require.NoError(t, err)
 		bob.KeepKeyPackage(t, own)
-		_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage}}})
+		adopted := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage}}}).Adopted
 		join := func() (*mls.Step, error) {
 			p := mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: bob.KeyPackages(t), Now: mlstest.Now(), Params: bob.Params}
 			for _, id := range bob.Groups() {
@@ -178,7 +177,7 @@ type crashPlay struct {
 
 // survivor is a member that may be killed.
 type survivor struct {
-	*mlstest.Client
+	*mlstest.Party
 	mlstest.Store
 	play  *crashPlay
 	group *mls.Group // in memory: gone when it is killed
@@ -192,7 +191,7 @@ func newCrashPlay(t *testing.T, p crashParams) *crashPlay {
 	play := &crashPlay{crashParams: p, t: t, crash: new(mlstest.Crash), service: newCrashService(p.relay),
 		entitled: map[string][]string{}, secrets: map[framing.Epoch]ciphersuite.Secret{}, used: map[string][]byte{}}
 	for _, name := range []string{"alice", "bob", "carol", "dave", "eve"} {
-		m := &survivor{Client: mlstest.NewClient(t, testSuite, name), play: play}
+		m := &survivor{Party: mlstest.NewParty(t, testSuite, name), play: play}
 		m.Params.Handshake = p.handshake
 		m.Crash, m.BoxesInMemory = play.crash, p.inMemory
 		play.members = append(play.members, m)

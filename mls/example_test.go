@@ -4,17 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-const exampleSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
+// The people of the examples are Members of package mlstest, which have a credential, a signature key and a view of one
+// group. Take lets a Step take effect, and Hear handles a message. Their time is mlstest.Now; a client passes its own
+// clock's.
 
-// exampleTime is the time at which the examples happen. A client passes its own clock's.
-var exampleTime = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+const exampleSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 
 // check stands for the handling of errors, which the examples leave out.
 func check(err error) {
@@ -23,80 +26,21 @@ func check(err error) {
 	}
 }
 
-// person is somebody in the examples: a client, and its view of one group.
-type person struct {
-	mls.LeafParams
-	group *mls.Group
-}
+func newPerson(name string) *mlstest.Member { return newPersonFor(exampleSuite, name) }
 
-func newPerson(name string) *person { return newPersonFor(exampleSuite, name) }
-
-func newPersonFor(cs ciphersuite.CipherSuite, name string) *person {
-	suite, err := ciphersuite.New(cs)
-	check(err)
-	signer, err := suite.GenerateSigner(nil)
-	check(err)
-	return &person{LeafParams: mls.LeafParams{Credential: framing.BasicCredential([]byte(name)), Signer: signer}}
-}
-
-func (p *person) keyPackage() *mls.OwnKeyPackage {
-	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: exampleSuite, Leaf: p.LeafParams, Lifetime: mls.LifetimeFrom(exampleTime, 90*24*time.Hour)})
-	check(err)
-	return k
-}
-
-// take lets a Step take effect. A real client first has the claims answered, and stores Next, Send and Events in one
-// transaction: see the example of Group.Records.
-func (p *person) take(s *mls.Step, err error) *mls.Step {
-	check(err)
-	p.group = s.Next
-	s.Erase()
-	return s
-}
-
-// receive handles a message of the group.
-func (p *person) receive(message []byte) *mls.Step {
-	return p.take(p.group.Handle(mls.Input{Message: message, Now: exampleTime}))
+func newPersonFor(cs ciphersuite.CipherSuite, name string) *mlstest.Member {
+	return mlstest.NewMember(mlstest.Panics{}, cs, name)
 }
 
 // friends is a group of people, made by the first of them.
-func friends(names ...string) []*person {
-	alice := newPerson(names[0])
-	alice.take(mls.Create(mls.CreateParams{
-		CipherSuite: exampleSuite, Leaf: alice.LeafParams, Lifetime: mls.LifetimeFrom(exampleTime, time.Hour)}))
-	people := []*person{alice}
-	if len(names) == 1 {
-		return people
-	}
-	commit := mls.CommitParams{Now: exampleTime}
-	var packages []*mls.OwnKeyPackage
-	for _, name := range names[1:] {
-		p := newPerson(name)
-		people = append(people, p)
-		packages = append(packages, p.keyPackage())
-		commit.Proposals = append(commit.Proposals, &framing.Add{KeyPackage: packages[len(packages)-1].KeyPackage})
-	}
-	alice.take(alice.group.Commit(commit, alice.Signer))
-	welcome := alice.take(alice.group.Adopt()).Send[0].Message
-	for i, p := range people[1:] {
-		p.take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: packages[i : i+1], Now: exampleTime}))
-	}
-	return people
+func friends(names ...string) mlstest.Cast {
+	return mlstest.NewCast(mlstest.Panics{}, mlstest.CastParams{}, names...)
 }
 
 // agree reports whether people are in the same epoch of the same group.
-func agree(people ...*person) bool {
-	first, err := people[0].group.EpochAuthenticator()
-	check(err)
-	for _, p := range people[1:] {
-		other, err := p.group.EpochAuthenticator()
-		check(err)
-		if !bytes.Equal(first, other) {
-			return false
-		}
-	}
-	return true
+func agree(people ...*mlstest.Member) bool {
+	first := mlstest.ViewOf(mlstest.Panics{}, people[0].Group)
+	return !slices.ContainsFunc(people, func(p *mlstest.Member) bool { return mlstest.ViewOf(mlstest.Panics{}, p.Group) != first })
 }
 
 // Alice makes a group, in which she is alone, and welcomes Bob.
@@ -110,7 +54,7 @@ func Example() {
 	bobKeys, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		CipherSuite: suite.CipherSuite(),
 		Leaf:        mls.LeafParams{Credential: framing.BasicCredential([]byte("bob")), Signer: bobSigner},
-		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
+		Lifetime:    mls.LifetimeFrom(mlstest.Now(), 90*24*time.Hour),
 	})
 	check(err)
 	published := bobKeys.KeyPackage
@@ -121,12 +65,12 @@ func Example() {
 	step, err := mls.Create(mls.CreateParams{
 		CipherSuite: suite.CipherSuite(),
 		Leaf:        mls.LeafParams{Credential: framing.BasicCredential([]byte("alice")), Signer: aliceSigner},
-		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
+		Lifetime:    mls.LifetimeFrom(mlstest.Now(), 90*24*time.Hour),
 	})
 	check(err)
 	step, err = step.Next.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.Add{KeyPackage: published}},
-		Now:       exampleTime,
+		Now:       mlstest.Now(),
 	}, aliceSigner)
 	check(err)
 	for _, j := range step.Claims { // ask the authentication service
@@ -140,14 +84,14 @@ func Example() {
 
 	// Bob joins.
 	step, err = mls.Join(mls.JoinParams{
-		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{bobKeys}, Now: exampleTime})
+		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{bobKeys}, Now: mlstest.Now()})
 	check(err)
 	bob := step.Next
 
 	// Alice says something.
 	step, err = alice.Protect([]byte("hello Bob"), mls.ProtectParams{}, aliceSigner)
 	check(err)
-	step, err = bob.Handle(mls.Input{Message: step.Send[0].Message, Now: exampleTime})
+	step, err = bob.Handle(mls.Input{Message: step.Send[0].Message, Now: mlstest.Now()})
 	check(err)
 	for _, e := range step.Events {
 		if m, ok := e.(*mls.ApplicationMessage); ok {
@@ -170,7 +114,7 @@ func ExampleCreate() {
 		GroupID:     []byte("garden"),
 		Extensions:  framing.Extensions{colour},
 		Leaf:        alice.LeafParams,
-		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
+		Lifetime:    mls.LifetimeFrom(mlstest.Now(), 90*24*time.Hour),
 	})
 	check(err)
 	group := step.Next
@@ -189,7 +133,7 @@ func ExampleNewKeyPackage() {
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		CipherSuite: exampleSuite,
 		Leaf:        bob.LeafParams,
-		Lifetime:    mls.LifetimeFrom(exampleTime, 90*24*time.Hour),
+		Lifetime:    mls.LifetimeFrom(mlstest.Now(), 90*24*time.Hour),
 		LastResort:  true,
 	})
 	check(err)
@@ -208,16 +152,16 @@ func ExampleNewKeyPackage() {
 func ExampleVerifyKeyPackage() {
 	bob := newPerson("bob")
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
-		CipherSuite: exampleSuite, Leaf: bob.LeafParams, Lifetime: mls.LifetimeFrom(exampleTime, 90*24*time.Hour)})
+		CipherSuite: exampleSuite, Leaf: bob.LeafParams, Lifetime: mls.LifetimeFrom(mlstest.Now(), 90*24*time.Hour)})
 	check(err)
 	message, err := keys.Message()
 	check(err)
 
-	k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: exampleTime})
+	k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
 	check(err)
 	fmt.Printf("from %s\n", k.LeafNode.Credential.Identity)
 
-	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: exampleTime.AddDate(1, 0, 0)})
+	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now().AddDate(1, 0, 0)})
 	var broken *mls.RuleError
 	fmt.Println("a year later:", errors.As(err, &broken), broken.Rule)
 	// Output:
@@ -230,20 +174,20 @@ func ExampleGroup_Commit() {
 	people := friends("alice", "bob", "carol")
 	alice, bob, carol := people[0], people[1], people[2]
 
-	step := alice.take(alice.group.Commit(mls.CommitParams{
-		Proposals: []framing.Proposal{&framing.Remove{Removed: carol.group.OwnLeaf()}},
+	step := alice.Take(alice.Group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Remove{Removed: carol.Group.OwnLeaf()}},
 	}, alice.Signer))
-	fmt.Println("before: epoch", alice.group.Epoch()) // nothing has changed yet
+	fmt.Println("before: epoch", alice.Group.Epoch()) // nothing has changed yet
 	for _, c := range step.Change.Removed {
 		fmt.Printf("will remove %s\n", c.Old.Credential.Identity)
 	}
 	commit := step.Send[0].Message // to the delivery service, which takes it
 
-	alice.take(alice.group.Adopt())
-	bob.receive(commit)
-	carol.receive(commit)
-	fmt.Println("after: epoch", alice.group.Epoch(), "agree:", agree(alice, bob))
-	fmt.Println("carol:", carol.group.Status())
+	alice.Take(alice.Group.Adopt())
+	bob.Hear(commit)
+	carol.Hear(commit)
+	fmt.Println("after: epoch", alice.Group.Epoch(), "agree:", agree(alice, bob))
+	fmt.Println("carol:", carol.Group.Status())
 	// Output:
 	// before: epoch 1
 	// will remove carol
@@ -256,22 +200,22 @@ func ExampleGroup_Commit() {
 func ExampleGroup_Drop() {
 	people := friends("alice", "bob", "carol")
 	alice, bob, carol := people[0], people[1], people[2]
-	wanted := mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: carol.group.OwnLeaf()}}}
+	wanted := mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: carol.Group.OwnLeaf()}}}
 
-	alice.take(alice.group.Commit(wanted, alice.Signer))
-	winner := bob.take(bob.group.Commit(mls.CommitParams{ForcePath: true}, bob.Signer)).Send[0].Message
-	bob.take(bob.group.Adopt())
+	alice.Take(alice.Group.Commit(wanted, alice.Signer))
+	winner := bob.Take(bob.Group.Commit(mls.CommitParams{ForcePath: true}, bob.Signer)).Send[0].Message
+	bob.Take(bob.Group.Adopt())
 
-	pending := alice.group.Pending() != nil
+	pending := alice.Group.Pending() != nil
 	fmt.Println("pending:", pending)
-	alice.receive(winner) // drops the pending commit, as Drop would
-	pending = alice.group.Pending() != nil
+	alice.Hear(winner) // drops the pending commit, as Drop would
+	pending = alice.Group.Pending() != nil
 	fmt.Println("pending:", pending)
 
-	again := alice.take(alice.group.Commit(wanted, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Adopt())
-	bob.receive(again)
-	fmt.Println("agree:", agree(alice, bob), "members:", alice.group.Tree().Members())
+	again := alice.Take(alice.Group.Commit(wanted, alice.Signer)).Send[0].Message
+	alice.Take(alice.Group.Adopt())
+	bob.Hear(again)
+	fmt.Println("agree:", agree(alice, bob), "members:", alice.Group.Tree().Members())
 	// Output:
 	// pending: true
 	// pending: false
@@ -284,16 +228,16 @@ func ExampleGroup_Adopt() {
 	alice := people[0]
 
 	carol := newPerson("carol")
-	keys := carol.keyPackage()
-	step := alice.take(alice.group.Commit(mls.CommitParams{
-		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
+	keys := carol.KeyPackage(mlstest.Panics{})
+	step := alice.Take(alice.Group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: mlstest.Now(),
 	}, alice.Signer))
 
-	step = alice.receive(step.Send[0].Message) // the same as Adopt
+	step = alice.Hear(step.Send[0].Message) // the same as Adopt
 	for _, out := range step.Send {
 		fmt.Println("a Welcome:", out.Kind == mls.OutgoingWelcome)
-		carol.take(mls.Join(mls.JoinParams{
-			Welcome: out.Message, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime}))
+		carol.Take(mls.Join(mls.JoinParams{
+			Welcome: out.Message, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: mlstest.Now()}))
 	}
 	fmt.Println("agree:", agree(alice, carol))
 	// Output:
@@ -306,26 +250,26 @@ func ExampleGroup_Adopt() {
 func ExampleJoin() {
 	alice := friends("alice")[0]
 	bob := newPerson("bob")
-	first, second := bob.keyPackage(), bob.keyPackage()
+	first, second := bob.KeyPackage(mlstest.Panics{}), bob.KeyPackage(mlstest.Panics{})
 
-	alice.take(alice.group.Commit(mls.CommitParams{
+	alice.Take(alice.Group.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.Add{KeyPackage: second.KeyPackage}},
-		Now:       exampleTime,
+		Now:       mlstest.Now(),
 		Welcome:   mls.WelcomeParams{OmitTree: true},
 	}, alice.Signer))
-	out := alice.take(alice.group.Adopt()).Send[0]
+	out := alice.Take(alice.Group.Adopt()).Send[0]
 
 	step, err := mls.Join(mls.JoinParams{
 		Welcome:     out.Message,
 		RatchetTree: out.RatchetTree,
 		KeyPackages: []*mls.OwnKeyPackage{first, second},
-		Now:         exampleTime,
+		Now:         mlstest.Now(),
 	})
 	check(err)
 	for _, j := range step.Claims {
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
-	bob.take(step, nil)
+	bob.Take(step, nil)
 	second.Erase() // and delete it from storage
 	fmt.Println("used the second:", bytes.Equal(step.Used.Ref, out.To[0]), "agree:", agree(alice, bob))
 	// Output:
@@ -339,15 +283,15 @@ func ExampleGroup_Handle() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
 	say := func(text string) []byte {
-		return bob.take(bob.group.Protect([]byte(text), mls.ProtectParams{}, bob.Signer)).Send[0].Message
+		return bob.Take(bob.Group.Protect([]byte(text), mls.ProtectParams{}, bob.Signer)).Send[0].Message
 	}
 	one, two, late := say("one"), say("two"), say("late")
-	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
-	bob.take(bob.group.Adopt())
+	commit := bob.Take(bob.Group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
+	bob.Take(bob.Group.Adopt())
 	next := say("next")
 
 	for _, message := range [][]byte{two, two, one, next, commit, late, next, commit} {
-		step, err := alice.group.Handle(mls.Input{Message: message, Now: exampleTime})
+		step, err := alice.Group.Handle(mls.Input{Message: message, Now: mlstest.Now()})
 		switch {
 		case errors.Is(err, mls.ErrFutureEpoch):
 			fmt.Println("wait for a commit")
@@ -356,7 +300,7 @@ func ExampleGroup_Handle() {
 			fmt.Println("drop it")
 			continue
 		}
-		alice.take(step, err)
+		alice.Take(step, err)
 		for _, event := range step.Events {
 			switch e := event.(type) {
 			case *mls.ApplicationMessage:
@@ -382,20 +326,20 @@ func ExampleGroup_Propose() {
 	people := friends("alice", "bob", "carol")
 	alice, bob, carol := people[0], people[1], people[2]
 
-	proposal := carol.take(carol.group.Propose(
-		&framing.Remove{Removed: carol.group.OwnLeaf()}, mls.ProposeParams{}, carol.Signer)).Send[0].Message
-	alice.receive(proposal)
-	bob.receive(proposal)
+	proposal := carol.Take(carol.Group.Propose(
+		&framing.Remove{Removed: carol.Group.OwnLeaf()}, mls.ProposeParams{}, carol.Signer)).Send[0].Message
+	alice.Hear(proposal)
+	bob.Hear(proposal)
 
 	// From here on nobody sends data before the proposal is committed.
-	_, err := bob.group.Protect([]byte("hello"), mls.ProtectParams{}, bob.Signer)
+	_, err := bob.Group.Protect([]byte("hello"), mls.ProtectParams{}, bob.Signer)
 	fmt.Println(errors.Is(err, mls.ErrPendingProposals))
 
-	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message // covers all that waits
-	bob.take(bob.group.Adopt())
-	alice.receive(commit)
-	carol.receive(commit)
-	fmt.Println(agree(alice, bob), carol.group.Status())
+	commit := bob.Take(bob.Group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message // covers all that waits
+	bob.Take(bob.Group.Adopt())
+	alice.Hear(commit)
+	carol.Hear(commit)
+	fmt.Println(agree(alice, bob), carol.Group.Status())
 	// Output:
 	// true
 	// true member was removed
@@ -405,20 +349,20 @@ func ExampleGroup_Propose() {
 func ExampleGroup_ProposeUpdate() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	renewed := newPerson("bob").Signer
+	renewed := newPerson("bob's new key").Signer
 
-	proposal := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{Signer: renewed}, mls.ProposeParams{}, bob.Signer))
-	step := alice.receive(proposal.Send[0].Message)
+	proposal := bob.Take(bob.Group.ProposeUpdate(mls.LeafUpdate{Signer: renewed}, mls.ProposeParams{}, bob.Signer))
+	step := alice.Hear(proposal.Send[0].Message)
 	for _, j := range step.Claims {
 		fmt.Printf("%v: may this key take the place of %s's old one?\n", j.Moment, j.Predecessors[0].Credential.Identity)
 	}
-	commit := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Adopt())
-	bob.receive(commit)
+	commit := alice.Take(alice.Group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
+	alice.Take(alice.Group.Adopt())
+	bob.Hear(commit)
 
-	_, err := bob.group.Protect(nil, mls.ProtectParams{}, bob.Signer)
+	_, err := bob.Group.Protect(nil, mls.ProtectParams{}, bob.Signer)
 	fmt.Println("old key refused:", errors.Is(err, mls.ErrSigner))
-	_, err = bob.group.Protect(nil, mls.ProtectParams{}, renewed)
+	_, err = bob.Group.Protect(nil, mls.ProtectParams{}, renewed)
 	fmt.Println("new key:", err)
 	// Output:
 	// update: may this key take the place of bob's old one?
@@ -435,13 +379,13 @@ func ExampleGroup_Protect() {
 		AuthenticatedData: []byte("message 1"),
 	}
 
-	short := alice.take(alice.group.Protect([]byte("yes"), options, alice.Signer)).Send[0].Message
+	short := alice.Take(alice.Group.Protect([]byte("yes"), options, alice.Signer)).Send[0].Message
 	options.AuthenticatedData = []byte("message 2")
-	long := alice.take(alice.group.Protect([]byte("certainly not"), options, alice.Signer)).Send[0].Message
+	long := alice.Take(alice.Group.Protect([]byte("certainly not"), options, alice.Signer)).Send[0].Message
 	fmt.Println("same length:", len(short) == len(long))
 
 	for _, message := range [][]byte{short, long} {
-		m := bob.receive(message).Events[0].(*mls.ApplicationMessage)
+		m := bob.Hear(message).Events[0].(*mls.ApplicationMessage)
 		fmt.Printf("%s: %s\n", m.AuthenticatedData, m.Data)
 	}
 	// Output:
@@ -453,7 +397,7 @@ func ExampleGroup_Protect() {
 // Alice publishes a GroupInfo, by which newcomers may join by themselves.
 func ExampleGroup_GroupInfo() {
 	alice := friends("alice", "bob")[0]
-	message, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
+	message, err := alice.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	check(err)
 
 	var m framing.Message
@@ -473,18 +417,18 @@ func ExampleGroup_GroupInfo() {
 func ExampleJoinExternal() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	info, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
+	info, err := alice.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	check(err)
 
 	carol := newPerson("carol")
-	step := carol.take(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: carol.LeafParams, Now: exampleTime}))
+	step := carol.Take(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: carol.LeafParams, Now: mlstest.Now()}))
 	commit := step.Send[0].Message // to the delivery service, which takes it
-	carol.take(carol.group.Adopt())
+	carol.Take(carol.Group.Adopt())
 
-	for _, j := range alice.receive(commit).Claims {
+	for _, j := range alice.Hear(commit).Claims {
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
-	bob.receive(commit)
+	bob.Hear(commit)
 	fmt.Println(agree(alice, bob, carol))
 	// Output:
 	// external commit: is this carol?
@@ -495,16 +439,16 @@ func ExampleJoinExternal() {
 func ExampleJoinExternal_resync() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	former := bob.group.OwnLeaf()
-	bob.group = nil // a disk fails
+	former := bob.Group.OwnLeaf()
+	bob.Group = nil // a disk fails
 
-	info, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
+	info, err := alice.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	check(err)
-	step := bob.take(mls.JoinExternal(mls.JoinExternalParams{
-		GroupInfo: info, Leaf: bob.LeafParams, Resync: &former, Now: exampleTime}))
-	bob.take(bob.group.Adopt())
+	step := bob.Take(mls.JoinExternal(mls.JoinExternalParams{
+		GroupInfo: info, Leaf: bob.LeafParams, Resync: &former, Now: mlstest.Now()}))
+	bob.Take(bob.Group.Adopt())
 
-	change := alice.receive(step.Send[0].Message).Events[0].(*mls.EpochChanged).Change
+	change := alice.Hear(step.Send[0].Message).Events[0].(*mls.EpochChanged).Change
 	fmt.Printf("left: %s, came: %s\n", change.Removed[0].Old.Credential.Identity, change.Added[0].New.Credential.Identity)
 	fmt.Println(agree(alice, bob))
 	// Output:
@@ -516,23 +460,23 @@ func ExampleJoinExternal_resync() {
 func ExampleObserve() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	info, err := alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+	info, err := alice.Group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
 	check(err)
-	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
+	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
 	check(err)
 	observer := step.Next
 
-	commit := bob.take(bob.group.Commit(mls.CommitParams{
-		Proposals: []framing.Proposal{&framing.Remove{Removed: alice.group.OwnLeaf()}},
+	commit := bob.Take(bob.Group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Remove{Removed: alice.Group.OwnLeaf()}},
 	}, bob.Signer)).Send[0].Message
-	step, err = observer.Handle(mls.Input{Message: commit, Now: exampleTime})
+	step, err = observer.Handle(mls.Input{Message: commit, Now: mlstest.Now()})
 	check(err)
 	observer = step.Next
 	for i, leaf := range observer.Members() {
 		fmt.Printf("epoch %d, %d: %s\n", observer.Epoch(), i, leaf.Credential.Identity)
 	}
 
-	_, err = observer.Handle(mls.Input{Message: commit, Now: exampleTime})
+	_, err = observer.Handle(mls.Input{Message: commit, Now: mlstest.Now()})
 	fmt.Println(err)
 	// Output:
 	// epoch 2, 1: bob
@@ -544,34 +488,34 @@ func ExampleObserver_Propose() {
 	people := friends("alice", "bob", "mallory")
 	alice, bob, mallory := people[0], people[1], people[2]
 	moderator := newPerson("moderator")
-	key, err := alice.group.Suite().PublicKeyOf(moderator.Signer)
+	key, err := alice.Group.Suite().PublicKeyOf(moderator.Signer)
 	check(err)
 	senders, err := framing.NewExtension(&framing.ExternalSenders{{SignatureKey: key, Credential: moderator.Credential}})
 	check(err)
 
-	step := alice.take(alice.group.Commit(mls.CommitParams{
+	step := alice.Take(alice.Group.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.GroupContextExtensions{Extensions: framing.Extensions{senders}}},
 	}, alice.Signer))
-	alice.take(alice.group.Adopt())
-	for _, j := range bob.receive(step.Send[0].Message).Claims {
+	alice.Take(alice.Group.Adopt())
+	for _, j := range bob.Hear(step.Send[0].Message).Claims {
 		fmt.Printf("%v: is this %s?\n", j.Moment, j.Credential.Identity)
 	}
 
 	// The moderator follows the group and proposes.
-	info, err := alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+	info, err := alice.Group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
 	check(err)
-	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
+	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
 	check(err)
 	proposal, err := observed.Next.Propose(
-		&framing.Remove{Removed: mallory.group.OwnLeaf()}, 0, mls.ProposeParams{}, moderator.Signer)
+		&framing.Remove{Removed: mallory.Group.OwnLeaf()}, 0, mls.ProposeParams{}, moderator.Signer)
 	check(err)
 
 	// Bob receives and commits it.
-	received := bob.receive(proposal).Events[0].(*mls.ProposalReceived)
+	received := bob.Hear(proposal).Events[0].(*mls.ProposalReceived)
 	fmt.Println("from", received.Sender.SenderType)
-	bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer))
-	bob.take(bob.group.Adopt())
-	fmt.Println("members:", bob.group.Tree().Members())
+	bob.Take(bob.Group.Commit(mls.CommitParams{}, bob.Signer))
+	bob.Take(bob.Group.Adopt())
+	fmt.Println("members:", bob.Group.Tree().Members())
 	// Output:
 	// external sender: is this moderator?
 	// from external
@@ -581,20 +525,20 @@ func ExampleObserver_Propose() {
 // Carol knows a group by its GroupInfo and asks to be added. She joins by the Welcome that follows.
 func ExampleObserver_ProposeSelf() {
 	alice := friends("alice", "bob")[0]
-	info, err := alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+	info, err := alice.Group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
 	check(err)
 
 	carol := newPerson("carol")
-	keys := carol.keyPackage()
-	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: exampleTime})
+	keys := carol.KeyPackage(mlstest.Panics{})
+	step, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
 	check(err)
-	request, err := step.Next.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: exampleTime}, carol.Signer)
+	request, err := step.Next.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, carol.Signer)
 	check(err)
 
-	alice.receive(request)
-	alice.take(alice.group.Commit(mls.CommitParams{Now: exampleTime}, alice.Signer))
-	welcome := alice.take(alice.group.Adopt()).Send[0].Message
-	carol.take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime}))
+	alice.Hear(request)
+	alice.Take(alice.Group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	welcome := alice.Take(alice.Group.Adopt()).Send[0].Message
+	carol.Take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: mlstest.Now()}))
 	fmt.Println(agree(alice, carol))
 	// Output:
 	// true
@@ -603,9 +547,9 @@ func ExampleObserver_ProposeSelf() {
 // Alice and Bob derive a key for a call that is encrypted by other means.
 func ExampleGroup_Export() {
 	people := friends("alice", "bob")
-	hers, err := people[0].group.Export("call", []byte("call 7"), 32)
+	hers, err := people[0].Group.Export("call", []byte("call 7"), 32)
 	check(err)
-	his, err := people[1].group.Export("call", []byte("call 7"), 32)
+	his, err := people[1].Group.Export("call", []byte("call 7"), 32)
 	check(err)
 	fmt.Println(hers.Equal(his), hers)
 	// Output:
@@ -615,9 +559,9 @@ func ExampleGroup_Export() {
 // Alice and Bob read numbers to each other to learn that nobody stands between them.
 func ExampleGroup_EpochAuthenticator() {
 	people := friends("alice", "bob")
-	hers, err := people[0].group.EpochAuthenticator()
+	hers, err := people[0].Group.EpochAuthenticator()
 	check(err)
-	his, err := people[1].group.EpochAuthenticator()
+	his, err := people[1].Group.EpochAuthenticator()
 	check(err)
 	fmt.Println(bytes.Equal(hers, his))
 	// Output:
@@ -631,17 +575,17 @@ func ExamplePSKs() {
 	id := mls.ExternalPSKID([]byte("our password"))
 	secret := mls.PSKs{{ID: id, Secret: ciphersuite.NewSecret([]byte("squeamish ossifrage"))}}
 
-	commit := alice.take(alice.group.Commit(mls.CommitParams{
+	commit := alice.Take(alice.Group.Commit(mls.CommitParams{
 		Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: id}}, PSKs: secret,
 	}, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Adopt())
+	alice.Take(alice.Group.Adopt())
 
-	_, err := bob.group.Handle(mls.Input{Message: commit})
+	_, err := bob.Group.Handle(mls.Input{Message: commit})
 	var missing *mls.MissingPSKError
 	if errors.As(err, &missing) {
 		fmt.Printf("needs %q\n", missing.IDs[0].PSKID)
 	}
-	bob.take(bob.group.Handle(mls.Input{Message: commit, PSKs: secret}))
+	bob.Take(bob.Group.Handle(mls.Input{Message: commit, PSKs: secret}))
 	fmt.Println(agree(alice, bob))
 	// Output:
 	// needs "our password"
@@ -655,30 +599,30 @@ func ExampleCreate_reInit() {
 	alice, bob := people[0], people[1]
 	const better = ciphersuite.MLS256DHKEMP384AES256GCMSHA384P384
 
-	commit := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
+	commit := alice.Take(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
 		GroupID: []byte("second"), Version: framing.MLS10, CipherSuite: better,
 	}}}, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Adopt())
-	bob.receive(commit)
-	_, err := bob.group.Protect([]byte("hello?"), mls.ProtectParams{}, bob.Signer)
+	alice.Take(alice.Group.Adopt())
+	bob.Hear(commit)
+	_, err := bob.Group.Protect([]byte("hello?"), mls.ProtectParams{}, bob.Signer)
 	fmt.Println(err)
 
 	// Either of them may create the successor. What was announced is taken from the old group.
-	lifetime := mls.LifetimeFrom(exampleTime, 90*24*time.Hour)
-	old := alice.group
+	lifetime := mls.LifetimeFrom(mlstest.Now(), 90*24*time.Hour)
+	old := alice.Group
 	alice, bob.LeafParams = newPersonFor(better, "alice"), newPersonFor(better, "bob").LeafParams
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: better, Leaf: bob.LeafParams, Lifetime: lifetime})
 	check(err)
-	alice.take(mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Lifetime: lifetime, Successor: old}))
-	alice.take(alice.group.Commit(mls.CommitParams{
-		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
+	alice.Take(mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Lifetime: lifetime, Successor: old}))
+	alice.Take(alice.Group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: mlstest.Now(),
 	}, alice.Signer))
-	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+	welcome := alice.Take(alice.Group.Adopt()).Send[0].Message
 	old.EraseAll()
 
-	bob.take(mls.Join(mls.JoinParams{
-		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Successor: bob.group, Now: exampleTime}))
-	fmt.Printf("%s, agree: %v\n", bob.group.GroupID(), agree(alice, bob))
+	bob.Take(mls.Join(mls.JoinParams{
+		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Successor: bob.Group, Now: mlstest.Now()}))
+	fmt.Printf("%s, agree: %v\n", bob.Group.GroupID(), agree(alice, bob))
 	// Output:
 	// mls: group is inactive: group was reinitialized
 	// second, agree: true
@@ -688,22 +632,22 @@ func ExampleCreate_reInit() {
 func ExampleCreate_branch() {
 	people := friends("alice", "bob", "carol")
 	alice, bob := people[0], people[1]
-	parent := alice.group
+	parent := alice.Group
 
-	keys := bob.keyPackage()
-	alice.take(mls.Create(mls.CreateParams{
+	keys := bob.KeyPackage(mlstest.Panics{})
+	alice.Take(mls.Create(mls.CreateParams{
 		CipherSuite: exampleSuite, GroupID: []byte("the two of us"), Leaf: alice.LeafParams,
-		Lifetime: mls.LifetimeFrom(exampleTime, time.Hour), Successor: parent,
+		Lifetime: mls.LifetimeFrom(mlstest.Now(), time.Hour), Successor: parent,
 	}))
-	alice.take(alice.group.Commit(mls.CommitParams{
-		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime,
+	alice.Take(alice.Group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: mlstest.Now(),
 	}, alice.Signer))
-	welcome := alice.take(alice.group.Adopt()).Send[0].Message
+	welcome := alice.Take(alice.Group.Adopt()).Send[0].Message
 
-	_, err := mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime})
+	_, err := mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: mlstest.Now()})
 	fmt.Println(err)
-	bob.take(mls.Join(mls.JoinParams{
-		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Successor: bob.group, Now: exampleTime}))
+	bob.Take(mls.Join(mls.JoinParams{
+		Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Successor: bob.Group, Now: mlstest.Now()}))
 	fmt.Println(agree(alice, bob), parent.Status())
 	// Output:
 	// mls: welcome to a successor group needs the old group
@@ -729,48 +673,24 @@ func (d *database) write(step *mls.Step, before *mls.Group, message string) {
 			d.records[r.Key] = r.Value
 		}
 	}
-	d.outbox = append(d.outbox, step.Send...)
-	d.inbox = append(d.inbox, step.Events...)
-	if message != "" {
-		d.handled = message
-	}
-}
+	save(&mls.Step{Next: alice.Group}, nil)
+	step, err := alice.Group.Protect([]byte("one"), mls.ProtectParams{}, alice.Signer)
+	check(err)
+	save(step, alice.Group) // before it is sent
+	one := alice.Take(step, nil).Send[0].Message
 
-// load makes the group of what is stored.
-func (d *database) load() *mls.Group {
-	group, err := mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
-		for key, value := range d.records {
+	alice.Group, err = mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
+		for key, value := range store {
 			if !yield(mls.Record{Key: key, Value: value}) {
 				return
 			}
 		}
 	}})
 	check(err)
-	return group
-}
-
-// Alice stores after every step her group, what she has to send, and what she received, in one transaction. Her process
-// ends before anything was sent or shown, and she goes on from what is stored.
-func ExampleGroup_Records() {
-	people := friends("alice", "bob")
-	alice, bob := people[0], people[1]
-	store := &database{records: map[string][]byte{}}
-	store.write(&mls.Step{Next: alice.group}, nil, "")
-
-	good := bob.take(bob.group.Protect([]byte("good morning"), mls.ProtectParams{}, bob.Signer)).Send[0].Message
-	step, err := alice.group.Handle(mls.Input{Message: good, Now: exampleTime})
-	check(err)
-	store.write(step, alice.group, "message 1")
-	alice.take(step, nil)
-	step, err = alice.group.Protect([]byte("and to you"), mls.ProtectParams{}, alice.Signer)
-	check(err)
-	store.write(step, alice.group, "")
-
-	// The process ends here. Another one begins.
-	alice.group = store.load()
-	fmt.Println("handled up to", store.handled)
-	for _, e := range store.inbox {
-		fmt.Printf("bob: %s\n", e.(*mls.ApplicationMessage).Data)
+	two := alice.Take(alice.Group.Protect([]byte("two"), mls.ProtectParams{}, alice.Signer)).Send[0].Message
+	for _, message := range [][]byte{one, two} {
+		m := bob.Hear(message).Events[0].(*mls.ApplicationMessage)
+		fmt.Printf("%s, generation %d\n", m.Data, m.Generation)
 	}
 	store.inbox = nil // now that the application has it
 	for _, out := range store.outbox {
@@ -793,15 +713,15 @@ func ExampleGroup_Records() {
 // Bob stores the private part of his KeyPackage, so that he can join after a restart.
 func ExampleOwnKeyPackage_Marshal() {
 	alice, bob := friends("alice")[0], newPerson("bob")
-	stored, err := bob.keyPackage().Marshal()
+	stored, err := bob.KeyPackage(mlstest.Panics{}).Marshal()
 	check(err)
 
 	keys, err := mls.UnmarshalOwnKeyPackage(stored)
 	check(err)
-	alice.take(alice.group.Commit(mls.CommitParams{
-		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: exampleTime}, alice.Signer))
-	welcome := alice.take(alice.group.Adopt()).Send[0].Message
-	bob.take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: exampleTime}))
+	alice.Take(alice.Group.Commit(mls.CommitParams{
+		Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}, Now: mlstest.Now()}, alice.Signer))
+	welcome := alice.Take(alice.Group.Adopt()).Send[0].Message
+	bob.Take(mls.Join(mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: mlstest.Now()}))
 	fmt.Println(agree(alice, bob))
 	// Output:
 	// true

@@ -12,28 +12,23 @@ import (
 )
 
 // moderated is a group that lets a moderator, who is no member, propose, and what the moderator sees of it.
-func moderated(t *testing.T, change func(*mlstest.Client), names ...string) (cast []*player, moderator *player, seen *mls.Observer) {
+func moderated(t *testing.T, change func(*mlstest.Party), names ...string) (cast []*mlstest.Member, moderator *mlstest.Member, seen *mls.Observer) {
 	t.Helper()
-	moderator = newPlayer(t, "moderator")
-	key, err := moderator.Suite.PublicKeyOf(moderator.Signer)
-	require.NoError(t, err)
+	moderator = newMember(t, "moderator")
+	key := must(moderator.Suite.PublicKeyOf(moderator.Signer))
 	senders := extension(t, &framing.ExternalSenders{
 		{SignatureKey: newSenderKey(t, moderator.Suite), Credential: framing.BasicCredential([]byte("another"))},
 		{SignatureKey: key, Credential: moderator.Credential},
 	})
-	cast = stageOf(t, change, framing.Extensions{senders}, names...)
-	s, err := mls.Observe(mls.ObserveParams{GroupInfo: cast[0].info(), Now: mlstest.Now(), Params: cast[0].Params})
-	require.NoError(t, err)
+	cast = newCastOf(t, change, framing.Extensions{senders}, names...)
+	s := must(mls.Observe(mls.ObserveParams{GroupInfo: cast[0].Info(), Now: mlstest.Now(), Params: cast[0].Params}))
 	return cast, moderator, s.Next
 }
 
 func newSenderKey(t *testing.T, suite *ciphersuite.Suite) ciphersuite.SignaturePublicKey {
 	t.Helper()
-	signer, err := suite.GenerateSigner(mlstest.Rand("another sender"))
-	require.NoError(t, err)
-	key, err := suite.PublicKeyOf(signer)
-	require.NoError(t, err)
-	return key
+	signer := must(suite.GenerateSigner(mlstest.Rand("another sender")))
+	return must(suite.PublicKeyOf(signer))
 }
 
 // TestExternalSender: everything that RFC 9420, Section 12.1.8 lets an external sender propose, from its making to its
@@ -41,7 +36,7 @@ func newSenderKey(t *testing.T, suite *ciphersuite.Suite) ciphersuite.SignatureP
 func TestExternalSender(t *testing.T) {
 	const custom = 0xf00d
 	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("shared by all"))}}
-	change := func(c *mlstest.Client) {
+	change := func(c *mlstest.Party) {
 		c.Capabilities.Proposals = []framing.ProposalType{custom}
 		c.Params.ExternalProposals = []framing.ProposalType{custom}
 	}
@@ -56,47 +51,43 @@ func TestExternalSender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cast, moderator, seen := moderated(t, change, "alice", "bob", "carol")
 			alice, bob := cast[0], cast[1]
-			message, err := seen.Propose(proposal, 1, mls.ProposeParams{Now: mlstest.Now()}, moderator.Signer)
-			require.NoError(t, err)
-			received := alice.hear(message).Events[0].(*mls.ProposalReceived)
+			message := must(seen.Propose(proposal, 1, mls.ProposeParams{Now: mlstest.Now()}, moderator.Signer))
+			received := alice.Hear(message).Events[0].(*mls.ProposalReceived)
 			require.Equal(t, framing.Sender{SenderType: framing.SenderTypeExternal, SenderIndex: 1}, received.Sender)
-			bob.hear(message)
-			s, err := seen.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-			require.NoError(t, err)
+			bob.Hear(message)
+			s := must(seen.Handle(mls.Input{Message: message, Now: mlstest.Now()}))
 			require.False(t, received.Again)
-			require.True(t, alice.hear(message).Events[0].(*mls.ProposalReceived).Again, "the second time is no news")
+			require.True(t, alice.Hear(message).Events[0].(*mls.ProposalReceived).Again, "the second time is no news")
 
-			made := bob.take(bob.group.Commit(mls.CommitParams{PSKs: psk, Now: mlstest.Now()}, bob.Signer))
+			made := bob.MakeCommit(mls.CommitParams{PSKs: psk})
 			require.Empty(t, made.Left)
 			require.Equal(t, received.Ref, made.Change.Proposals[0].Ref)
-			bob.take(bob.group.Adopt())
+			bob.Take(bob.Group.Adopt())
 			commit := made.Send[0].Message
-			alice.take(alice.group.Handle(mls.Input{Message: commit, PSKs: psk}))
-			s, err = s.Next.Handle(mls.Input{Message: commit, Now: mlstest.Now()})
-			require.NoError(t, err)
-			require.Equal(t, alice.group.Context(), s.Next.Context())
+			alice.Take(alice.Group.Handle(mls.Input{Message: commit, PSKs: psk}))
+			s = must(s.Next.Handle(mls.Input{Message: commit, Now: mlstest.Now()}))
+			require.Equal(t, alice.Group.Context(), s.Next.Context())
 			if name != "reinit" {
-				together(alice, bob)
+				mlstest.Agree(alice, bob)
 			}
 		})
 	}
 }
 
 // newcomer is dave, as change makes him.
-func newcomer(t *testing.T, change func(*mlstest.Client)) *player {
-	dave := newPlayer(t, "dave")
-	change(dave.Client)
+func newcomer(t *testing.T, change func(*mlstest.Party)) *mlstest.Member {
+	dave := newMember(t, "dave")
+	change(dave.Party)
 	return dave
 }
 
 func TestExternalSenderRefused(t *testing.T) {
 	cast, moderator, seen := moderated(t, nil, "alice", "bob")
 	alice, bob := cast[0], cast[1]
-	propose := func(p framing.Proposal, index uint32, by *player) error {
-		_, err := seen.Propose(p, index, mls.ProposeParams{Now: mlstest.Now()}, by.Signer)
-		return err
+	propose := func(p framing.Proposal, index uint32, by *mlstest.Member) error {
+		return failure(seen.Propose(p, index, mls.ProposeParams{Now: mlstest.Now()}, by.Signer))
 	}
-	evil := bob.insider()
+	evil := bob.Insider()
 	update := evil.UpdateLeaf(t, "update", nil)
 	breaks(t, "V-PR-06", propose(update, 1, moderator))
 	breaks(t, "V-PR-12", propose(&framing.ExternalInit{KEMOutput: make([]byte, 32)}, 1, moderator))
@@ -105,7 +96,7 @@ func TestExternalSenderRefused(t *testing.T) {
 	breaks(t, "V-FR-11", propose(&framing.Remove{Removed: 1}, 2, moderator))
 	require.ErrorIs(t, propose(&framing.Remove{Removed: 1}, 0, moderator), mls.ErrSigner)
 	require.ErrorIs(t, propose(&framing.Remove{Removed: 1}, 1, alice), mls.ErrSigner)
-	_, err := seen.Propose(&framing.Add{KeyPackage: newPlayer(t, "carol").KeyPackage(t).KeyPackage}, 1, mls.ProposeParams{}, moderator.Signer)
+	_, err := seen.Propose(&framing.Add{KeyPackage: newMember(t, "carol").KeyPackage(t).KeyPackage}, 1, mls.ProposeParams{}, moderator.Signer)
 	require.ErrorIs(t, err, mls.ErrNoTime)
 
 	// The same by somebody who does not ask this package.
@@ -126,45 +117,36 @@ func TestExternalSenderRefused(t *testing.T) {
 		message, _ := outside.Propose(t, test.proposal, func(c *mlstest.Content) {
 			c.Context, c.Sender.SenderIndex = nil, test.index
 		})
-		alice.refuse(message, test.rule)
-		_, err := seen.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-		breaks(t, test.rule, err)
+		refuse(alice, message, test.rule)
+		breaks(t, test.rule, failure(seen.Handle(mls.Input{Message: message, Now: mlstest.Now()})))
 	}
 
 	// Once the group has taken the right away, it is gone.
-	message, err := seen.Propose(&framing.Remove{Removed: 1}, 1, mls.ProposeParams{}, moderator.Signer)
-	require.NoError(t, err)
-	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.GroupContextExtensions{}}}, bob)
-	_, err = alice.group.Handle(mls.Input{Message: message})
-	require.ErrorIs(t, err, mls.ErrOldEpoch)
-	_, err = alice.observe().Propose(&framing.Remove{Removed: 1}, 1, mls.ProposeParams{}, moderator.Signer)
-	breaks(t, "V-FR-11", err)
+	message := must(seen.Propose(&framing.Remove{Removed: 1}, 1, mls.ProposeParams{}, moderator.Signer))
+	alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.GroupContextExtensions{}}}, bob)
+	require.ErrorIs(t, failure(alice.Group.Handle(mls.Input{Message: message})), mls.ErrOldEpoch)
+	breaks(t, "V-FR-11", failure(alice.Observe().Propose(&framing.Remove{Removed: 1}, 1, mls.ProposeParams{}, moderator.Signer)))
 }
 
 // TestNewMemberProposal: a newcomer asks to be added, and for nothing else (RFC 9420, Section 12.1.8).
 func TestNewMemberProposal(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	carol := newPlayer(t, "carol")
+	alice, bob := two(newCast(t, "alice", "bob"))
+	carol := newMember(t, "carol")
 	keys := carol.KeyPackage(t)
-	seen := alice.observe()
-	_, err := seen.ProposeSelf(keys.KeyPackage, mls.ProposeParams{}, carol.Signer)
-	require.ErrorIs(t, err, mls.ErrNoTime)
-	_, err = seen.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, bob.Signer)
-	require.ErrorIs(t, err, mls.ErrSigner)
-	message, err := seen.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, carol.Signer)
-	require.NoError(t, err)
+	seen := alice.Observe()
+	require.ErrorIs(t, failure(seen.ProposeSelf(keys.KeyPackage, mls.ProposeParams{}, carol.Signer)), mls.ErrNoTime)
+	require.ErrorIs(t, failure(seen.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, bob.Signer)), mls.ErrSigner)
+	message := must(seen.ProposeSelf(keys.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, carol.Signer))
 
-	require.Equal(t, mls.MomentAdd, alice.hear(message).Claims[0].Moment)
-	bob.hear(message)
-	_, adopted := alice.commit(mls.CommitParams{}, bob)
-	carol.take(mls.Join(mls.JoinParams{
-		Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys}, Now: mlstest.Now(), Params: carol.Params}))
-	together(alice, bob, carol)
+	require.Equal(t, mls.MomentAdd, alice.Hear(message).Claims[0].Moment)
+	bob.Hear(message)
+	adopted := alice.Commit(mls.CommitParams{}, bob).Adopted
+	carol.Take(mls.Join(carol.ByWelcome(adopted.Send[0].Message, keys)))
+	mlstest.Agree(alice, bob, carol)
 
-	evil := *bob.insider()
+	evil := *bob.Insider()
 	evil.Sender = framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
-	dave := newPlayer(t, "dave")
+	dave := newMember(t, "dave")
 	for _, test := range []struct {
 		rule     string
 		proposal framing.Proposal
@@ -175,74 +157,52 @@ func TestNewMemberProposal(t *testing.T) {
 		{"V-FR-12", &framing.CustomProposal{Type: 0xf00d}},
 	} {
 		message, _ := evil.Propose(t, test.proposal, func(c *mlstest.Content) { c.Context = nil })
-		alice.refuse(message, test.rule)
+		refuse(alice, message, test.rule)
 	}
-}
-
-// joinAlone joins by external commit and lets members hear it.
-func (a *player) joinAlone(p mls.JoinExternalParams, members ...*player) *mls.Step {
-	a.t.Helper()
-	p.Leaf, p.Now, p.Params = a.LeafParams, mlstest.Now(), a.Params
-	if p.GroupInfo == nil {
-		p.GroupInfo = members[0].info()
-	}
-	s := a.take(mls.JoinExternal(p))
-	a.take(a.group.Adopt())
-	for _, m := range members {
-		m.take(m.group.Handle(mls.Input{Message: s.Send[0].Message, Now: mlstest.Now(), PSKs: p.PSKs}))
-	}
-	return s
 }
 
 func TestJoinExternal(t *testing.T) {
 	for _, policy := range []mls.HandshakePolicy{mls.HandshakePublic, mls.HandshakePrivateOnly} {
-		cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake = policy }, nil, "alice", "bob", "carol", "dave")
+		cast := newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = policy }, nil, "alice", "bob", "carol", "dave")
 		alice, bob, carol, dave := cast[0], cast[1], cast[2], cast[3]
-		alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.group.OwnLeaf()}}}, carol, dave)
+		alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.Group.OwnLeaf()}}}, carol, dave)
 
 		// The leftmost blank leaf first, then a place beyond the tree.
-		eve, frank := newPlayer(t, "eve"), newPlayer(t, "frank")
+		eve, frank := newMember(t, "eve"), newMember(t, "frank")
 		eve.Params.Handshake, frank.Params.Handshake = policy, policy
-		eve.joinAlone(mls.JoinExternalParams{AuthenticatedData: []byte("hi")}, carol, alice, dave)
-		require.EqualValues(t, 1, eve.group.OwnLeaf())
-		together(alice, carol, dave, eve)
-		frank.joinAlone(mls.JoinExternalParams{}, eve, alice, carol, dave)
-		require.EqualValues(t, 4, frank.group.OwnLeaf())
-		eve.commit(mls.CommitParams{}, alice, carol, dave, frank)
-		together(alice, carol, dave, eve, frank)
+		eve.JoinExternal(mls.JoinExternalParams{AuthenticatedData: []byte("hi")}, carol, alice, dave)
+		require.EqualValues(t, 1, eve.Group.OwnLeaf())
+		mlstest.Agree(alice, carol, dave, eve)
+		frank.JoinExternal(mls.JoinExternalParams{}, eve, alice, carol, dave)
+		require.EqualValues(t, 4, frank.Group.OwnLeaf())
+		eve.Commit(mls.CommitParams{}, alice, carol, dave, frank)
+		mlstest.Agree(alice, carol, dave, eve, frank)
 	}
 }
 
 // TestJoinExternalTree: the tree may come beside the GroupInfo.
 func TestJoinExternalTree(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	bare, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: true}, alice.Signer)
-	require.NoError(t, err)
-	carol := newPlayer(t, "carol")
-	join := mls.JoinExternalParams{GroupInfo: bare, Leaf: carol.LeafParams, Now: mlstest.Now(), Params: carol.Params}
-	_, err = mls.JoinExternal(join)
-	require.ErrorIs(t, err, mls.ErrNoTree)
-	_, err = mls.Observe(mls.ObserveParams{GroupInfo: bare})
-	require.ErrorIs(t, err, mls.ErrNoTree)
-	join.RatchetTree = stage(t, "alice", "carol")[0].group.Tree().Export()
-	_, err = mls.JoinExternal(join)
-	breaks(t, "V-TREE-03", err)
+	alice, bob := two(newCast(t, "alice", "bob"))
+	bare := must(alice.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: true}, alice.Signer))
+	carol := newMember(t, "carol")
+	join := carol.ByGroupInfo(bare)
+	require.ErrorIs(t, failure(mls.JoinExternal(join)), mls.ErrNoTree)
+	require.ErrorIs(t, failure(mls.Observe(mls.ObserveParams{GroupInfo: bare})), mls.ErrNoTree)
+	join.RatchetTree = newCast(t, "alice", "carol")[0].Group.Tree().Export()
+	breaks(t, "V-TREE-03", failure(mls.JoinExternal(join)))
 
-	tree := alice.group.Tree().Export()
-	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: bare, RatchetTree: tree})
-	require.NoError(t, err)
-	require.Equal(t, alice.group.Context(), observed.Next.Context())
-	carol.joinAlone(mls.JoinExternalParams{GroupInfo: bare, RatchetTree: tree}, alice, bob)
-	together(alice, bob, carol)
+	tree := alice.Group.Tree().Export()
+	observed := must(mls.Observe(mls.ObserveParams{GroupInfo: bare, RatchetTree: tree}))
+	require.Equal(t, alice.Group.Context(), observed.Next.Context())
+	carol.JoinExternal(mls.JoinExternalParams{GroupInfo: bare, RatchetTree: tree}, alice, bob)
+	mlstest.Agree(alice, bob, carol)
 }
 
 func TestJoinExternalPSK(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("ticket")), Secret: ciphersuite.NewSecret([]byte("admit one"))}}
-	carol := newPlayer(t, "carol")
-	join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams, PSKIDs: []framing.PreSharedKeyID{psk[0].ID},
+	carol := newMember(t, "carol")
+	join := mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: carol.LeafParams, PSKIDs: []framing.PreSharedKeyID{psk[0].ID},
 		Params: carol.Params}
 	_, err := mls.JoinExternal(join)
 	var missing *mls.MissingPSKError
@@ -250,47 +210,42 @@ func TestJoinExternalPSK(t *testing.T) {
 	require.Equal(t, "ticket", string(missing.IDs[0].PSKID))
 
 	join.PSKs = psk
-	s := carol.joinAlone(join, alice)
-	_, err = bob.group.Handle(mls.Input{Message: s.Send[0].Message})
-	require.ErrorAs(t, err, &missing)
+	alice.PSKs = psk
+	s := carol.JoinExternal(join, alice)
+	require.ErrorAs(t, failure(bob.Group.Handle(mls.Input{Message: s.Send[0].Message})), &missing)
 	wrong := mls.PSKs{{ID: psk[0].ID, Secret: ciphersuite.NewSecret([]byte("admit two"))}}
-	_, err = bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: wrong})
-	breaks(t, "V-CM-14", err)
-	bob.take(bob.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk}))
-	together(alice, bob, carol)
+	breaks(t, "V-CM-14", failure(bob.Group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: wrong})))
+	bob.Take(bob.Group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk}))
+	mlstest.Agree(alice, bob, carol)
 }
 
 // TestResync: a member that lost its state joins anew. Its former self learns that it was removed.
 func TestResync(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	former := *bob
-	leaf := bob.group.OwnLeaf()
-	seen := alice.observe()
+	leaf := bob.Group.OwnLeaf()
+	seen := alice.Observe()
 
 	var s *mls.Step
-	bob.Signer = newPlayer(t, "bob's new key").Signer
-	s = bob.joinAlone(mls.JoinExternalParams{Resync: &leaf, Groups: [][]byte{alice.group.GroupID()}}, alice, carol)
-	require.Equal(t, leaf, bob.group.OwnLeaf())
-	together(alice, bob, carol)
-	former.hear(s.Send[0].Message)
-	require.Equal(t, mls.StatusRemoved, former.group.Status())
-	observed, err := seen.Handle(mls.Input{Message: s.Send[0].Message})
-	require.NoError(t, err)
-	require.Equal(t, alice.group.Context(), observed.Next.Context())
+	bob.Signer = newMember(t, "bob's new key").Signer
+	s = bob.JoinExternal(mls.JoinExternalParams{Resync: &leaf, Groups: [][]byte{alice.Group.GroupID()}}, alice, carol)
+	require.Equal(t, leaf, bob.Group.OwnLeaf())
+	mlstest.Agree(alice, bob, carol)
+	former.Hear(s.Send[0].Message)
+	require.Equal(t, mls.StatusRemoved, former.Group.Status())
+	observed := must(seen.Handle(mls.Input{Message: s.Send[0].Message}))
+	require.Equal(t, alice.Group.Context(), observed.Next.Context())
 	require.Len(t, observed.Events, 1)
 	require.Len(t, observed.Claims, 1)
 	require.Equal(t, mls.MomentExternalCommit, observed.Claims[0].Moment)
 	require.Equal(t, "bob", string(observed.Claims[0].Predecessors[0].Credential.Identity))
 
-	stranger := newPlayer(t, "stranger")
-	join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: stranger.LeafParams, Resync: new(framing.LeafIndex), Params: stranger.Params}
+	stranger := newMember(t, "stranger")
+	join := mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: stranger.LeafParams, Resync: new(framing.LeafIndex), Params: stranger.Params}
 	*join.Resync = 3
-	_, err = mls.JoinExternal(join)
-	breaks(t, "V-PR-07", err)
+	breaks(t, "V-PR-07", failure(mls.JoinExternal(join)))
 	*join.Resync = leaf
-	step, err := mls.JoinExternal(join)
-	require.NoError(t, err)
+	step := must(mls.JoinExternal(join))
 	asked := step.Claims[len(step.Claims)-1]
 	require.Equal(t, "stranger", string(asked.Credential.Identity))
 	require.Equal(t, "bob", string(asked.Predecessors[0].Credential.Identity), "whether one may follow the other is for the application to say")
@@ -299,7 +254,7 @@ func TestResync(t *testing.T) {
 // TestResyncAlone: the only member of a group lost its state, wherever in the tree it was.
 func TestResyncAlone(t *testing.T) {
 	for _, leaf := range []framing.LeafIndex{0, 2} {
-		cast := stage(t, "alice", "bob", "carol")
+		cast := newCast(t, "alice", "bob", "carol")
 		last := cast[leaf]
 		var others []framing.Proposal
 		for i := range framing.LeafIndex(3) {
@@ -307,73 +262,62 @@ func TestResyncAlone(t *testing.T) {
 				others = append(others, &framing.Remove{Removed: i})
 			}
 		}
-		last.commit(mls.CommitParams{Proposals: others})
-		seen := last.observe()
-		info := last.info()
+		last.Commit(mls.CommitParams{Proposals: others})
+		seen := last.Observe()
+		info := last.Info()
 		former := *last
-		s := last.joinAlone(mls.JoinExternalParams{GroupInfo: info, Resync: &leaf})
-		require.Zero(t, last.group.OwnLeaf())
-		former.hear(s.Send[0].Message)
-		require.Equal(t, mls.StatusRemoved, former.group.Status())
-		observed, err := seen.Handle(mls.Input{Message: s.Send[0].Message})
-		require.NoError(t, err)
-		require.Equal(t, last.group.Context(), observed.Next.Context())
-		dave := newPlayer(t, "dave")
-		last.welcome(dave)
-		together(last, dave)
+		s := last.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Resync: &leaf})
+		require.Zero(t, last.Group.OwnLeaf())
+		former.Hear(s.Send[0].Message)
+		require.Equal(t, mls.StatusRemoved, former.Group.Status())
+		observed := must(seen.Handle(mls.Input{Message: s.Send[0].Message}))
+		require.Equal(t, last.Group.Context(), observed.Next.Context())
+		dave := newMember(t, "dave")
+		last.Welcome(dave)
+		mlstest.Agree(last, dave)
 	}
 }
 
 // TestJoinExternalLost: the commit of a newcomer is dropped, or comes back.
 func TestJoinExternalLost(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	carol := newPlayer(t, "carol")
-	join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams, Now: mlstest.Now(), Params: carol.Params}
-	s := carol.take(mls.JoinExternal(join))
-	require.Equal(t, mls.StatusJoining, carol.group.Status())
-	_, err := carol.group.Protect(nil, mls.ProtectParams{}, carol.Signer)
-	require.ErrorIs(t, err, mls.ErrPending)
-	_, err = carol.group.Commit(mls.CommitParams{}, carol.Signer)
-	require.ErrorIs(t, err, mls.ErrPending)
-	_, err = carol.group.Handle(mls.Input{Message: bob.say("not yet")})
-	require.Error(t, err)
+	alice, bob := two(newCast(t, "alice", "bob"))
+	carol := newMember(t, "carol")
+	join := carol.ByGroupInfo(alice.Info())
+	s := carol.Take(mls.JoinExternal(join))
+	require.Equal(t, mls.StatusJoining, carol.Group.Status())
+	require.ErrorIs(t, failure(carol.Group.Protect(nil, mls.ProtectParams{}, carol.Signer)), mls.ErrPending)
+	require.ErrorIs(t, failure(carol.Group.Commit(mls.CommitParams{}, carol.Signer)), mls.ErrPending)
+	require.Error(t, failure(carol.Group.Handle(mls.Input{Message: bob.Say("not yet")})))
 
-	winner, _ := bob.commit(mls.CommitParams{}, alice)
-	_, err = carol.group.Handle(mls.Input{Message: winner})
-	require.ErrorIs(t, err, mls.ErrOldEpoch)
-	_, err = alice.group.Handle(mls.Input{Message: s.Send[0].Message})
-	require.ErrorIs(t, err, mls.ErrOldEpoch)
-	carol.take(carol.group.Drop())
-	require.Equal(t, mls.StatusAbandoned, carol.group.Status())
-	_, err = carol.group.Protect(nil, mls.ProtectParams{}, carol.Signer)
-	require.ErrorIs(t, err, mls.ErrInactive)
-	_, err = carol.group.Adopt()
-	require.ErrorIs(t, err, mls.ErrNotPending)
-	_, err = carol.group.Handle(mls.Input{Message: s.Send[0].Message})
-	require.Error(t, err)
-	for _, pair := range partsOf(carol.group).Private.Keys() {
+	winner := bob.Commit(mls.CommitParams{}, alice).Message
+	require.ErrorIs(t, failure(carol.Group.Handle(mls.Input{Message: winner})), mls.ErrOldEpoch)
+	require.ErrorIs(t, failure(alice.Group.Handle(mls.Input{Message: s.Send[0].Message})), mls.ErrOldEpoch)
+	carol.Take(carol.Group.Drop())
+	require.Equal(t, mls.StatusAbandoned, carol.Group.Status())
+	require.ErrorIs(t, failure(carol.Group.Protect(nil, mls.ProtectParams{}, carol.Signer)), mls.ErrInactive)
+	require.ErrorIs(t, failure(carol.Group.Adopt()), mls.ErrNotPending)
+	require.Error(t, failure(carol.Group.Handle(mls.Input{Message: s.Send[0].Message})))
+	for _, pair := range partsOf(carol.Group).Private.Keys() {
 		require.True(t, pair.Private.IsZero(), "a dropped join leaves no key")
 	}
 
-	join.GroupInfo = alice.info()
-	s = carol.take(mls.JoinExternal(join))
-	require.IsType(t, &mls.EpochChanged{}, carol.hear(s.Send[0].Message).Events[0], "the commit that comes back is adopted")
-	tell(s.Send[0].Message, alice, bob)
-	require.IsType(t, &mls.Echo{}, carol.hear(s.Send[0].Message).Events[0])
-	together(alice, bob, carol)
+	join.GroupInfo = alice.Info()
+	s = carol.Take(mls.JoinExternal(join))
+	require.IsType(t, &mls.EpochChanged{}, carol.Hear(s.Send[0].Message).Events[0], "the commit that comes back is adopted")
+	mlstest.Tell(s.Send[0].Message, alice, bob)
+	require.IsType(t, &mls.Echo{}, carol.Hear(s.Send[0].Message).Events[0])
+	mlstest.Agree(alice, bob, carol)
 }
 
 func TestJoinExternalRefused(t *testing.T) {
 	colour := framing.Extension{Type: 0xf001, Data: []byte("green")}
-	cast := stageOf(t, supportsAnnouncement, framing.Extensions{colour}, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	carol := newPlayer(t, "carol")
-	supportsAnnouncement(carol.Client)
-	good := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams, Now: mlstest.Now(), Params: carol.Params}
-	evil := bob.insider()
+	alice, bob := two(newCastOf(t, supportsAnnouncement, framing.Extensions{colour}, "alice", "bob"))
+	carol := newMember(t, "carol")
+	supportsAnnouncement(carol.Party)
+	good := carol.ByGroupInfo(alice.Info())
+	evil := bob.Insider()
 	for rule, change := range map[string]func(*mls.JoinExternalParams){
-		"V-WEL-06": func(p *mls.JoinExternalParams) { p.Groups = [][]byte{alice.group.GroupID()} },
+		"V-WEL-06": func(p *mls.JoinExternalParams) { p.Groups = [][]byte{alice.Group.GroupID()} },
 		"V-LN-11":  func(p *mls.JoinExternalParams) { p.Leaf.Capabilities.Extensions = nil },
 		"V-LN-15":  func(p *mls.JoinExternalParams) { p.Now = p.Now.AddDate(2, 0, 0) },
 		"V-LN-18":  func(p *mls.JoinExternalParams) { p.Leaf.Signer = bob.Signer },
@@ -382,7 +326,7 @@ func TestJoinExternalRefused(t *testing.T) {
 		},
 		"V-EJ-01": func(p *mls.JoinExternalParams) {
 			var err error
-			p.GroupInfo, err = alice.group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
+			p.GroupInfo, err = alice.Group.GroupInfo(mls.GroupInfoParams{}, alice.Signer)
 			require.NoError(t, err)
 		},
 		"V-WEL-05": func(p *mls.JoinExternalParams) {
@@ -397,28 +341,24 @@ func TestJoinExternalRefused(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		_, err := mls.JoinExternal(bad)
-		breaks(t, rule, err)
+		breaks(t, rule, failure(mls.JoinExternal(bad)))
 	}
-	good.GroupInfo = bob.say("not a GroupInfo")
-	_, err := mls.JoinExternal(good)
-	require.ErrorIs(t, err, mls.ErrUnexpectedMessage)
-	carol.joinAlone(mls.JoinExternalParams{}, alice, bob)
-	together(alice, bob, carol)
+	good.GroupInfo = bob.Say("not a GroupInfo")
+	require.ErrorIs(t, failure(mls.JoinExternal(good)), mls.ErrUnexpectedMessage)
+	carol.JoinExternal(mls.JoinExternalParams{}, alice, bob)
+	mlstest.Agree(alice, bob, carol)
 }
 
 // TestExternalCommitRefused: what members demand of a newcomer's commit.
 func TestExternalCommitRefused(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	seen := alice.observe()
-	proposal := bob.propose(&framing.Remove{Removed: 2}, alice, carol)
-	s, err := seen.Handle(mls.Input{Message: proposal})
-	require.NoError(t, err)
-	dave := newPlayer(t, "dave")
-	evil := mlstest.NewNewcomer(t, dave.Client, alice.info())
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	seen := alice.Observe()
+	proposal := bob.Propose(&framing.Remove{Removed: 2}, alice, carol)
+	s := must(seen.Handle(mls.Input{Message: proposal}))
+	dave := newMember(t, "dave")
+	evil := mlstest.NewNewcomer(t, dave.Party, alice.Info())
 	leaf := dave.KeyPackage(t).KeyPackage.LeafNode
-	bobs, _ := bob.group.Tree().Leaf(bob.group.OwnLeaf())
+	bobs, _ := bob.Group.Tree().Leaf(bob.Group.OwnLeaf())
 	for _, test := range []struct {
 		rule   string
 		change func(*mlstest.Draft)
@@ -429,13 +369,13 @@ func TestExternalCommitRefused(t *testing.T) {
 			d.Proposals = append(d.Proposals, evil.ByValue(&framing.Remove{Removed: 1}, &framing.Remove{Removed: 2})...)
 		}},
 		{"V-PL-13", func(d *mlstest.Draft) {
-			d.Proposals = append(d.Proposals, evil.ByValue(&framing.Add{KeyPackage: newPlayer(t, "eve").KeyPackage(t).KeyPackage})...)
+			d.Proposals = append(d.Proposals, evil.ByValue(&framing.Add{KeyPackage: newMember(t, "eve").KeyPackage(t).KeyPackage})...)
 		}},
 		{"V-PL-13", func(d *mlstest.Draft) {
 			d.Proposals = append(d.Proposals, evil.ByValue(&framing.GroupContextExtensions{})...)
 		}},
 		{"V-PL-14", func(d *mlstest.Draft) {
-			p := alice.group.Proposals()[0]
+			p := alice.Group.Proposals()[0]
 			d.Proposals = append(d.Proposals, mlstest.Covered{Proposal: p.Proposal, Sender: p.Sender, Ref: p.Ref})
 		}},
 		{"V-PL-15", func(d *mlstest.Draft) {
@@ -451,18 +391,16 @@ func TestExternalCommitRefused(t *testing.T) {
 		}).Commit
 		if test.rule == "V-CM-01" {
 			// Without a path there is no key to verify such a commit by.
-			_, err := alice.group.Handle(mls.Input{Message: message})
-			require.Error(t, err)
+			require.Error(t, failure(alice.Group.Handle(mls.Input{Message: message})))
 			continue
 		}
-		alice.refuse(message, test.rule)
-		_, err := s.Next.Handle(mls.Input{Message: message})
-		breaks(t, test.rule, err)
+		refuse(alice, message, test.rule)
+		breaks(t, test.rule, failure(s.Next.Handle(mls.Input{Message: message})))
 	}
 	good := evil.Commit(t, func(d *mlstest.Draft) { d.Template = leaf })
-	tell(good.Commit, alice, bob, carol)
-	together(alice, bob, carol)
-	require.Equal(t, good.Next.Secrets.EpochAuthenticator.Bytes(), partsOf(alice.group).Secrets.EpochAuthenticator.Bytes())
+	mlstest.Tell(good.Commit, alice, bob, carol)
+	mlstest.Agree(alice, bob, carol)
+	require.Equal(t, good.Next.Secrets.EpochAuthenticator.Bytes(), partsOf(alice.Group).Secrets.EpochAuthenticator.Bytes())
 }
 
 func TestExternalCommitPolicy(t *testing.T) {
@@ -480,11 +418,11 @@ func TestExternalCommitPolicy(t *testing.T) {
 		mls.ExternalCommitsForbidden: {},
 	} {
 		for kind, join := range joins {
-			alice := stageOf(t, func(c *mlstest.Client) { c.Params.ExternalCommits = policy }, nil, "alice", "bob")[0]
-			dave := newPlayer(t, "dave")
-			join.GroupInfo = alice.info()
-			s := dave.joinAlone(join)
-			_, err := alice.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk})
+			alice := newCastOf(t, func(c *mlstest.Party) { c.Params.ExternalCommits = policy }, nil, "alice", "bob")[0]
+			dave := newMember(t, "dave")
+			join.GroupInfo = alice.Info()
+			s := dave.JoinExternal(join)
+			_, err := alice.Group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: psk})
 			if !contains(welcome, kind) {
 				breaks(t, "V-EJ-08", err)
 				continue
@@ -505,16 +443,11 @@ func contains(list []string, s string) bool {
 
 // TestObserverRoom: an observer keeps as many proposals as Params allow, each once.
 func TestObserverRoom(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	o, err := mls.Observe(mls.ObserveParams{GroupInfo: alice.info(), Params: mls.Params{MaxProposals: 1}})
-	require.NoError(t, err)
-	first := bob.propose(&framing.Remove{Removed: 2})
-	s, err := o.Next.Handle(input(first))
-	require.NoError(t, err)
-	again, err := s.Next.Handle(input(first))
-	require.NoError(t, err)
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	o := must(mls.Observe(mls.ObserveParams{GroupInfo: alice.Info(), Params: mls.Params{MaxProposals: 1}}))
+	first := bob.Propose(&framing.Remove{Removed: 2})
+	s := must(o.Next.Handle(input(first)))
+	again := must(s.Next.Handle(input(first)))
 	require.True(t, again.Events[0].(*mls.ProposalReceived).Again)
-	_, err = again.Next.Handle(input(carol.propose(&framing.Remove{Removed: 1})))
-	require.ErrorIs(t, err, mls.ErrTooManyProposals)
+	require.ErrorIs(t, failure(again.Next.Handle(input(carol.Propose(&framing.Remove{Removed: 1})))), mls.ErrTooManyProposals)
 }

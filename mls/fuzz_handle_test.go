@@ -16,7 +16,7 @@ import (
 
 // FuzzHandle lets mallory send anything that a member, external sender or newcomer can send, with every signature, tag
 // and ciphertext made to fit, up to three messages one after another. Whatever it is, honest members stay together:
-// see trial.deliver and trial.goOn.
+// see fuzzRun.deliver and fuzzRun.goOn.
 func FuzzHandle(f *testing.F) {
 	scenes := fuzzScenes(f)
 	for kind := range messageKinds {
@@ -39,23 +39,23 @@ func oneChange(point, site, op int) []byte {
 }
 
 // handleTape is one run of FuzzHandle.
-func handleTape(t *testing.T, scenes []*scene, data []byte) *trial {
+func handleTape(t *testing.T, scenes []*fuzzScene, data []byte) *fuzzRun {
 	in := &tape{data}
-	tr := &trial{T: t, scene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
-	tr.begin()
+	run := &fuzzRun{T: t, fuzzScene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
+	run.begin()
 	for range 3 {
-		message, ok := tr.message(in)
+		message, ok := run.message(in)
 		if !ok {
-			tr.seen["stumbled"]++
+			run.seen["stumbled"]++
 		}
-		if !ok || !tr.deliver(message) || len(in.rest) == 0 {
+		if !ok || !run.deliver(message) || len(in.rest) == 0 {
 			break
 		}
 	}
-	if tr.changed || len(data)%8 == 0 { // or else it would go on as any other time
-		tr.goOn()
+	if run.changed || len(data)%8 == 0 { // or else it would go on as any other time
+		run.goOn()
 	}
-	return tr
+	return run
 }
 
 // TestFuzzHandleReaches shows that FuzzHandle is more than noise: random tapes lead to all that can become of a message,
@@ -75,7 +75,7 @@ func TestFuzzHandleReaches(t *testing.T) {
 			seen[what] += n
 		}
 	}, func() {
-		for _, f := range []fate{fateRefused, fateNothing, fateDelivered, fateStored, fateAdvanced, fateExpelled} {
+		for _, f := range []effect{effectRefused, effectNothing, effectDelivered, effectStored, effectAdvanced, effectExpelled} {
 			require.NotZero(t, seen[f.String()], "%v: %v", f, seen)
 		}
 		require.NotZero(t, seen["split"])
@@ -99,29 +99,29 @@ func FuzzHandleBytes(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, k byte, message []byte) {
 		s := scenes[int(k)%len(scenes)]
-		tr := &trial{T: t, scene: s, seen: map[string]int{}}
-		tr.begin()
-		if tr.deliver(message); tr.changed {
-			tr.goOn()
+		run := &fuzzRun{T: t, fuzzScene: s, seen: map[string]int{}}
+		run.begin()
+		if run.deliver(message); run.changed {
+			run.goOn()
 		}
 		c := s.outside[0]
 		_, _ = mls.Join(mls.JoinParams{Welcome: message, KeyPackages: s.packages, Now: mlstest.Now(), PSKs: s.psks})
-		_, _ = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: message, Leaf: c.LeafParams, Now: mlstest.Now(), Params: c.Params})
+		_, _ = mls.JoinExternal(c.ByGroupInfo(message))
 		_, _ = mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()})
 	})
 }
 
 // messageKinds are what mallory may send.
-var messageKinds = []func(tr *trial, t mlstest.TB, in *tape) []byte{
-	(*trial).commit, (*trial).externalCommit, (*trial).proposal, (*trial).externalProposal, (*trial).newcomerProposal,
-	(*trial).application, (*trial).replay,
+var messageKinds = []func(run *fuzzRun, t mlstest.TB, in *tape) []byte{
+	(*fuzzRun).commit, (*fuzzRun).externalCommit, (*fuzzRun).proposal, (*fuzzRun).externalProposal, (*fuzzRun).newcomerProposal,
+	(*fuzzRun).application, (*fuzzRun).replay,
 }
 
 // message makes the next message.
-func (tr *trial) message(in *tape) (message []byte, ok bool) {
+func (run *fuzzRun) message(in *tape) (message []byte, ok bool) {
 	kind := in.byte() % len(messageKinds)
-	tr.adopted = nil
-	ok = attempted(func(t mlstest.TB) { message = messageKinds[kind](tr, t, in) })
+	run.adopted = nil
+	ok = attempted(func(t mlstest.TB) { message = messageKinds[kind](run, t, in) })
 	return message, ok
 }
 
@@ -167,24 +167,24 @@ func (m *mutator) content(flags flagSet) func(*mlstest.Content) {
 }
 
 // draft hangs the mutator into the making of a commit.
-func (tr *trial) draft(t mlstest.TB, in *mlstest.Insider, m *mutator, flags flagSet) func(*mlstest.Draft) {
+func (run *fuzzRun) draft(t mlstest.TB, in *mlstest.Insider, m *mutator, flags flagSet) func(*mlstest.Draft) {
 	return func(d *mlstest.Draft) {
 		if flags.has(15) {
-			d.Proposals = append(d.Proposals, tr.covered...)
+			d.Proposals = append(d.Proposals, run.covered...)
 		}
-		d.Proposals = append(d.Proposals, tr.proposals(t, in, flags&0x1fff)...)
+		d.Proposals = append(d.Proposals, run.proposals(t, in, flags&0x1fff)...)
 		m.at(pointProposals, &d.Proposals)
 		for k := range d.Proposals {
 			if d.Proposals[k].Ref == nil {
-				tr.sign(t, in, d.Proposals[k].Proposal, d.Proposals[k].Sender)
+				run.sign(t, in, d.Proposals[k].Proposal, d.Proposals[k].Sender)
 			}
 		}
-		d.PSKs = tr.psks
+		d.PSKs = run.psks
 		d.OnTree = func(x *mlstest.Tree) { m.at(pointTree, &x.Nodes) }
 		d.OnKeys = func(x []ciphersuite.KeyPair) { m.at(pointKeys, &x) }
 		d.OnLeaf = func(x *framing.LeafNode) {
 			m.at(pointLeaf, x)
-			if signer := tr.signers[string(x.SignatureKey)]; signer != nil {
+			if signer := run.signers[string(x.SignatureKey)]; signer != nil {
 				d.LeafSigner = signer
 			}
 		}
@@ -206,83 +206,83 @@ func (tr *trial) draft(t mlstest.TB, in *mlstest.Insider, m *mutator, flags flag
 }
 
 // commit is a commit of mallory's.
-func (tr *trial) commit(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) commit(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
-	made := tr.mallory.Commit(t, func(d *mlstest.Draft) {
+	m := in.mutator(run.bank)
+	made := run.mallory.Commit(t, func(d *mlstest.Draft) {
 		d.Welcome = false
 		d.NoPath = flags.has(14)
-		tr.draft(t, tr.mallory, m, flags)(d)
+		run.draft(t, run.mallory, m, flags)(d)
 	})
-	tr.adopted = made.Next
+	run.adopted = made.Next
 	return m.edit(t, made.Commit)
 }
 
 // externalCommit is one of a friend, or of mallory itself, who comes back.
-func (tr *trial) externalCommit(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) externalCommit(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
-	info := tr.mallory.GroupInfo(t, nil)
-	c := tr.outside[3]
-	template := tr.packages[3].KeyPackage.LeafNode
+	m := in.mutator(run.bank)
+	info := run.mallory.GroupInfo(t, nil)
+	c := run.outside[3].Party
+	template := run.packages[3].KeyPackage.LeafNode
 	if flags.has(8) {
 		resync := *c
-		resync.Signer, template = tr.mallory.Signer, tr.mallory.OwnLeaf()
+		resync.Signer, template = run.mallory.Signer, run.mallory.OwnLeaf()
 		c = &resync
 	}
 	newcomer := mlstest.NewNewcomer(t, c, info)
 	made := newcomer.Commit(t, func(d *mlstest.Draft) {
 		d.Template, d.Welcome = template, false
 		if flags.has(8) {
-			d.Proposals = append(d.Proposals, mlstest.Covered{Proposal: &framing.Remove{Removed: tr.mallory.Leaf}, Sender: newcomer.Sender})
+			d.Proposals = append(d.Proposals, mlstest.Covered{Proposal: &framing.Remove{Removed: run.mallory.Leaf}, Sender: newcomer.Sender})
 		}
-		tr.draft(t, newcomer, m, flags&^0xa100)(d)
+		run.draft(t, newcomer, m, flags&^0xa100)(d)
 	})
-	tr.adopted = made.Next
+	run.adopted = made.Next
 	return m.edit(t, made.Commit)
 }
 
 // one is the first of the proposals that flags ask for, changed and signed.
-func (tr *trial) one(t mlstest.TB, m *mutator, flags flagSet, sender framing.Sender) framing.Proposal {
-	list := append(tr.proposals(t, tr.mallory, flags&0x1fff), tr.proposals(t, tr.mallory, 1)...)[:1]
+func (run *fuzzRun) one(t mlstest.TB, m *mutator, flags flagSet, sender framing.Sender) framing.Proposal {
+	list := append(run.proposals(t, run.mallory, flags&0x1fff), run.proposals(t, run.mallory, 1)...)[:1]
 	m.at(pointProposals, &list)
 	if len(list) == 0 || list[0].Proposal == nil {
 		t.Fatalf("no proposal")
 	}
-	tr.sign(t, tr.mallory, list[0].Proposal, sender)
+	run.sign(t, run.mallory, list[0].Proposal, sender)
 	return list[0].Proposal
 }
 
 // proposal is one of mallory's.
-func (tr *trial) proposal(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) proposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
-	message, _ := tr.mallory.Propose(t, tr.one(t, m, flags, tr.mallory.Sender), m.content(flags))
+	m := in.mutator(run.bank)
+	message, _ := run.mallory.Propose(t, run.one(t, m, flags, run.mallory.Sender), m.content(flags))
 	return m.edit(t, message)
 }
 
 // externalProposal is one of an external sender.
-func (tr *trial) externalProposal(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) externalProposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
+	m := in.mutator(run.bank)
 	sender := framing.Sender{SenderType: framing.SenderTypeExternal}
-	message, _ := tr.mallory.Propose(t, tr.one(t, m, flags, sender), func(c *mlstest.Content) {
-		c.Sender, c.Signer, c.Context = sender, tr.sender, nil
+	message, _ := run.mallory.Propose(t, run.one(t, m, flags, sender), func(c *mlstest.Content) {
+		c.Sender, c.Signer, c.Context = sender, run.sender, nil
 		m.content(flags)(c)
 	})
 	return m.edit(t, message)
 }
 
 // newcomerProposal is one of a friend, who wants to be added.
-func (tr *trial) newcomerProposal(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) newcomerProposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
+	m := in.mutator(run.bank)
 	sender := framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}
-	proposal := tr.one(t, m, flags, sender)
-	message, _ := tr.mallory.Propose(t, proposal, func(c *mlstest.Content) {
-		c.Sender, c.Context, c.Signer = sender, nil, tr.outside[0].Signer
+	proposal := run.one(t, m, flags, sender)
+	message, _ := run.mallory.Propose(t, proposal, func(c *mlstest.Content) {
+		c.Sender, c.Context, c.Signer = sender, nil, run.outside[0].Signer
 		if add, ok := proposal.(*framing.Add); ok {
-			if signer := tr.signers[string(add.KeyPackage.LeafNode.SignatureKey)]; signer != nil {
+			if signer := run.signers[string(add.KeyPackage.LeafNode.SignatureKey)]; signer != nil {
 				c.Signer = signer
 			}
 		}
@@ -292,10 +292,10 @@ func (tr *trial) newcomerProposal(t mlstest.TB, in *tape) []byte {
 }
 
 // application is data.
-func (tr *trial) application(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) application(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
-	return m.edit(t, tr.mallory.Say(t, "data", func(c *mlstest.Content) {
+	m := in.mutator(run.bank)
+	return m.edit(t, run.mallory.Say(t, "data", func(c *mlstest.Content) {
 		m.content(flags &^ (1 << 13))(c)
 		if flags.has(0) {
 			g := framing.Generation(flags >> 1 & 0xfff)
@@ -308,15 +308,15 @@ func (tr *trial) application(t mlstest.TB, in *tape) []byte {
 }
 
 // replay is a genuine message, perhaps changed and tagged or signed again by mallory.
-func (tr *trial) replay(t mlstest.TB, in *tape) []byte {
+func (run *fuzzRun) replay(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
-	message := tr.replays[int(flags>>4)%len(tr.replays)]
+	m := in.mutator(run.bank)
+	message := run.replays[int(flags>>4)%len(run.replays)]
 	switch flags & 3 {
 	case 1:
-		return tr.mallory.Resend(t, message, func(p *framing.PublicMessage) { m.at(pointPublic, p) })
+		return run.mallory.Resend(t, message, func(p *framing.PublicMessage) { m.at(pointPublic, p) })
 	case 2:
-		return tr.mallory.Retag(t, message, func(p *framing.PublicMessage) { m.at(pointPublic, p) })
+		return run.mallory.Retag(t, message, func(p *framing.PublicMessage) { m.at(pointPublic, p) })
 	}
 	return m.edit(t, message)
 }

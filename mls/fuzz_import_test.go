@@ -57,8 +57,7 @@ type orchard struct {
 func newOrchard(t testing.TB) *orchard {
 	w := &orchard{suite: mlstest.Suite(t, testSuite), signers: map[string]crypto.Signer{}, bank: &bank{}, group: []byte("group 3")}
 	own := func(signer crypto.Signer) {
-		key, err := w.suite.PublicKeyOf(signer)
-		require.NoError(t, err)
+		key := must(w.suite.PublicKeyOf(signer))
 		w.signers[string(key)] = signer
 	}
 	for _, members := range []int{2, 3, 5, 6, 9} {
@@ -72,7 +71,7 @@ func newOrchard(t testing.TB) *orchard {
 		}
 	}
 	for k := range 4 {
-		c := mlstest.NewClient(t, testSuite, fmt.Sprintf("newcomer %d", k))
+		c := mlstest.NewParty(t, testSuite, fmt.Sprintf("newcomer %d", k))
 		own(c.Signer)
 		w.leaves = append(w.leaves, c.KeyPackage(t).KeyPackage.LeafNode)
 	}
@@ -85,7 +84,7 @@ func newOrchard(t testing.TB) *orchard {
 	return w
 }
 
-// importTape grows a tree and imports it. It answers the rule that the tree breaks.
+// importTape grows a tree and imports it. It returns the rule that the tree breaks.
 func (w *orchard) importTape(t *testing.T, data []byte) (rule string) {
 	in := &tape{data}
 	tree := w.trees[in.byte()%len(w.trees)].Clone()
@@ -358,8 +357,7 @@ func (w *orchard) use(t *testing.T, slow *mlstest.Tree, tree *treekem.Tree) {
 		if _, taken := tree.FindSignatureKey(w.leaves[k].SignatureKey); taken {
 			continue
 		}
-		i, err := edit.Add(&w.leaves[k])
-		require.NoError(t, err)
+		i := must(edit.Add(&w.leaves[k]))
 		require.Equal(t, slow.Add(&w.leaves[k]), i)
 	}
 	fresh, err := edit.Tree()

@@ -48,58 +48,59 @@ func TestFuzzJoinReaches(t *testing.T) {
 	t.Log(seen)
 }
 
-// joinTape is one run of FuzzJoin. It answers what came of it.
-func joinTape(t *testing.T, scenes []*scene, data []byte) string {
+// joinTape is one run of FuzzJoin. It returns what came of it.
+func joinTape(t *testing.T, scenes []*fuzzScene, data []byte) string {
 	in := &tape{data}
-	tr := &trial{T: t, scene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
-	tr.begin()
+	run := &fuzzRun{T: t, fuzzScene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
+	run.begin()
 	if in.byte()%2 == 0 {
-		return tr.welcome(in)
+		return run.welcome(in)
 	}
-	return tr.door(in)
+	return run.door(in)
 }
 
 // welcome is a Welcome of mallory's with the commit that it goes with.
-func (tr *trial) welcome(in *tape) string {
+func (run *fuzzRun) welcome(in *tape) string {
 	flags := flagSet(in.word()) &^ 2 // newcomer 1 stays outside
 	if flags&5 == 0 {
 		flags |= 1
 	}
-	m := in.mutator(tr.bank)
+	m := in.mutator(run.bank)
 	var made *mlstest.Made
 	var message []byte
 	if !attempted(func(t mlstest.TB) {
-		made = tr.mallory.Commit(t, tr.draft(t, tr.mallory, m, flags))
+		made = run.mallory.Commit(t, run.draft(t, run.mallory, m, flags))
 		message = m.edit(t, made.Welcome)
 	}) {
 		return "stumbled"
 	}
-	tr.adopted = made.Next
-	params := mls.JoinParams{Welcome: message, KeyPackages: tr.packages, PSKs: tr.psks, Now: mlstest.Now(), Params: tr.outside[0].Params}
+	run.adopted = made.Next
+	params := mls.JoinParams{Welcome: message, KeyPackages: run.packages, PSKs: run.psks, Now: mlstest.Now(), Params: run.outside[0].Params}
 	s, err := mls.Join(params)
-	before := tr.scene.honest[0].group.Epoch()
-	tr.deliver(made.Commit)
-	taken := len(tr.honest) > 0 && tr.honest[0].group.Epoch() > before
+	before := run.fuzzScene.honest[0].Group.Epoch()
+	run.deliver(made.Commit)
+	taken := len(run.honest) > 0 && run.honest[0].Group.Epoch() > before
 	if err != nil {
-		require.Nil(tr, s)
-		tr.keysGood()
+		require.Nil(run, s)
+		run.keysGood()
 		missing := new(mls.MissingPSKError) // a resumption PSK, which newcomers cannot have
 		wrong := ruleOf(err) == "V-WEL-09"  // a path secret for newcomers alone
-		if taken && !tr.split && m.only(commitPoints) && !wrong && !errors.As(err, &missing) {
-			tr.Fatalf("members take what a newcomer refuses: %v", err)
+		if taken && !run.split && m.only(commitPoints) && !wrong && !errors.As(err, &missing) {
+			run.Fatalf("members take what a newcomer refuses: %v", err)
 		}
 		return ruleOf(err)
 	}
-	joined := newHonest(tr, s.Next, tr.signerOf(s.Next), 0).apart(tr)
-	if public, secret := digest(tr, joined.group, nil); taken {
-		if p, sec := digest(tr, tr.honest[0].group, nil); p == public {
-			require.Equal(tr, sec, secret, "one public state, two secrets")
-			tr.honest = append(tr.honest, joined)
-			tr.goOn()
+	joined := run.newcomer(s.Next, run.signerOf(s.Next)).apart(run)
+	if taken {
+		view, other := mlstest.ViewOf(run, joined.Group), mlstest.ViewOf(run, run.honest[0].Group)
+		if view.Public == other.Public {
+			require.Equal(run, other.Secret, view.Secret, "one public state, two secrets")
+			run.honest = append(run.honest, joined)
+			run.goOn()
 			return "welcomed"
 		}
 	}
-	tr.alone(joined)
+	run.alone(joined)
 	return "led astray"
 }
 
@@ -107,71 +108,72 @@ func (tr *trial) welcome(in *tape) string {
 var commitPoints = []int{pointPath, pointLeaf, pointSignedLeaf, pointProvisional, pointNext}
 
 // signerOf is the signer of a newcomer that joined.
-func (tr *trial) signerOf(g *mls.Group) crypto.Signer {
-	return tr.signers[string(g.Tree().SignatureKey(g.OwnLeaf()))]
+func (run *fuzzRun) signerOf(g *mls.Group) crypto.Signer {
+	return run.signers[string(g.Tree().SignatureKey(g.OwnLeaf()))]
+}
+
+// newcomer is somebody who joined, and keeps to the rules.
+func (run *fuzzRun) newcomer(g *mls.Group, signer crypto.Signer) honest {
+	c := &mlstest.Party{LeafParams: mls.LeafParams{Signer: signer}, Name: "newcomer", Suite: g.Suite()}
+	return newHonest(run, c.Member(run, g))
 }
 
 // keysGood checks that after a failure KeyPackages are as good as before.
-func (tr *trial) keysGood() {
-	made := tr.scene.mallory.Commit(tr, func(d *mlstest.Draft) {
-		d.Proposals = tr.proposals(tr, tr.scene.mallory, 1)
+func (run *fuzzRun) keysGood() {
+	made := run.fuzzScene.mallory.Commit(run, func(d *mlstest.Draft) {
+		d.Proposals = run.proposals(run, run.fuzzScene.mallory, 1)
 	})
-	_, err := mls.Join(mls.JoinParams{Welcome: made.Welcome, KeyPackages: tr.packages, Now: mlstest.Now()})
-	require.NoError(tr, err, "the genuine Welcome")
+	_, err := mls.Join(mls.JoinParams{Welcome: made.Welcome, KeyPackages: run.packages, Now: mlstest.Now()})
+	require.NoError(run, err, "the genuine Welcome")
 }
 
 // alone checks that a group can be used by somebody who was led there.
-func (tr *trial) alone(h honest) {
-	tr.honest, tr.observer = []honest{h}, nil
-	tr.goOn()
+func (run *fuzzRun) alone(h honest) {
+	run.honest, run.observer = []honest{h}, nil
+	run.goOn()
 }
 
 // door is a GroupInfo of mallory's, for those who come by themselves.
-func (tr *trial) door(in *tape) string {
+func (run *fuzzRun) door(in *tape) string {
 	flags := flagSet(in.word())
-	m := in.mutator(tr.bank)
+	m := in.mutator(run.bank)
 	var message []byte
 	if !attempted(func(t mlstest.TB) {
-		message = m.edit(t, tr.mallory.GroupInfo(t, func(info *framing.GroupInfo) { m.at(pointInfo, info) }))
+		message = m.edit(t, run.mallory.GroupInfo(t, func(info *framing.GroupInfo) { m.at(pointInfo, info) }))
 	}) {
 		return "stumbled"
 	}
-	c := tr.outside[3]
-	params := mls.JoinExternalParams{GroupInfo: message, Leaf: c.LeafParams, Now: mlstest.Now(), PSKs: tr.psks,
+	c := run.outside[3]
+	params := mls.JoinExternalParams{GroupInfo: message, Leaf: c.LeafParams, Now: mlstest.Now(), PSKs: run.psks,
 		Params: seeded(mls.Params{}, "door")}
 	if flags.has(0) {
-		own := tr.mallory.Leaf
-		params.Resync, params.Leaf.Signer = &own, tr.mallory.Signer
+		own := run.mallory.Leaf
+		params.Resync, params.Leaf.Signer = &own, run.mallory.Signer
 	}
 	o, errObserver := mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()})
 	s, err := mls.JoinExternal(params)
 	if err != nil {
-		require.Nil(tr, s)
-		require.False(tr, len(m.list) == 0, "%v", err)
+		require.Nil(run, s)
+		require.False(run, len(m.list) == 0, "%v", err)
 		return ruleOf(err)
 	}
-	require.NoError(tr, errObserver, "an observer refuses what a newcomer takes")
+	require.NoError(run, errObserver, "an observer refuses what a newcomer takes")
 	step, err := o.Next.Handle(mls.Input{Message: s.Send[0].Message, Now: mlstest.Now()})
-	require.NoError(tr, err, "an observer refuses the commit of a newcomer")
+	require.NoError(run, err, "an observer refuses the commit of a newcomer")
 	commit := s.Send[0].Message
-	s, err = s.Next.Adopt()
-	require.NoError(tr, err)
-	joined := newHonest(tr, s.Next, params.Leaf.Signer, 0)
-	public, _ := digest(tr, joined.group, nil)
-	followed, _ := digest(tr, nil, step.Next)
-	require.Equal(tr, public, followed)
-	before := tr.scene.honest[0].group.Epoch()
-	tr.deliver(commit)
-	if len(tr.honest) > 0 && tr.honest[0].group.Epoch() > before {
-		p, secret := digest(tr, tr.honest[0].group, nil)
-		_, own := digest(tr, joined.group, nil)
-		require.Equal(tr, public, p)
-		require.Equal(tr, own, secret)
-		tr.honest = append(tr.honest, joined.apart(tr))
-		tr.goOn()
+	s = must(s.Next.Adopt())
+	joined := run.newcomer(s.Next, params.Leaf.Signer)
+	view := mlstest.ViewOf(run, joined.Group)
+	require.Equal(run, view.Public, mlstest.ViewOf(run, step.Next).Public)
+	before := run.fuzzScene.honest[0].Group.Epoch()
+	run.deliver(commit)
+	if len(run.honest) > 0 && run.honest[0].Group.Epoch() > before {
+		require.Equal(run, view, mlstest.ViewOf(run, run.honest[0].Group))
+		run.honest = append(run.honest, joined.apart(run))
+		run.goOn()
 		return "external"
 	}
-	require.NotEmpty(tr, m.list, "members refuse an honest newcomer")
-	tr.alone(joined.apart(tr))
+	require.NotEmpty(run, m.list, "members refuse an honest newcomer")
+	run.alone(joined.apart(run))
 	return "led astray"
 }

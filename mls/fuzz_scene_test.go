@@ -5,9 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,13 +22,13 @@ const (
 	fuzzProposal  framing.ProposalType  = 0xf002
 )
 
-// scene is a group before something bad happens: honest members that agree, an observer, and mallory, who is a member
+// fuzzScene is a group before something bad happens: honest members that agree, an observer, and mallory, who is a member
 // and has the keys of everybody who is not honest. Nothing in it changes.
-type scene struct {
+type fuzzScene struct {
 	honest   []honest
 	observer *mls.Observer
 	mallory  *mlstest.Insider
-	outside  []*mlstest.Client // of mallory's friends
+	outside  []*mlstest.Member // of mallory's friends
 	packages []*mls.OwnKeyPackage
 	covered  []mlstest.Covered        // proposals that everybody has seen
 	sender   crypto.Signer            // external sender 0
@@ -42,57 +39,58 @@ type scene struct {
 	leaks    *leakFinder
 }
 
-// honest is a member that keeps to the rules.
+// honest is a member that keeps to the rules, in one state.
 type honest struct {
-	group  *mls.Group
-	signer crypto.Signer
-	policy mls.HandshakePolicy
-	before map[string]string // its records
+	*mlstest.Member
+	before shelf // its records
 }
 
-func newHonest(t testing.TB, g *mls.Group, signer crypto.Signer, policy mls.HandshakePolicy) honest {
-	return honest{g, signer, policy, recordsOf(t, g)}
-}
+func newHonest(t testing.TB, m *mlstest.Member) honest { return honest{m, whole(t, m.Group)} }
 
 // with is the member in another state.
-func (h honest) with(t testing.TB, g *mls.Group) honest { return newHonest(t, g, h.signer, h.policy) }
+func (h honest) with(t testing.TB, g *mls.Group) honest {
+	m := *h.Member
+	m.T, m.Group = t, g
+	return newHonest(t, &m)
+}
 
 // apart is the member with a Group that shares nothing with others, loaded from its records: what it sends from is not
 // used up for those who begin from the same scene, and its randomness is always the same.
 func (h honest) apart(t testing.TB) honest {
-	list, err := h.group.Records(nil)
+	loaded, err := whole(t, h.Group).load(seeded(mls.Params{Handshake: h.Params.Handshake},
+		fmt.Sprintf("leaf %d in epoch %d", h.Group.OwnLeaf(), h.Group.Epoch())))
 	require.NoError(t, err)
-	loaded, err := mls.Load(mls.LoadParams{Records: slices.Values(list),
-		Params: seeded(mls.Params{Handshake: h.policy}, fmt.Sprintf("leaf %d in epoch %d", h.group.OwnLeaf(), h.group.Epoch()))})
-	require.NoError(t, err)
-	sameRecords(t, h.before, recordsOf(t, loaded), "loaded from records")
+	h.before.same(t, whole(t, loaded), "loaded from records")
 	return h.with(t, loaded)
 }
 
-// fuzzClient is a client that knows the code points of the scenes.
-func fuzzClient(t testing.TB, name string) *mlstest.Client {
-	c := mlstest.NewClient(t, testSuite, name)
+// knowsCodePoints lets a client know the code points of the scenes.
+func knowsCodePoints(c *mlstest.Party) {
 	c.Capabilities.Extensions = []framing.ExtensionType{fuzzExtension}
 	c.Capabilities.Proposals = []framing.ProposalType{fuzzProposal}
 	c.Params.ExternalProposals = []framing.ProposalType{fuzzProposal}
-	return c
+}
+
+// outsider is a client that knows them, in no group.
+func outsider(t testing.TB, name string) *mlstest.Member {
+	m := mlstest.NewMember(t, testSuite, name)
+	knowsCodePoints(m.Party)
+	return m
 }
 
 // fuzzScenes are the scenes in which fuzzing begins.
-func fuzzScenes(t testing.TB) []*scene {
-	return []*scene{
+func fuzzScenes(t testing.TB) []*fuzzScene {
+	return []*fuzzScene{
 		meeting(t, mls.HandshakePublic), meeting(t, mls.HandshakePrivate),
 		built(t, 2, treekemtest.Full), built(t, 9, treekemtest.Mixed), built(t, 7, treekemtest.Fresh), built(t, 5, treekemtest.Full),
 	}
 }
 
 // built is a scene without history.
-func built(t testing.TB, members int, shape treekemtest.Shape) *scene {
+func built(t testing.TB, members int, shape treekemtest.Shape) *fuzzScene {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: members, Shape: shape, Seed: 7})
-	s := &scene{}
-	member := func(i int) honest {
-		return newHonest(t, f.Group(t, framing.LeafIndex(i)), f.SignerOf(framing.LeafIndex(i)), 0)
-	}
+	s := &fuzzScene{}
+	member := func(i int) honest { return newHonest(t, f.Member(t, framing.LeafIndex(i))) }
 	s.honest = append(s.honest, member(0))
 	if members > 2 {
 		s.honest = append(s.honest, member(members-1))
@@ -103,88 +101,51 @@ func built(t testing.TB, members int, shape treekemtest.Shape) *scene {
 
 // meeting is a scene of five members that were added, updated and removed, with proposals waiting. One has a pending
 // commit.
-func meeting(t testing.TB, policy mls.HandshakePolicy) *scene {
-	s := &scene{}
+func meeting(t testing.TB, policy mls.HandshakePolicy) *fuzzScene {
+	s := &fuzzScene{}
 	var err error
 	s.sender, err = mlstest.Suite(t, testSuite).GenerateSigner(mlstest.Rand("external sender"))
 	require.NoError(t, err)
-	key, err := mlstest.Suite(t, testSuite).PublicKeyOf(s.sender)
-	require.NoError(t, err)
-	senders, err := framing.NewExtension(&framing.ExternalSenders{
-		{SignatureKey: key, Credential: framing.BasicCredential([]byte("sender"))}})
-	require.NoError(t, err)
-	required, err := framing.NewExtension(&framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{fuzzExtension}})
-	require.NoError(t, err)
-	var cast []*mlstest.Client
-	for _, name := range []string{"alice", "bob", "mallory", "carol", "dave"} {
-		c := fuzzClient(t, name)
-		c.Params.Handshake = policy
-		cast = append(cast, c)
-	}
-	groups := make([]*mls.Group, 5)
-	var late []*mls.Group
-	groups[0], late, _ = cast[0].Invite(t, cast[0].Create(t, "meeting", senders, required), cast[1:]...)
-	copy(groups[1:], late)
-	hear := func(message []byte, by int) {
-		for i := range groups {
-			if i != by {
-				step, err := groups[i].Handle(mls.Input{Message: message, Now: mlstest.Now()})
-				require.NoError(t, err)
-				groups[i] = step.Next
-			}
-		}
+	key := must(mlstest.Suite(t, testSuite).PublicKeyOf(s.sender))
+	senders := must(framing.NewExtension(&framing.ExternalSenders{
+		{SignatureKey: key, Credential: framing.BasicCredential([]byte("sender"))}}))
+	required := must(framing.NewExtension(&framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{fuzzExtension}}))
+	cast := mlstest.NewCast(t, mlstest.CastParams{GroupID: "meeting", Extensions: framing.Extensions{senders, required},
+		Change: func(c *mlstest.Party) {
+			knowsCodePoints(c)
+			c.Params.Handshake = policy
+		}}, "alice", "bob", "mallory", "carol", "dave")
+	alice, bob, mallory, carol := cast[0], cast[1], cast[2], cast[3]
+	tell := func(message []byte, from *mlstest.Member) {
+		mlstest.Tell(message, without(cast, from)...)
 		s.replays = append(s.replays, message)
 	}
-	for i, c := range cast[:4] {
-		step, err := groups[i].Commit(mls.CommitParams{ForcePath: true}, c.Signer)
-		require.NoError(t, err)
-		message := step.Send[0].Message
-		step, err = step.Next.Adopt()
-		require.NoError(t, err)
-		groups[i] = step.Next
-		hear(message, i)
-		step, err = groups[i].Protect([]byte("data of "+c.Name), mls.ProtectParams{}, c.Signer)
-		require.NoError(t, err)
-		groups[i] = step.Next
-		s.replays = append(s.replays, step.Send[0].Message)
+	for _, m := range cast[:4] {
+		tell(m.Commit(mls.CommitParams{ForcePath: true}).Message, m)
+		s.replays = append(s.replays, m.Say("data of "+m.Name))
 	}
-	s.wait(t, cast, groups, hear)
-	step, err := groups[0].Commit(mls.CommitParams{References: []framing.ProposalRef{}}, cast[0].Signer)
-	require.NoError(t, err)
-	groups[0] = step.Next
-	s.replays = append(s.replays, step.Send[0].Message)
-	for _, i := range []int{0, 3} {
-		s.honest = append(s.honest, newHonest(t, groups[i], cast[i].Signer, policy))
+	// Proposals that everybody hears and nobody commits.
+	waits := func(m *mlstest.Member, message []byte) {
+		list := m.Group.Proposals()
+		p := list[len(list)-1]
+		s.covered = append(s.covered, mlstest.Covered{Proposal: p.Proposal, Sender: p.Sender, Ref: p.Ref})
+		tell(message, m)
 	}
-	s.ready(t, newHonest(t, groups[2], cast[2].Signer, policy))
-	s.friend(t, cast[1].Signer)
+	waits(bob, bob.Update(mls.LeafUpdate{}))
+	waits(carol, carol.Propose(outsider(t, "erin").Add()))
+	waits(alice, alice.Propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known"))}))
+	s.replays = append(s.replays, alice.MakeCommit(mls.CommitParams{References: []framing.ProposalRef{}}).Send[0].Message)
+	for _, m := range []*mlstest.Member{alice, carol} {
+		s.honest = append(s.honest, newHonest(t, m))
+	}
+	s.ready(t, newHonest(t, mallory))
+	s.friend(t, bob.Signer)
 	return s
 }
 
-// wait makes proposals that everybody hears and nobody commits: an Update, an Add, and a PSK.
-func (s *scene) wait(t testing.TB, cast []*mlstest.Client, groups []*mls.Group, hear func([]byte, int)) {
-	covers := func(i int, step *mls.Step, err error) {
-		require.NoError(t, err)
-		groups[i] = step.Next
-		list := step.Next.Proposals()
-		p := list[len(list)-1]
-		s.covered = append(s.covered, mlstest.Covered{Proposal: p.Proposal, Sender: p.Sender, Ref: p.Ref})
-		hear(step.Send[0].Message, i)
-	}
-	params := mls.ProposeParams{Now: mlstest.Now()}
-	step, err := groups[1].ProposeUpdate(mls.LeafUpdate{}, params, cast[1].Signer)
-	covers(1, step, err)
-	erin := fuzzClient(t, "erin")
-	step, err = groups[3].Propose(&framing.Add{KeyPackage: erin.KeyPackage(t).KeyPackage}, params, cast[3].Signer)
-	covers(3, step, err)
-	step, err = groups[0].Propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known"))}, params, cast[0].Signer)
-	covers(0, step, err)
-}
-
 // friend gives mallory somebody's signature key.
-func (s *scene) friend(t testing.TB, signer crypto.Signer) {
-	key, err := s.mallory.Suite.PublicKeyOf(signer)
-	require.NoError(t, err)
+func (s *fuzzScene) friend(t testing.TB, signer crypto.Signer) {
+	key := must(s.mallory.Suite.PublicKeyOf(signer))
 	if s.signers == nil {
 		s.signers = map[string]crypto.Signer{}
 	}
@@ -192,33 +153,29 @@ func (s *scene) friend(t testing.TB, signer crypto.Signer) {
 }
 
 // ready turns a member into mallory and fills in the rest of the scene.
-func (s *scene) ready(t testing.TB, mallory honest) {
-	s.mallory = mlstest.NewInsider(t, mallory.group, mallory.signer)
-	s.friend(t, mallory.signer)
+func (s *fuzzScene) ready(t testing.TB, mallory honest) {
+	s.mallory = mallory.Insider()
+	s.friend(t, mallory.Signer)
 	if s.sender == nil {
-		s.sender = mallory.signer
+		s.sender = mallory.Signer
 	}
 	s.psks = mls.PSKs{{ID: mls.ExternalPSKID([]byte("known")), Secret: ciphersuite.NewSecret([]byte("a key that all members know"))}}
-	info, err := s.honest[0].group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, s.honest[0].signer)
-	require.NoError(t, err)
-	o, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now(),
-		Params: mls.Params{ExternalProposals: []framing.ProposalType{fuzzProposal}}})
-	require.NoError(t, err)
+	info := s.honest[0].Info()
+	o := must(mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now(),
+		Params: mls.Params{ExternalProposals: []framing.ProposalType{fuzzProposal}}}))
 	s.observer = o.Next
 	for _, message := range s.replays {
 		s.overhear(t, message)
 	}
-	step, err := mallory.group.Propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known"))}, mls.ProposeParams{}, mallory.signer)
-	require.NoError(t, err)
-	s.replays = append(s.replays, step.Send[0].Message)
+	s.replays = append(s.replays, mallory.Propose(&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("known"))}))
 	secrets := []ciphersuite.Secret{s.psks[0].Secret}
 	for _, h := range append(s.honest, mallory) {
-		secrets = append(secrets, mls.SecretsOf(h.group)...)
+		secrets = append(secrets, mls.SecretsOf(h.Group)...)
 	}
 	s.leaks = newLeakFinder(secrets...)
 	s.bank = &bank{}
 	for k := range 4 {
-		c := fuzzClient(t, fmt.Sprintf("newcomer %d", k))
+		c := outsider(t, fmt.Sprintf("newcomer %d", k))
 		own := c.KeyPackage(t)
 		s.outside, s.packages = append(s.outside, c), append(s.packages, own)
 		s.friend(t, c.Signer)
@@ -228,14 +185,13 @@ func (s *scene) ready(t testing.TB, mallory honest) {
 }
 
 // overhear lets the observer know of the proposals that wait. It gives up when it cannot read messages.
-func (s *scene) overhear(t testing.TB, message []byte) {
+func (s *fuzzScene) overhear(t testing.TB, message []byte) {
 	var m framing.Message
 	require.NoError(t, framing.Unmarshal(message, &m))
 	switch body := m.Body.(type) {
 	case *framing.PublicMessage:
 		if s.observer != nil && body.Content.ContentType == framing.ContentTypeProposal {
-			step, err := s.observer.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-			require.NoError(t, err)
+			step := must(s.observer.Handle(mls.Input{Message: message, Now: mlstest.Now()}))
 			s.observer = step.Next
 		}
 	case *framing.PrivateMessage:
@@ -246,7 +202,7 @@ func (s *scene) overhear(t testing.TB, message []byte) {
 }
 
 // stock fills the bank with what a group is made of.
-func (s *scene) stock(t testing.TB, info []byte) {
+func (s *fuzzScene) stock(t testing.TB, info []byte) {
 	parsed := mlstest.Parse[*framing.GroupInfo](t, info)
 	s.bank.keep(parsed)
 	for _, n := range s.mallory.Tree.Nodes {
@@ -269,7 +225,7 @@ func (s *scene) stock(t testing.TB, info []byte) {
 }
 
 // proposals are those that flags ask for, by value, all valid by themselves or nearly so.
-func (s *scene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) []mlstest.Covered {
+func (s *fuzzScene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) []mlstest.Covered {
 	var list []framing.Proposal
 	add := func(i int, make func() framing.Proposal) {
 		if flags.has(i) {
@@ -301,7 +257,7 @@ func (s *scene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) []ml
 }
 
 // last is the last leaf in use besides mallory's.
-func (s *scene) last(in *mlstest.Insider) framing.LeafIndex {
+func (s *fuzzScene) last(in *mlstest.Insider) framing.LeafIndex {
 	i := framing.LeafIndex(in.Tree.Width() - 1)
 	for i > 0 && (i == in.Leaf || in.Tree.Leaf(i) == nil) {
 		i--
@@ -310,7 +266,7 @@ func (s *scene) last(in *mlstest.Insider) framing.LeafIndex {
 }
 
 // sign makes the signatures inside a proposal good again, as far as mallory and friends can.
-func (s *scene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, sender framing.Sender) {
+func (s *fuzzScene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, sender framing.Sender) {
 	switch x := p.(type) {
 	case *framing.Add:
 		if signer := s.signers[string(x.KeyPackage.LeafNode.SignatureKey)]; signer != nil {
@@ -322,47 +278,6 @@ func (s *scene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, send
 			mlstest.SignLeaf(t, in.Suite, signer, &x.LeafNode, in.Context.GroupID, sender.LeafIndex)
 		}
 	}
-}
-
-// recordsOf are all that storage would keep of a Group.
-func recordsOf(t testing.TB, g *mls.Group) map[string]string {
-	list, err := g.Records(nil)
-	require.NoError(t, err)
-	out := map[string]string{}
-	for _, r := range list {
-		out[r.Key] = string(r.Value)
-	}
-	return out
-}
-
-// sameRecords compares records, and names those that differ.
-func sameRecords(t testing.TB, want, have map[string]string, what string) {
-	if maps.Equal(want, have) {
-		return
-	}
-	var differ []string
-	for _, list := range []map[string]string{want, have} {
-		for key := range list {
-			if want[key] != have[key] {
-				differ = append(differ, fmt.Sprintf("%s: %x, and not %x", key, have[key], want[key]))
-			}
-		}
-	}
-	slices.Sort(differ)
-	t.Fatalf("%s: %s", what, strings.Join(slices.Compact(differ), "\n"))
-}
-
-// digest is what everybody in one epoch has to agree about, and members have to besides.
-func digest(t testing.TB, g *mls.Group, o *mls.Observer) (public, secret string) {
-	if o != nil {
-		context := o.Context()
-		return fmt.Sprintf("%x %x", mlstest.Marshal(t, &context), o.ConfirmationTag()), ""
-	}
-	context := g.Context()
-	public = fmt.Sprintf("%x %x", mlstest.Marshal(t, &context), g.ConfirmationTag())
-	authenticator, err := g.EpochAuthenticator()
-	require.NoError(t, err)
-	return public, string(authenticator)
 }
 
 // ruleOf is the rule that an error names.

@@ -59,9 +59,9 @@ const (
 	sendPoints
 )
 
-// sendKinds are what an application may ask for. Each answers the Step that comes of it.
-var sendKinds = []func(tr *trial, h honest, flags flagSet, m *mutator) (*mls.Step, error){
-	(*trial).sendCommit, (*trial).sendProposal, (*trial).sendUpdate, (*trial).sendApplication,
+// sendKinds are what an application may ask for. Each returns the Step that comes of it.
+var sendKinds = []func(run *fuzzRun, h honest, flags flagSet, m *mutator) (*mls.Step, error){
+	(*fuzzRun).sendCommit, (*fuzzRun).sendProposal, (*fuzzRun).sendUpdate, (*fuzzRun).sendApplication,
 }
 
 // wanted is at for the points of FuzzSend.
@@ -73,116 +73,111 @@ func (m *mutator) wanted(point int, v any) {
 	}
 }
 
-// sendTape is one run of FuzzSend. It answers what came of it.
-func sendTape(t *testing.T, scenes []*scene, data []byte) (what string) {
+// sendTape is one run of FuzzSend. It returns what came of it.
+func sendTape(t *testing.T, scenes []*fuzzScene, data []byte) (what string) {
 	in := &tape{data}
-	tr := &trial{T: t, scene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
-	tr.begin()
-	kind, flags, m := in.byte()%len(sendKinds), flagSet(in.word()), in.mutator(tr.bank)
-	h := tr.honest[0].apart(tr)
-	if s, err := h.group.Drop(); err == nil {
-		h = h.with(tr, s.Next)
+	run := &fuzzRun{T: t, fuzzScene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
+	run.begin()
+	kind, flags, m := in.byte()%len(sendKinds), flagSet(in.word()), in.mutator(run.bank)
+	h := run.honest[0].apart(run)
+	if s, err := h.Group.Drop(); err == nil {
+		h = h.with(run, s.Next)
 	}
 	var s *mls.Step
 	var err error
-	if !attempted(func(mlstest.TB) { s, err = sendKinds[kind](tr, h, flags, m) }) {
+	if !attempted(func(mlstest.TB) { s, err = sendKinds[kind](run, h, flags, m) }) {
 		return "stumbled"
 	}
-	sameRecords(t, withoutCounters(h, h.before), withoutCounters(h, recordsOf(t, h.group)), "the sender is changed")
+	withoutCounters(h, h.before).same(t, withoutCounters(h, whole(t, h.Group)), "the sender is changed")
 	if err != nil {
 		require.Nil(t, s)
 		return "refused " + ruleOf(err)
 	}
 	message := s.Send[0].Message
-	h = h.with(tr, s.Next).apart(tr)
-	tr.honest = tr.honest[1:]
-	tr.trusted = true
-	tr.deliver(message)
-	tr.trusted = false
-	require.Zero(t, tr.seen[fateRefused.String()], "others refuse what was sent: %v", tr.seen)
+	h = h.with(run, s.Next).apart(run)
+	run.honest = run.honest[1:]
+	run.trusted = true
+	run.deliver(message)
+	run.trusted = false
+	require.Zero(t, run.seen[effectRefused.String()], "others refuse what was sent: %v", run.seen)
 	what = "sent"
-	if h.group.Pending() != nil {
-		s, err := h.group.Adopt()
-		require.NoError(t, err)
-		h = h.with(tr, s.Next)
-		if own := tr.signerOf(s.Next); own != nil {
-			h.signer = own // a new one
+	if h.Group.Pending() != nil {
+		s := must(h.Group.Adopt())
+		h = h.with(run, s.Next)
+		if own := run.signerOf(s.Next); own != nil {
+			h.Signer = own // a new one
 		}
 		if len(s.Send) > 0 {
 			what = "welcomed"
-			tr.join(s.Send[0], h)
+			run.join(s.Send[0], h)
 		}
 	}
-	tr.honest = append([]honest{h}, tr.honest...)
-	if h.group.Status() == mls.StatusActive {
-		tr.together()
-		tr.goOn()
+	run.honest = append([]honest{h}, run.honest...)
+	if h.Group.Status() == mls.StatusActive {
+		run.together()
+		run.goOn()
 	}
 	return what
 }
 
 // withoutCounters are records but for the own ratchets, of which sending uses up keys for all Groups of an epoch, also when
 // it fails later on.
-func withoutCounters(h honest, list map[string]string) map[string]string {
-	own := fmt.Sprintf("epoch/%d/ratchet/%d/", h.group.Epoch(), h.group.OwnLeaf())
+func withoutCounters(h honest, list shelf) shelf {
+	own := fmt.Sprintf("epoch/%d/ratchet/%d/", h.Group.Epoch(), h.Group.OwnLeaf())
 	out := maps.Clone(list)
-	maps.DeleteFunc(out, func(key, _ string) bool { return strings.HasPrefix(key, own) })
+	maps.DeleteFunc(out, func(key string, _ []byte) bool { return strings.HasPrefix(key, own) })
 	return out
 }
 
 // join lets those in whom a Welcome is for.
-func (tr *trial) join(out mls.Outgoing, h honest) {
-	for _, own := range tr.packages {
-		ref, err := own.KeyPackage.Ref(h.group.Suite())
-		require.NoError(tr, err)
+func (run *fuzzRun) join(out mls.Outgoing, h honest) {
+	for _, own := range run.packages {
+		ref := must(own.KeyPackage.Ref(h.Group.Suite()))
 		for _, to := range out.To {
 			if string(to) != string(ref) {
 				continue
 			}
-			s, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree, KeyPackages: tr.packages,
-				Now: mlstest.Now(), PSKs: tr.psks})
+			s, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree, KeyPackages: run.packages,
+				Now: mlstest.Now(), PSKs: run.psks})
 			if missing := new(mls.MissingPSKError); errors.As(err, &missing) {
 				return // a resumption PSK, which no newcomer has
 			}
-			require.NoError(tr, err, "nobody can join by the Welcome")
-			public, secret := digest(tr, h.group, nil)
-			p, sec := digest(tr, s.Next, nil)
-			require.Equal(tr, public, p)
-			require.Equal(tr, secret, sec)
+			require.NoError(run, err, "nobody can join by the Welcome")
+			require.Equal(run, mlstest.ViewOf(run, h.Group), mlstest.ViewOf(run, s.Next))
 			return
 		}
 	}
 }
 
 // sendCommit commits proposals by value, and what waits when the last flag is set.
-func (tr *trial) sendCommit(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
-	list := tr.asked(flags, m)
-	c := mls.CommitParams{Now: mlstest.Now(), PSKs: tr.psks, ForcePath: flags.has(13), Welcome: mls.WelcomeParams{OmitTree: flags.has(14)}}
+func (run *fuzzRun) sendCommit(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
+	list := run.asked(flags, m)
+	c := mls.CommitParams{Now: mlstest.Now(), PSKs: run.psks, ForcePath: flags.has(13), Welcome: mls.WelcomeParams{OmitTree: flags.has(14)}}
 	if !flags.has(15) {
 		c.References = []framing.ProposalRef{}
 	}
 	for _, p := range list {
 		c.Proposals = append(c.Proposals, p.Proposal)
 	}
-	c.Leaf = tr.leafUpdate(h, m)
+	c.Leaf = run.leafUpdate(h, m)
 	m.wanted(sendInfo, &c.Welcome.Extensions)
 	m.wanted(sendData, &c.AuthenticatedData)
-	return h.group.Commit(c, h.signer)
+	return h.Group.Commit(c, h.Signer)
 }
 
 // asked are proposals that an application asks for.
-func (tr *trial) asked(flags flagSet, m *mutator) []mlstest.Covered {
-	list := tr.proposals(clumsy{}, tr.mallory, flags&0x1fff)
+func (run *fuzzRun) asked(flags flagSet, m *mutator) []mlstest.Covered {
+	list := run.proposals(clumsy{}, run.mallory, flags&0x1fff)
 	m.wanted(sendProposals, &list)
 	for k := range list {
-		tr.sign(clumsy{}, tr.mallory, list[k].Proposal, list[k].Sender)
+		run.sign(clumsy{}, run.mallory, list[k].Proposal, list[k].Sender)
 	}
 	return list
 }
 
 // leafUpdate changes the member's leaf if there is a mutation for it.
-func (tr *trial) leafUpdate(h honest, m *mutator) (u mls.LeafUpdate) {
-	leaf, _ := h.group.Tree().Leaf(h.group.OwnLeaf())
+func (run *fuzzRun) leafUpdate(h honest, m *mutator) (u mls.LeafUpdate) {
+	leaf, _ := h.Group.Tree().Leaf(h.Group.OwnLeaf())
 	for _, x := range m.list {
 		if x.point%sendPoints != sendLeaf {
 			continue
@@ -200,32 +195,32 @@ func (tr *trial) leafUpdate(h honest, m *mutator) (u mls.LeafUpdate) {
 			u.Extensions = &changed.Extensions
 		}
 		if x.arg%4 == 0 {
-			u.Signer = tr.outside[x.site%len(tr.outside)].Signer
+			u.Signer = run.outside[x.site%len(run.outside)].Signer
 		}
 	}
 	return u
 }
 
 // sendProposal proposes one thing.
-func (tr *trial) sendProposal(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
-	list := tr.asked(flags, m)
+func (run *fuzzRun) sendProposal(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
+	list := run.asked(flags, m)
 	if len(list) == 0 || list[0].Proposal == nil {
 		clumsy{}.Fatalf("no proposal")
 	}
 	p := mls.ProposeParams{Now: mlstest.Now()}
 	m.wanted(sendData, &p.AuthenticatedData)
-	return h.group.Propose(list[0].Proposal, p, h.signer)
+	return h.Group.Propose(list[0].Proposal, p, h.Signer)
 }
 
 // sendUpdate proposes a new leaf.
-func (tr *trial) sendUpdate(h honest, _ flagSet, m *mutator) (*mls.Step, error) {
-	return h.group.ProposeUpdate(tr.leafUpdate(h, m), mls.ProposeParams{}, h.signer)
+func (run *fuzzRun) sendUpdate(h honest, _ flagSet, m *mutator) (*mls.Step, error) {
+	return h.Group.ProposeUpdate(run.leafUpdate(h, m), mls.ProposeParams{}, h.Signer)
 }
 
 // sendApplication encrypts data.
-func (tr *trial) sendApplication(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
+func (run *fuzzRun) sendApplication(h honest, flags flagSet, m *mutator) (*mls.Step, error) {
 	o := mls.ProtectParams{Padding: framing.Padding{}}
 	data := make([]byte, flags&0xfff)
 	m.wanted(sendData, &o.AuthenticatedData)
-	return h.group.Protect(data, o, h.signer)
+	return h.Group.Protect(data, o, h.Signer)
 }

@@ -15,10 +15,9 @@ import (
 
 // TestVerifyKeyPackage: what is not a rule of KeyPackages; TestRule tries those.
 func TestVerifyKeyPackage(t *testing.T) {
-	alice := stage(t, "alice")[0]
-	keys := newPlayer(t, "bob").KeyPackage(t)
-	message, err := keys.Message()
-	require.NoError(t, err)
+	alice := newCast(t, "alice")[0]
+	keys := newMember(t, "bob").KeyPackage(t)
+	message := must(keys.Message())
 	open := func(message []byte, p mls.Params) error {
 		k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now(), Params: p})
 		if err == nil {
@@ -29,24 +28,22 @@ func TestVerifyKeyPackage(t *testing.T) {
 		return err
 	}
 	require.NoError(t, open(message, mls.Params{}))
-	require.ErrorIs(t, open(alice.info(), mls.Params{}), mls.ErrUnexpectedMessage)
+	require.ErrorIs(t, open(alice.Info(), mls.Params{}), mls.ErrUnexpectedMessage)
 	breaks(t, "V-WIRE-13", open(message, mls.Params{MaxMessage: len(message) - 1}))
 	var syntax *mls.SyntaxError
 	require.ErrorAs(t, open(message[:len(message)-1], mls.Params{}), &syntax)
-	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message})
-	require.ErrorIs(t, err, mls.ErrNoTime)
+	require.ErrorIs(t, failure(mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message})), mls.ErrNoTime)
 
 	unknown := *keys.KeyPackage
 	unknown.CipherSuite = 0xf0f0
-	message, err = framing.Marshal(&framing.Message{Body: &unknown})
-	require.NoError(t, err)
+	message = must(framing.Marshal(&framing.Message{Body: &unknown}))
 	require.ErrorIs(t, open(message, mls.Params{}), ciphersuite.ErrUnsupported)
 }
 
 // TestOwnLifetime: nobody makes a leaf that others would refuse for its lifetime; without Params, that is one of over 366
 // days.
 func TestOwnLifetime(t *testing.T) {
-	c := newPlayer(t, "alice")
+	c := newMember(t, "alice")
 	const day = 24 * time.Hour
 	span := func(d time.Duration) framing.Lifetime {
 		return framing.Lifetime{NotBefore: 1, NotAfter: 1 + uint64(d/time.Second)}
@@ -79,16 +76,14 @@ func TestOwnLifetime(t *testing.T) {
 
 // TestForeignPrivateKeys: private keys that belong to another KeyPackage are told from a Welcome that is bad.
 func TestForeignPrivateKeys(t *testing.T) {
-	alice, bob := stage(t, "alice")[0], newPlayer(t, "bob")
-	own, add := bob.KeyPackage(t), newPlayer(t, "carol").KeyPackage(t)
-	_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage}}})
+	alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
+	own, add := bob.KeyPackage(t), newMember(t, "carol").KeyPackage(t)
+	adopted := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage}}}).Adopted
 	for name, keys := range map[string]mls.OwnKeyPackage{
 		"init key": {KeyPackage: own.KeyPackage, InitKey: add.InitKey, LeafKey: own.LeafKey},
 		"leaf key": {KeyPackage: own.KeyPackage, InitKey: own.InitKey, LeafKey: add.LeafKey},
 	} {
-		_, err := bob.join(adopted.Send[0], &keys)
-		require.ErrorContains(t, err, "private keys do not belong to the KeyPackage", name)
+		require.ErrorContains(t, failure(bob.TryJoin(adopted.Send[0], &keys)), "private keys do not belong to the KeyPackage", name)
 	}
-	_, err := bob.join(adopted.Send[0], own)
-	require.NoError(t, err)
+	must(bob.TryJoin(adopted.Send[0], own))
 }

@@ -16,21 +16,18 @@ func TestAddWaitsForContext(t *testing.T) {
 	a := &attempt{T: t}
 	alice, bob, carol, dave, _ := a.demanding()
 	add := &framing.Add{KeyPackage: dave.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Capabilities.Extensions = nil }, nil)}
-	message, _ := bob.insider().Propose(t, add, nil)
+	message, _ := bob.Insider().Propose(t, add, nil)
 	handle := func(g *mls.Group, message []byte) *mls.Group {
-		s, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-		require.NoError(t, err)
+		s := must(g.Handle(mls.Input{Message: message, Now: mlstest.Now()}))
 		return s.Next
 	}
-	receiver, committer := handle(alice.group, message), handle(carol.group, message)
+	receiver, committer := handle(alice.Group, message), handle(carol.Group, message)
 
-	alone, err := committer.Commit(mls.CommitParams{Now: mlstest.Now()}, carol.Signer)
-	require.NoError(t, err)
+	alone := must(committer.Commit(mls.CommitParams{Now: mlstest.Now()}, carol.Signer))
 	require.Len(t, alone.Left, 1, "without the change of context the Add does not fit")
 
-	s, err := committer.Commit(mls.CommitParams{Now: mlstest.Now(),
-		Proposals: []framing.Proposal{&framing.GroupContextExtensions{}}}, carol.Signer)
-	require.NoError(t, err)
+	s := must(committer.Commit(mls.CommitParams{Now: mlstest.Now(),
+		Proposals: []framing.Proposal{&framing.GroupContextExtensions{}}}, carol.Signer))
 	require.Empty(t, s.Left)
 	require.Equal(t, 4, handle(receiver, s.Send[0].Message).Tree().Members())
 }

@@ -51,12 +51,12 @@ func chain(key []byte, n int) framing.Credential {
 }
 
 // knowing makes a client that knows of X.509.
-func knowing(c *mlstest.Client) {
+func knowing(c *mlstest.Party) {
 	c.Capabilities.Credentials = []framing.CredentialType{framing.CredentialTypeBasic, framing.CredentialTypeX509}
 }
 
 func addWith(t *testing.T, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) *framing.Add {
-	c := mlstest.NewClient(t, testSuite, "newcomer")
+	c := mlstest.NewParty(t, testSuite, "newcomer")
 	knowing(c)
 	return &framing.Add{KeyPackage: c.ForgeKeyPackage(t, leaf, whole)}
 }
@@ -64,7 +64,7 @@ func addWith(t *testing.T, leaf func(*framing.LeafNode), whole func(*framing.Key
 // addsOf are proposals to add n clients.
 func addsOf(t *testing.T, n int) (list []framing.Proposal) {
 	for k := range n {
-		c := mlstest.NewClient(t, testSuite, string(rune('A'+k)))
+		c := mlstest.NewParty(t, testSuite, string(rune('A'+k)))
 		knowing(c)
 		list = append(list, &framing.Add{KeyPackage: c.KeyPackage(t).KeyPackage})
 	}
@@ -178,7 +178,7 @@ func TestMessageLimits(t *testing.T) {
 	for _, test := range limitTests() {
 		t.Run(test.name, func(t *testing.T) {
 			counting, suite := mlstest.NewCounting(t, testSuite)
-			cast := stageOf(t, func(c *mlstest.Client) {
+			cast := newCastOf(t, func(c *mlstest.Party) {
 				knowing(c)
 				if c.Name == "bob" {
 					c.Params.Suites = func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error) { return suite, nil }
@@ -186,17 +186,16 @@ func TestMessageLimits(t *testing.T) {
 				}
 			}, nil, "alice", "bob", "carol", "dave")
 			alice, bob := cast[0], cast[1]
-			over := test.message(t, alice.insider(), test.limit+1)
+			over := test.message(t, alice.Insider(), test.limit+1)
 			var err error
-			used := counting.During(func() { _, err = bob.group.Handle(mls.Input{Message: over, Now: mlstest.Now()}) })
+			used := counting.During(func() { _, err = bob.Group.Handle(mls.Input{Message: over, Now: mlstest.Now()}) })
 			breaks(t, test.broken(), err)
 			if !test.private {
 				require.Equal(t, mlstest.Counts{}, used, "work before the limit")
 			}
 			require.LessOrEqual(t, used.Verifications, 1)
 			require.Zero(t, used.BaseMultiplications+used.Agreements)
-			_, err = bob.group.Handle(mls.Input{Message: test.message(t, alice.insider(), test.limit), Now: mlstest.Now()})
-			require.NoError(t, err)
+			must(bob.Group.Handle(mls.Input{Message: test.message(t, alice.Insider(), test.limit), Now: mlstest.Now()}))
 		})
 	}
 }
@@ -204,10 +203,10 @@ func TestMessageLimits(t *testing.T) {
 // TestImportLimits: a tree and a GroupInfo that reach a limit are imported by everybody outside, and those of one unit
 // more by nobody, before anything is hashed or verified.
 func TestImportLimits(t *testing.T) {
-	cast := stageOf(t, knowing, nil, "alice", "bob", "carol")
+	cast := newCastOf(t, knowing, nil, "alice", "bob", "carol")
 	alice := cast[0]
-	alice.commit(mls.CommitParams{ForcePath: true}, cast[1:]...)
-	in := alice.insider()
+	alice.Commit(mls.CommitParams{ForcePath: true}, cast[1:]...)
+	in := alice.Insider()
 	leaf := in.Tree.Leaf(1)
 	leaf.Extensions = sized(t, 40)
 	in.Tree.SetLeaf(1, leaf) // its signature does not fit any more, and is not what is looked at first
@@ -241,15 +240,13 @@ func TestImportLimits(t *testing.T) {
 			counting, suite := mlstest.NewCounting(t, testSuite)
 			params := mls.Params{Suites: func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error) { return suite, nil }}
 			message := in.GroupInfo(t, test.change)
-			client := mlstest.NewClient(t, testSuite, "newcomer")
+			client := mlstest.NewParty(t, testSuite, "newcomer")
 			for name, call := range map[string]func() error{
 				"observe": func() error {
-					_, err := mls.Observe(mls.ObserveParams{GroupInfo: message, RatchetTree: tree, Params: params})
-					return err
+					return failure(mls.Observe(mls.ObserveParams{GroupInfo: message, RatchetTree: tree, Params: params}))
 				},
 				"join": func() error {
-					_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: message, RatchetTree: tree, Leaf: client.LeafParams, Params: params})
-					return err
+					return failure(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: message, RatchetTree: tree, Leaf: client.LeafParams, Params: params}))
 				},
 			} {
 				test.set(&params, test.limit-1)
@@ -266,7 +263,7 @@ func TestImportLimits(t *testing.T) {
 
 // TestOwnLimits: a member does not send what its own limits forbid.
 func TestOwnLimits(t *testing.T) {
-	client := mlstest.NewClient(t, testSuite, "alice")
+	client := mlstest.NewParty(t, testSuite, "alice")
 	knowing(client)
 	params := mls.Params{MaxExtension: 40, MaxCertificates: 3, MaxProposals: 2, MaxLeaves: 2}
 	refuses := func(change func(*mls.LeafParams)) {
@@ -275,20 +272,17 @@ func TestOwnLimits(t *testing.T) {
 		change(&c)
 		_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: c, Lifetime: mlstest.Lifetime(), Params: params})
 		breaks(t, "V-WIRE-13", err)
-		_, err = mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: c, Lifetime: mlstest.Lifetime(), Params: params})
-		breaks(t, "V-WIRE-13", err)
+		breaks(t, "V-WIRE-13", failure(mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: c, Lifetime: mlstest.Lifetime(), Params: params})))
 	}
 	refuses(func(c *mls.LeafParams) { c.Extensions = sized(t, 41) })
 	refuses(func(c *mls.LeafParams) { c.Credential = chain(make([]byte, 32), 4) })
 	_, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: client.LeafParams, Lifetime: mlstest.Lifetime(), Params: params,
 		Extensions: sized(t, 41)})
 	breaks(t, "V-WIRE-13", err)
-	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: client.LeafParams, Lifetime: mlstest.Lifetime(), Params: params})
-	require.NoError(t, err)
+	s := must(mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: client.LeafParams, Lifetime: mlstest.Lifetime(), Params: params}))
 	commit := func(c mls.CommitParams) error {
 		c.Now = mlstest.Now()
-		_, err := s.Next.Commit(c, client.Signer)
-		return err
+		return failure(s.Next.Commit(c, client.Signer))
 	}
 	require.NoError(t, commit(mls.CommitParams{Proposals: addsOf(t, 1)}))
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Proposals: addsOf(t, 2)})) // 3 members
@@ -302,11 +296,9 @@ func TestOwnLimits(t *testing.T) {
 	large, credential := sized(t, 41), chain(make([]byte, 32), 4)
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Extensions: &large}}))
 	breaks(t, "V-WIRE-13", commit(mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &credential}}))
-	_, err = s.Next.ProposeUpdate(mls.LeafUpdate{Extensions: &large}, mls.ProposeParams{}, client.Signer)
-	breaks(t, "V-WIRE-13", err)
+	breaks(t, "V-WIRE-13", failure(s.Next.ProposeUpdate(mls.LeafUpdate{Extensions: &large}, mls.ProposeParams{}, client.Signer)))
 	info := func(x framing.Extension) error {
-		_, err := s.Next.GroupInfo(mls.GroupInfoParams{Extensions: framing.Extensions{x}}, client.Signer)
-		return err
+		return failure(s.Next.GroupInfo(mls.GroupInfoParams{Extensions: framing.Extensions{x}}, client.Signer))
 	}
 	require.NoError(t, info(framing.Extension{Type: limitExtension, Data: make([]byte, 40)}))
 	breaks(t, "V-WIRE-13", info(framing.Extension{Type: limitExtension, Data: make([]byte, 41)}))

@@ -246,7 +246,7 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 		secrets = append(secrets, mls.SecretsOf(s.Next)...)
 		return s
 	}
-	alice, bob, carol := mlstest.NewClient(t, testSuite, "alice"), mlstest.NewClient(t, testSuite, "bob"), mlstest.NewClient(t, testSuite, "carol")
+	alice, bob, carol := mlstest.NewParty(t, testSuite, "alice"), mlstest.NewParty(t, testSuite, "bob"), mlstest.NewParty(t, testSuite, "carol")
 	psk := mls.PSK{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("a secret that many share"))}
 	created := keep(mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Leaf: alice.LeafParams,
 		Lifetime: mlstest.Lifetime(), Params: alice.Params}))
@@ -267,8 +267,7 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	keep(said.Next.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer))
 	late := keep(said.Next.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer))
 	keep(followed.Next.Handle(mls.Input{Message: late.Send[0].Message})) // leaves skipped keys
-	info, err := said.Next.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
-	require.NoError(t, err)
+	info := must(said.Next.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer))
 	external := mls.JoinExternalParams{GroupInfo: info, Leaf: carol.LeafParams, PSKs: params.PSKs, Params: carol.Params}
 	keep(mls.JoinExternal(external))
 	ended := keep(said.Next.Commit(mls.CommitParams{Proposals: []framing.Proposal{
@@ -277,18 +276,15 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	succession := mls.CreateParams{Leaf: alice.LeafParams, Lifetime: mlstest.Lifetime(), Successor: over.Next, Params: alice.Params}
 	keep(mls.Create(succession))
 
-	observed, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
-	require.NoError(t, err)
+	observed := must(mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()}))
 	roots = append(roots, observed, said.Next.Tree().Edit(), said.Next.Tree().Support())
-	records, err := committed.Next.Records(nil)
-	require.NoError(t, err)
+	records := must(committed.Next.Records(nil))
 	in := mlstest.NewInsider(t, advanced.Next, alice.Signer)
-	routed, err := mls.Peek(info)
-	require.NoError(t, err)
+	routed := must(mls.Peek(info))
 	roots = append(roots, &routed, committed.Next.Pending(), own, &params, &join, &external, &succession, &psk, &mls.Input{PSKs: params.PSKs}, &records)
 	more, secretsBelow := below(t, in, advanced.Next)
 	secrets = append(append(secrets, own.InitKey, own.LeafKey, psk.Secret), secretsBelow...)
-	for _, c := range []*mlstest.Client{alice, bob, carol} {
+	for _, c := range []*mlstest.Party{alice, bob, carol} {
 		signers = append(signers, ciphersuite.NewSecret(c.Signer.(ed25519.PrivateKey).Seed()))
 		roots = append(roots, &c.LeafParams, &mls.KeyPackageParams{Leaf: c.LeafParams}, &mls.CommitParams{Leaf: mls.LeafUpdate{Signer: c.Signer}},
 			&treekem.PathParams{Signer: c.Signer}, &framing.SignParams{Signer: c.Signer})
@@ -340,11 +336,9 @@ func fill(v reflect.Value, secret ciphersuite.Secret, signer crypto.Signer) {
 // exportedTypes are the types that the engine's packages export, interfaces and second names left out.
 func exportedTypes(t *testing.T) (names []string) {
 	for _, dir := range []string{"../ciphersuite", "../framing", "../keyschedule", "../treekem", "."} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		require.NoError(t, err)
+		files := must(filepath.Glob(filepath.Join(dir, "*.go")))
 		for _, name := range files {
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-			require.NoError(t, err)
+			file := must(parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution))
 			for _, d := range file.Decls {
 				types, _ := d.(*ast.GenDecl)
 				if types == nil || types.Tok != token.TYPE || strings.HasSuffix(name, "_test.go") {
@@ -365,20 +359,15 @@ func exportedTypes(t *testing.T) (names []string) {
 
 // below are values of the packages below mls that it does not hand out.
 func below(t *testing.T, in *mlstest.Insider, g *mls.Group) (roots []any, secrets []ciphersuite.Secret) {
-	joiner, err := in.Init.Joiner(keyschedule.NoCommitSecret(in.Suite), []byte("context"))
-	require.NoError(t, err)
+	joiner := must(in.Init.Joiner(keyschedule.NoCommitSecret(in.Suite), []byte("context")))
 	secrets = append(secrets, joiner.Secret())
-	none, err := keyschedule.PSKSecret(in.Suite, nil)
-	require.NoError(t, err)
-	member, err := joiner.Member(none)
-	require.NoError(t, err)
-	welcome, err := member.WelcomeSecret()
-	require.NoError(t, err)
+	none := must(keyschedule.PSKSecret(in.Suite, nil))
+	member := must(joiner.Member(none))
+	welcome := must(member.WelcomeSecret())
 	epoch, encryption, err := member.Epoch([]byte("context"))
 	require.NoError(t, err)
 	secrets = append(secrets, welcome, epoch.SenderDataSecret, epoch.ResumptionPSK)
-	messages, err := keyschedule.NewSecretTree(encryption, keyschedule.TreeParams{Suite: in.Suite, Leaves: 2})
-	require.NoError(t, err)
+	messages := must(keyschedule.NewSecretTree(encryption, keyschedule.TreeParams{Suite: in.Suite, Leaves: 2}))
 	key, messages, err := messages.SendingKey(keyschedule.ApplicationRatchet)
 	require.NoError(t, err)
 	secrets = append(secrets, key.Key)

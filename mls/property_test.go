@@ -2,8 +2,8 @@ package mls_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 
@@ -15,18 +15,6 @@ import (
 	"github.com/copse-mls/copse/mls"
 	"github.com/copse-mls/copse/mls/mlstest"
 )
-
-// snapshot is all that a Group knows, in short.
-func snapshot(t require.TestingT, g *mls.Group) string {
-	records, err := g.Records(nil)
-	require.NoError(t, err)
-	slices.SortFunc(records, func(a, b mls.Record) int { return bytes.Compare([]byte(a.Key), []byte(b.Key)) })
-	h := sha256.New()
-	for _, r := range records {
-		fmt.Fprintf(h, "%q=%x\n", r.Key, r.Value)
-	}
-	return fmt.Sprintf("%d records %x", len(records), h.Sum(nil))
-}
 
 // reception is a genuine message with the Group that is to handle it.
 type reception struct {
@@ -43,15 +31,16 @@ func worldPSKs() mls.PSKs {
 	return mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("of everybody"))}}
 }
 
-// checkGenuine handles the genuine message and answers what came of it: the same each time, with the Group as before.
-func (r *reception) checkGenuine(t require.TestingT, want string) string {
-	before := snapshot(t, r.group)
+// checkGenuine handles the genuine message, with the Group as before. Whatever happened to the Group since want was
+// returned, the same comes of it.
+func (r *reception) checkGenuine(t require.TestingT, want shelf) shelf {
+	before := whole(t, r.group)
 	s, err := r.handle(r.message)
 	require.NoError(t, err, r.name)
-	got := snapshot(t, s.Next)
-	require.Equal(t, before, snapshot(t, r.group), "%s changed the Group that handled it", r.name)
-	if want != "" {
-		require.Equal(t, want, got, "%s does not work as before", r.name)
+	got := whole(t, s.Next)
+	before.same(t, whole(t, r.group), "%s changed the Group that handled it", r.name)
+	if want != nil {
+		want.same(t, got, "%s does not work as before", r.name)
 	}
 	return got
 }
@@ -63,84 +52,87 @@ func receptions(t *testing.T) (all []*reception, evil map[string]*mlstest.Inside
 		w := newWorld(t, 1, policy)
 		for range 3 {
 			a := w.newWalker()
-			w.outside = append(w.outside, a)
-			own, theirs, commit := w.members[0].Invite(t, w.members[0].group, a.Client)
-			w.publish(commit, true)
-			a.group, w.members[0].group, w.members[0].at = theirs[0], own, len(w.log)
-			w.store(a)
-			w.store(w.members[0])
+			w.publish(w.members[0].Welcome(a.Member), true)
+			w.members[0].at = len(w.log)
 			w.enters(a)
 		}
 		for _, a := range w.members {
 			w.catchUp(a)
 		}
 		all = append(all, w.receptions(name)...)
-		evil[name] = mlstest.NewInsider(t, w.members[1].group, w.members[1].by())
+		evil[name] = w.members[1].Insider()
 	}
 	return all, evil
 }
 
 func (w *world) receptions(format string) (all []*reception) {
 	alice, bob, carol := w.members[0], w.members[1], w.members[2]
-	add := func(name string, s *mls.Step, err error) *reception {
+	add := func(name string, message []byte, err error) *reception {
 		require.NoError(w.t, err, name)
-		r := &reception{format + " " + name, alice.group, s.Send[0].Message}
+		r := &reception{format + " " + name, alice.Group, message}
 		all = append(all, r)
 		return r
 	}
+	made := func(name string, s *mls.Step, err error) *reception {
+		require.NoError(w.t, err, name)
+		return add(name, s.Send[0].Message, nil)
+	}
 	dave := w.newWalker()
 	proposals := []framing.Proposal{
-		&framing.Add{KeyPackage: dave.KeyPackage(w.t).KeyPackage},
-		&framing.Remove{Removed: carol.group.OwnLeaf()},
+		dave.Add(),
+		&framing.Remove{Removed: carol.Group.OwnLeaf()},
 		&framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("psk"))},
 		&framing.GroupContextExtensions{Extensions: w.extensions()},
 		&framing.CustomProposal{Type: worldProposal, Data: []byte("custom")},
 	}
 	for _, p := range append(proposals, &framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: 1}) {
-		s, err := bob.group.Propose(p, mls.ProposeParams{Now: mlstest.Now()}, bob.by())
-		add("proposal of "+p.ProposalType().String(), s, err)
+		s, err := bob.Group.Propose(p, mls.ProposeParams{Now: mlstest.Now()}, bob.By())
+		made("proposal of "+p.ProposalType().String(), s, err)
 	}
-	s, err := carol.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.by())
-	update := add("update", s, err)
-	s, err = bob.group.Protect([]byte("hello"), mls.ProtectParams{AuthenticatedData: []byte("aad")}, bob.by())
-	add("data", s, err)
-	s, err = bob.group.Commit(mls.CommitParams{}, bob.by())
-	add("empty commit", s, err)
-	s, err = bob.group.Commit(mls.CommitParams{Proposals: proposals, PSKs: worldPSKs(), Now: mlstest.Now()}, bob.by())
-	add("commit by value", s, err)
+	s, err := carol.Group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.By())
+	update := made("update", s, err)
+	s, err = bob.Group.Protect([]byte("hello"), mls.ProtectParams{AuthenticatedData: []byte("aad")}, bob.By())
+	made("data", s, err)
+	s, err = bob.Group.Commit(mls.CommitParams{}, bob.By())
+	made("empty commit", s, err)
+	s, err = bob.Group.Commit(mls.CommitParams{Proposals: proposals, PSKs: worldPSKs(), Now: mlstest.Now()}, bob.By())
+	made("commit by value", s, err)
 
 	// A commit of a proposal by reference, which both have seen.
-	s, err = update.handle(update.message)
-	require.NoError(w.t, err)
-	seen, err := bob.group.Handle(mls.Input{Message: update.message})
-	require.NoError(w.t, err)
-	byRef, err := seen.Next.Commit(mls.CommitParams{}, bob.by())
-	add("commit by reference", byRef, err).group = s.Next
+	s = must(update.handle(update.message))
+	seen := must(bob.Handle(update.message))
+	byRef, err := seen.Next.Commit(mls.CommitParams{}, bob.By())
+	made("commit by reference", byRef, err).group = s.Next
 
 	if format == "public" {
 		o := w.observed()
-		outside := func(name string, message []byte, err error) {
-			require.NoError(w.t, err, name)
-			all = append(all, &reception{name, alice.group, message})
-		}
-		message, err := o.ProposeSelf(dave.KeyPackage(w.t).KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, dave.Signer)
-		outside("newcomer's proposal", message, err)
+		message, err := o.ProposeSelf(dave.Add().KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, dave.Signer)
+		add("newcomer's proposal", message, err)
 		message, err = o.Propose(proposals[1], 0, mls.ProposeParams{}, w.senders[0])
-		outside("external sender's proposal", message, err)
-		info, err := bob.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, bob.by())
-		require.NoError(w.t, err)
-		s, err = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Params: dave.Params})
-		require.NoError(w.t, err)
-		outside("external commit", s.Send[0].Message, nil)
+		add("external sender's proposal", message, err)
+		s, err = mls.JoinExternal(dave.ByGroupInfo(bob.Info()))
+		made("external commit", s, err)
 	}
 	return all
 }
 
+// damaged yields bytes with a bit flipped in each byte, or in each step-th.
+func damaged(b []byte, step int) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		for k := 0; k < len(b); k += step {
+			flipped := bytes.Clone(b)
+			if flipped[k] ^= 1 << (k % 8); !yield(k, flipped) {
+				return
+			}
+		}
+	}
+}
+
 // refuses gives a Group a bad message: there has to be an error, and no trace of it.
-func (r *reception) refuses(t require.TestingT, message []byte, before, how string) {
+func (r *reception) refuses(t require.TestingT, message []byte, before shelf, how string) {
 	_, err := r.handle(message)
 	require.Error(t, err, "%s %s was accepted", r.name, how)
-	require.Equal(t, before, snapshot(t, r.group), "%s %s left a trace: %v", r.name, how, err)
+	before.same(t, whole(t, r.group), "%s %s left a trace: %v", r.name, how, err)
 }
 
 // TestDamagedMessages flips a bit in each byte of each kind of message, cuts it off there, and doubles a byte there:
@@ -151,15 +143,13 @@ func TestDamagedMessages(t *testing.T) {
 	for _, r := range all {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			want := r.checkGenuine(t, "")
-			before := snapshot(t, r.group)
+			want := r.checkGenuine(t, nil)
+			before := whole(t, r.group)
 			step := 1
 			if raceDetector || testing.Short() {
 				step = 7
 			}
-			for k := 0; k < len(r.message); k += step {
-				flipped := bytes.Clone(r.message)
-				flipped[k] ^= 1 << (k % 8)
+			for k, flipped := range damaged(r.message, step) {
 				r.refuses(t, flipped, before, fmt.Sprintf("with a flipped bit in byte %d", k))
 				r.refuses(t, r.message[:k], before, fmt.Sprintf("cut off at byte %d", k))
 				r.refuses(t, slices.Insert(bytes.Clone(r.message), k, r.message[k]), before, fmt.Sprintf("with byte %d twice", k))
@@ -183,7 +173,7 @@ func TestSplicedMessages(t *testing.T) {
 				return
 			}
 		}
-		r.refuses(t, spliced, snapshot(t, r.group), "spliced with "+other.name)
+		r.refuses(t, spliced, whole(t, r.group), "spliced with "+other.name)
 	})
 }
 
@@ -223,7 +213,7 @@ func TestSwappedFields(t *testing.T) {
 				t.Skip("one of the genuine ones")
 			}
 		}
-		r.refuses(t, mixed, snapshot(t, r.group), "mixed with "+other.name)
+		r.refuses(t, mixed, whole(t, r.group), "mixed with "+other.name)
 	})
 }
 
@@ -292,8 +282,7 @@ func TestInsidersMessages(t *testing.T) {
 			b[rapid.IntRange(0, len(b)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 		}
 		damage := func(v framing.Value) {
-			b, err := framing.Marshal(v)
-			require.NoError(t, err)
+			b := must(framing.Marshal(v))
 			flip(b)
 			if framing.Unmarshal(b, v) != nil {
 				t.Skip("does not decode")
@@ -317,7 +306,7 @@ func TestInsidersMessages(t *testing.T) {
 			update := evil.UpdateLeaf(t, "update", func(l *framing.LeafNode) { damage(l) })
 			message, _ = evil.Propose(t, update, nil)
 		}
-		before := snapshot(t, r.group)
+		before := whole(t, r.group)
 		s, err := r.handle(message)
 		if err != nil {
 			refused++
@@ -325,17 +314,16 @@ func TestInsidersMessages(t *testing.T) {
 			return
 		}
 		accepted++
-		again, err := r.handle(message)
-		require.NoError(t, err)
-		require.Equal(t, snapshot(t, s.Next), snapshot(t, again.Next))
+		again := must(r.handle(message))
+		whole(t, s.Next).same(t, whole(t, again.Next))
 		require.Equal(t, s.Events, again.Events)
 		require.Equal(t, s.Claims, again.Claims)
-		require.Equal(t, before, snapshot(t, r.group))
+		before.same(t, whole(t, r.group))
 	})
 	t.Logf("%d refused, %d accepted", refused, accepted)
 	require.NotZero(t, refused)
 	for _, r := range all {
-		r.checkGenuine(t, "")
+		r.checkGenuine(t, nil)
 	}
 }
 
@@ -343,52 +331,34 @@ func TestInsidersMessages(t *testing.T) {
 // and the KeyPackage is as good as before.
 func TestDamagedWelcome(t *testing.T) {
 	for _, omit := range []bool{false, true} {
-		alice, bob := mlstest.NewClient(t, 1, "alice"), mlstest.NewClient(t, 1, "bob")
-		g := alice.Create(t, "welcome")
-		k := bob.KeyPackage(t)
-		s, err := g.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: k.KeyPackage}},
-			Now: mlstest.Now(), Welcome: mls.WelcomeParams{OmitTree: omit}}, alice.Signer)
-		require.NoError(t, err)
-		s, err = s.Next.Adopt()
-		require.NoError(t, err)
-		genuine := s.Send[0]
-		join := func(welcome, tree []byte) (*mls.Step, error) {
-			return mls.Join(mls.JoinParams{Welcome: welcome, RatchetTree: tree, KeyPackages: []*mls.OwnKeyPackage{k},
-				Now: mlstest.Now(), Params: bob.Params})
+		alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
+		adopted := alice.Commit(mls.CommitParams{
+			Proposals: []framing.Proposal{bob.Add()}, Welcome: mls.WelcomeParams{OmitTree: omit}}).Adopted
+		genuine := adopted.Send[0]
+		join := func(welcome, tree []byte) error {
+			return failure(bob.TryJoin(mls.Outgoing{Message: welcome, RatchetTree: tree}, bob.Packages...))
 		}
-		damaged := func(b []byte, try func([]byte) error) {
-			for n := range b {
-				flipped := bytes.Clone(b)
-				flipped[n] ^= 1 << (n % 8)
-				require.Error(t, try(flipped), "bit %d of byte %d", n%8, n)
-				require.Error(t, try(b[:n]), "%d of %d bytes", n, len(b))
-			}
+		for n, flipped := range damaged(genuine.Message, 1) {
+			require.Error(t, join(flipped, genuine.RatchetTree), "byte %d", n)
+			require.Error(t, join(genuine.Message[:n], genuine.RatchetTree), "%d bytes", n)
 		}
-		damaged(genuine.Message, func(b []byte) error { _, err := join(b, genuine.RatchetTree); return err })
-		damaged(genuine.RatchetTree, func(b []byte) error { _, err := join(genuine.Message, b); return err })
-		j, err := join(genuine.Message, genuine.RatchetTree)
-		require.NoError(t, err)
-		want, err := s.Next.EpochAuthenticator()
-		require.NoError(t, err)
-		got, err := j.Next.EpochAuthenticator()
-		require.NoError(t, err)
-		require.Equal(t, want, got)
+		for n, flipped := range damaged(genuine.RatchetTree, 1) {
+			require.Error(t, join(genuine.Message, flipped), "byte %d of the tree", n)
+			require.Error(t, join(genuine.Message, genuine.RatchetTree[:n]), "%d bytes of the tree", n)
+		}
+		bob.Join(adopted)
+		mlstest.Agree(alice, bob)
 	}
 }
 
 // TestDamagedGroupInfo damages a GroupInfo in each byte: neither a newcomer nor an observer takes it.
 func TestDamagedGroupInfo(t *testing.T) {
-	alice, bob := mlstest.NewClient(t, 1, "alice"), mlstest.NewClient(t, 1, "bob")
-	info, err := alice.Create(t, "info").GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
-	require.NoError(t, err)
+	alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
+	info := alice.Info()
 	try := func(info []byte) (join, observe error) {
-		_, join = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: bob.LeafParams, Params: bob.Params})
-		_, observe = mls.Observe(mls.ObserveParams{GroupInfo: info})
-		return join, observe
+		return failure(mls.JoinExternal(bob.ByGroupInfo(info))), failure(mls.Observe(mls.ObserveParams{GroupInfo: info}))
 	}
-	for n := range info {
-		flipped := bytes.Clone(info)
-		flipped[n] ^= 1 << (n % 8)
+	for n, flipped := range damaged(info, 1) {
 		for _, bad := range [][]byte{flipped, info[:n]} {
 			join, observe := try(bad)
 			require.Error(t, join, "byte %d", n)
@@ -402,21 +372,16 @@ func TestDamagedGroupInfo(t *testing.T) {
 
 // TestDamagedKeyPackage adds by damaged KeyPackages.
 func TestDamagedKeyPackage(t *testing.T) {
-	alice := mlstest.NewClient(t, 1, "alice")
-	g := alice.Create(t, "packages")
-	before := snapshot(t, g)
-	genuine := mlstest.Marshal(t, mlstest.NewClient(t, 1, "bob").KeyPackage(t).KeyPackage)
-	for n := range genuine {
-		flipped := bytes.Clone(genuine)
-		flipped[n] ^= 1 << (n % 8)
+	alice := newCast(t, "alice")[0]
+	before := whole(t, alice.Group)
+	for n, flipped := range damaged(mlstest.Marshal(t, newMember(t, "bob").KeyPackage(t).KeyPackage), 1) {
 		add := framing.Add{KeyPackage: new(framing.KeyPackage)}
 		if framing.Unmarshal(flipped, add.KeyPackage) != nil {
 			continue
 		}
-		_, err := g.Commit(mls.CommitParams{Proposals: []framing.Proposal{&add}, Now: mlstest.Now()}, alice.Signer)
-		require.Error(t, err, "byte %d", n)
-		_, err = g.Propose(&add, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
-		require.Error(t, err, "byte %d", n)
-		require.Equal(t, before, snapshot(t, g))
+		commit := mls.CommitParams{Proposals: []framing.Proposal{&add}, Now: mlstest.Now()}
+		require.Error(t, failure(alice.Group.Commit(commit, alice.Signer)), "byte %d", n)
+		require.Error(t, failure(alice.Group.Propose(&add, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)), "byte %d", n)
+		before.same(t, whole(t, alice.Group))
 	}
 }

@@ -26,11 +26,10 @@ func inject(ids ...framing.PreSharedKeyID) (out []framing.Proposal) {
 
 // TestExternalPSKs: who lacks one is told all that are missing, and can do it again with them; a newcomer too.
 func TestExternalPSKs(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	one, two, three := externalPSK("one"), externalPSK("two"), externalPSK("three")
-	bob.propose(&framing.PreSharedKey{PSK: one.ID}, alice)
-	carol := newPlayer(t, "carol")
+	bob.Propose(&framing.PreSharedKey{PSK: one.ID}, alice)
+	carol := newMember(t, "carol")
 	keys := carol.KeyPackage(t)
 	commit := mls.CommitParams{Now: mlstest.Now(),
 		Proposals: append(inject(two.ID, three.ID), &framing.Add{KeyPackage: keys.KeyPackage})}
@@ -45,19 +44,19 @@ func TestExternalPSKs(t *testing.T) {
 		}
 		require.Equal(t, want, names)
 	}
-	_, err := alice.group.Commit(commit, alice.Signer)
+	_, err := alice.Group.Commit(commit, alice.Signer)
 	missing(err, "one", "two", "three")
 	commit.PSKs = mls.PSKs{three, one, two}
-	message, adopted := alice.commit(commit)
+	made := alice.Commit(commit)
+	message, adopted := made.Message, made.Adopted
 
-	before := bob.group
-	_, err = bob.group.Handle(mls.Input{Message: message, PSKs: mls.PSKs{two}})
+	before := bob.Group
+	_, err = bob.Group.Handle(mls.Input{Message: message, PSKs: mls.PSKs{two}})
 	missing(err, "one", "three")
 	wrong := mls.PSKs{one, two, {ID: three.ID, Secret: two.Secret}}
-	_, err = bob.group.Handle(mls.Input{Message: message, PSKs: wrong})
-	breaks(t, "V-CM-14", err)
-	require.Same(t, before, bob.group)
-	change := bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: mls.PSKs{two, one, three}})).Events[0].(*mls.EpochChanged).Change
+	breaks(t, "V-CM-14", failure(bob.Group.Handle(mls.Input{Message: message, PSKs: wrong})))
+	require.Same(t, before, bob.Group)
+	change := bob.Take(bob.Group.Handle(mls.Input{Message: message, PSKs: mls.PSKs{two, one, three}})).Events[0].(*mls.EpochChanged).Change
 	require.Len(t, change.PSKs, 3)
 	require.Equal(t, []byte("one"), change.PSKs[0].PSKID)
 
@@ -65,21 +64,18 @@ func TestExternalPSKs(t *testing.T) {
 	_, err = mls.Join(join)
 	missing(err, "one", "two", "three")
 	join.PSKs = wrong
-	_, err = mls.Join(join)
-	require.ErrorIs(t, err, ciphersuite.ErrOpen)
+	require.ErrorIs(t, failure(mls.Join(join)), ciphersuite.ErrOpen)
 	join.PSKs = commit.PSKs
-	carol.take(mls.Join(join))
-	together(alice, bob, carol)
+	carol.Take(mls.Join(join))
+	mlstest.Agree(alice, bob, carol)
 }
 
 // TestPSKNonce: a nonce is made where there is none, and has the length of a hash (V-PSK-01, V-PSK-02).
 func TestPSKNonce(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	psk := externalPSK("psk")
 	commit := func() framing.PreSharedKeyID {
-		s, err := alice.group.Commit(mls.CommitParams{Proposals: inject(psk.ID), PSKs: mls.PSKs{psk}}, alice.Signer)
-		require.NoError(t, err)
+		s := must(alice.Group.Commit(mls.CommitParams{Proposals: inject(psk.ID), PSKs: mls.PSKs{psk}}, alice.Signer))
 		return s.Change.PSKs[0]
 	}
 	first, second := commit(), commit()
@@ -89,123 +85,115 @@ func TestPSKNonce(t *testing.T) {
 
 	bad := psk.ID
 	bad.PSKNonce = make([]byte, 31)
-	_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(bad), PSKs: mls.PSKs{psk}}, alice.Signer)
-	breaks(t, "V-PSK-01", err)
-	evil := bob.insider()
-	keys := newPlayer(t, "carol").KeyPackage(t)
+	breaks(t, "V-PSK-01", failure(alice.Group.Commit(mls.CommitParams{Proposals: inject(bad), PSKs: mls.PSKs{psk}}, alice.Signer)))
+	evil := bob.Insider()
+	keys := newMember(t, "carol").KeyPackage(t)
 	made := evil.Commit(t, func(d *mlstest.Draft) {
 		d.Proposals = evil.ByValue(append(inject(bad), &framing.Add{KeyPackage: keys.KeyPackage})...)
 		d.PSKs = mls.PSKs{{ID: bad, Secret: psk.Secret}}
 	})
-	alice.refuse(made.Commit, "V-PSK-01")
-	_, err = mls.Join(mls.JoinParams{Welcome: made.Welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, PSKs: mls.PSKs{psk}})
-	breaks(t, "V-PSK-02", err)
+	refuse(alice, made.Commit, "V-PSK-01")
+	breaks(t, "V-PSK-02", failure(mls.Join(mls.JoinParams{Welcome: made.Welcome, KeyPackages: []*mls.OwnKeyPackage{keys}, PSKs: mls.PSKs{psk}})))
 
 	// The same key twice, under different nonces, is in order; the same identifier twice is not (V-PL-06).
-	_, err = alice.group.Commit(mls.CommitParams{Proposals: inject(first, second), PSKs: mls.PSKs{psk}}, alice.Signer)
-	require.NoError(t, err)
-	_, err = alice.group.Commit(mls.CommitParams{Proposals: inject(first, second, first), PSKs: mls.PSKs{psk}}, alice.Signer)
-	breaks(t, "V-PL-06", err)
+	must(alice.Group.Commit(mls.CommitParams{Proposals: inject(first, second), PSKs: mls.PSKs{psk}}, alice.Signer))
+	breaks(t, "V-PL-06", failure(alice.Group.Commit(mls.CommitParams{Proposals: inject(first, second, first), PSKs: mls.PSKs{psk}}, alice.Signer)))
 }
 
 // TestResumptionPSK: the group's own past is at hand as far back as Params say (V-PSK-04, V-PSK-05, V-PSK-08).
 func TestResumptionPSK(t *testing.T) {
-	cast := stageOf(t, func(c *mlstest.Client) { c.Params.ResumptionEpochs = 2 }, nil, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Params.ResumptionEpochs = 2 }, nil, "alice", "bob"))
 	for range 3 {
-		alice.commit(mls.CommitParams{}, bob)
+		alice.Commit(mls.CommitParams{}, bob)
 	}
-	now := alice.group.Epoch()
+	now := alice.Group.Epoch()
 	for back := range framing.Epoch(3) {
-		id := mls.ResumptionPSKID(alice.group.GroupID(), now-back)
-		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
+		id := mls.ResumptionPSKID(alice.Group.GroupID(), now-back)
+		_, err := alice.Group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
 		require.NoError(t, err, "%d epochs back", back)
 	}
 	for _, id := range []framing.PreSharedKeyID{
-		mls.ResumptionPSKID(alice.group.GroupID(), now-3),
-		mls.ResumptionPSKID(alice.group.GroupID(), now+1),
+		mls.ResumptionPSKID(alice.Group.GroupID(), now-3),
+		mls.ResumptionPSKID(alice.Group.GroupID(), now+1),
 		mls.ResumptionPSKID([]byte("another group"), now),
 	} {
-		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
+		_, err := alice.Group.Commit(mls.CommitParams{Proposals: inject(id)}, alice.Signer)
 		var missing *mls.MissingPSKError
 		require.ErrorAs(t, err, &missing)
 		require.Equal(t, id.PSKEpoch, missing.IDs[0].PSKEpoch)
 	}
-	alice.commit(mls.CommitParams{Proposals: inject(mls.ResumptionPSKID(alice.group.GroupID(), now-2))}, bob)
-	together(alice, bob)
+	alice.Commit(mls.CommitParams{Proposals: inject(mls.ResumptionPSKID(alice.Group.GroupID(), now-2))}, bob)
+	mlstest.Agree(alice, bob)
 }
 
 // TestResumptionPSKOfAnotherGroup: members of one group show in another that they know each other.
 func TestResumptionPSKOfAnotherGroup(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	alices, bobs := alice.group, bob.group
+	alice, bob := two(newCast(t, "alice", "bob"))
+	alices, bobs := alice.Group, bob.Group
 	known := alices.ResumptionPSKs()
 	require.Len(t, known, 2, "of this epoch and of the one before")
 	require.Len(t, bobs.ResumptionPSKs(), 1, "bob came later")
 
-	alice.group = alice.Create(t, "second")
-	alice.welcome(bob)
-	message, _ := alice.commit(mls.CommitParams{Proposals: inject(known[0].ID), PSKs: known})
-	_, err := bob.group.Handle(mls.Input{Message: message})
+	alice.Group = alice.Create(t, "second")
+	alice.Welcome(bob)
+	message := alice.Commit(mls.CommitParams{Proposals: inject(known[0].ID), PSKs: known}).Message
+	_, err := bob.Group.Handle(mls.Input{Message: message})
 	var missing *mls.MissingPSKError
 	require.ErrorAs(t, err, &missing)
 	require.Equal(t, "group", string(missing.IDs[0].PSKGroupID))
-	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: bobs.ResumptionPSKs()}))
-	together(alice, bob)
+	bob.Take(bob.Group.Handle(mls.Input{Message: message, PSKs: bobs.ResumptionPSKs()}))
+	mlstest.Agree(alice, bob)
 
 	// Bob leaves and comes back by himself, showing that he was there.
-	former := bob.group
-	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.group.OwnLeaf()}}})
+	former := bob.Group
+	alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.Group.OwnLeaf()}}})
 	psks := former.ResumptionPSKs()
-	bob.joinAlone(mls.JoinExternalParams{PSKIDs: []framing.PreSharedKeyID{psks[0].ID}, PSKs: psks}, alice)
-	together(alice, bob)
+	bob.JoinExternal(mls.JoinExternalParams{PSKIDs: []framing.PreSharedKeyID{psks[0].ID}, PSKs: psks}, alice)
+	mlstest.Agree(alice, bob)
 
 	removed := *bob
-	message, _ = alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.group.OwnLeaf()}}})
-	removed.hear(message)
-	require.Empty(t, removed.group.ResumptionPSKs())
+	message = alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: bob.Group.OwnLeaf()}}}).Message
+	removed.Hear(message)
+	require.Empty(t, removed.Group.ResumptionPSKs())
 }
 
 // TestManyPSKs: their order counts, and is that of the commit.
 func TestManyPSKs(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	var psks mls.PSKs
 	for i := range 20 {
 		psks = append(psks, externalPSK(fmt.Sprint(i)))
-		message := bob.propose(&framing.PreSharedKey{PSK: psks[i].ID})
-		alice.hear(message)
+		message := bob.Propose(&framing.PreSharedKey{PSK: psks[i].ID})
+		alice.Hear(message)
 	}
-	message := alice.take(alice.group.Commit(mls.CommitParams{PSKs: psks}, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Adopt())
-	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: psks}))
-	together(alice, bob)
+	message := alice.MakeCommit(mls.CommitParams{PSKs: psks}).Send[0].Message
+	alice.Take(alice.Group.Adopt())
+	bob.Take(bob.Group.Handle(mls.Input{Message: message, PSKs: psks}))
+	mlstest.Agree(alice, bob)
 }
 
 // TestWaitingPSKs: PSKs that wait go together unless their identifiers are the same, however alike; a nonce is no secret.
 func TestWaitingPSKs(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	one, two := externalPSK("one"), externalPSK("two")
 	one.ID.PSKNonce, two.ID.PSKNonce = bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{1}, 32)
-	bob.propose(&framing.PreSharedKey{PSK: one.ID}, alice, carol)
-	bob.propose(&framing.PreSharedKey{PSK: two.ID}, alice, carol)
-	carol.propose(&framing.PreSharedKey{PSK: one.ID}, alice, bob)
-	waiting := alice.group.Proposals()
+	bob.Propose(&framing.PreSharedKey{PSK: one.ID}, alice, carol)
+	bob.Propose(&framing.PreSharedKey{PSK: two.ID}, alice, carol)
+	carol.Propose(&framing.PreSharedKey{PSK: one.ID}, alice, bob)
+	waiting := alice.Group.Proposals()
 	require.Len(t, waiting, 3)
 
-	s := alice.take(alice.group.Commit(mls.CommitParams{PSKs: mls.PSKs{one, two}, LeaveMissingPSKs: true}, alice.Signer))
+	s := alice.MakeCommit(mls.CommitParams{PSKs: mls.PSKs{one, two}, LeaveMissingPSKs: true})
 	require.Len(t, s.Left, 1)
 	require.Equal(t, waiting[2].Ref, s.Left[0].Ref)
 	require.Len(t, s.Change.PSKs, 2)
-	alice.take(alice.group.Drop())
+	alice.Take(alice.Group.Drop())
 
-	s = alice.take(alice.group.Commit(mls.CommitParams{Proposals: inject(two.ID), PSKs: mls.PSKs{one, two}}, alice.Signer))
+	s = alice.MakeCommit(mls.CommitParams{Proposals: inject(two.ID), PSKs: mls.PSKs{one, two}})
 	require.Len(t, s.Left, 2, "what comes by value goes first")
-	alice.take(alice.group.Adopt())
-	for _, p := range []*player{bob, carol} {
-		p.take(p.group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{one, two}}))
+	alice.Take(alice.Group.Adopt())
+	for _, p := range []*mlstest.Member{bob, carol} {
+		p.Take(p.Group.Handle(mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{one, two}}))
 	}
-	together(alice, bob, carol)
+	mlstest.Agree(alice, bob, carol)
 }

@@ -34,45 +34,41 @@ func exhibits(t *testing.T) map[string]exhibit {
 	out := map[string]exhibit{}
 	show := func(name string, g *mls.Group, message []byte) { out[name] = exhibit{whole(t, g), message} }
 
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	early := bob.say("early")
-	late := [][]byte{bob.say("never"), bob.say("read"), bob.say("late")}
-	tell(early, alice, carol)
-	tell(alice.say("from alice"), bob, carol)
-	alice.commit(mls.CommitParams{ForcePath: true}, bob, carol)
-	bob.commit(mls.CommitParams{ForcePath: true}, alice, carol)
-	require.Equal(t, "read", alice.read(late[1]))
-	bob.say("lost")
-	require.Equal(t, "found", alice.read(bob.say("found")))
-	alice.say("once more")
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	early := bob.Say("early")
+	late := [][]byte{bob.Say("never"), bob.Say("read"), bob.Say("late")}
+	mlstest.Tell(early, alice, carol)
+	mlstest.Tell(alice.Say("from alice"), bob, carol)
+	alice.Commit(mls.CommitParams{ForcePath: true}, bob, carol)
+	bob.Commit(mls.CommitParams{ForcePath: true}, alice, carol)
+	require.Equal(t, "read", alice.Read(late[1]))
+	bob.Say("lost")
+	require.Equal(t, "found", alice.Read(bob.Say("found")))
+	alice.Say("once more")
 
-	seen := alice.observe()
+	seen := alice.Observe()
 	psk := &framing.PreSharedKey{PSK: mls.ExternalPSKID([]byte("psk"))}
-	proposal := bob.propose(psk, alice, carol)
-	s, err := seen.Handle(mls.Input{Message: proposal})
-	require.NoError(t, err)
-	update := alice.take(alice.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)).Send[0].Message
-	tell(update, bob, carol)
+	proposal := bob.Propose(psk, alice, carol)
+	s := must(seen.Handle(mls.Input{Message: proposal}))
+	update := alice.Update(mls.LeafUpdate{})
+	mlstest.Tell(update, bob, carol)
 	out["observer"] = exhibit{whole(t, s.Next), update}
 
-	joining, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: carol.info(), Leaf: newPlayer(t, "eve").LeafParams,
-		Params: newPlayer(t, "eve").Params, Now: mlstest.Now()})
-	require.NoError(t, err)
+	joining := must(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: carol.Info(), Leaf: newMember(t, "eve").LeafParams,
+		Params: newMember(t, "eve").Params, Now: mlstest.Now()}))
 	show("joining", joining.Next, joining.Send[0].Message)
 
 	commit := mls.CommitParams{Now: mlstest.Now(), AuthenticatedData: []byte("aad"), PSKs: worldPSKs(),
 		Welcome: mls.WelcomeParams{OmitTree: true, Batch: 1}}
 	for _, name := range []string{"dave", "erin"} {
-		commit.Proposals = append(commit.Proposals, &framing.Add{KeyPackage: newPlayer(t, name).KeyPackage(t).KeyPackage})
+		commit.Proposals = append(commit.Proposals, &framing.Add{KeyPackage: newMember(t, name).KeyPackage(t).KeyPackage})
 	}
-	commit.Proposals = append(commit.Proposals, &framing.Remove{Removed: carol.group.OwnLeaf()})
-	message := alice.take(alice.group.Commit(commit, alice.Signer)).Send[0].Message
-	show("member", alice.group, late[2])
-	show("updating", dropped(t, alice.group), message)
+	commit.Proposals = append(commit.Proposals, &framing.Remove{Removed: carol.Group.OwnLeaf()})
+	message := alice.MakeCommit(commit).Send[0].Message
+	show("member", alice.Group, late[2])
+	show("updating", dropped(t, alice.Group), message)
 
-	removed, err := carol.group.Handle(mls.Input{Message: message, Now: mlstest.Now(), PSKs: worldPSKs()})
-	require.NoError(t, err)
+	removed := must(carol.Group.Handle(mls.Input{Message: message, Now: mlstest.Now(), PSKs: worldPSKs()}))
 	show("removed", removed.Next, late[2])
 	maps.Copy(out, endings(t))
 	return out
@@ -80,22 +76,19 @@ func exhibits(t *testing.T) map[string]exhibit {
 
 // dropped is the Group without its pending commit.
 func dropped(t *testing.T, g *mls.Group) *mls.Group {
-	s, err := g.Drop()
-	require.NoError(t, err)
+	s := must(g.Drop())
 	return s.Next
 }
 
 // endings are a group that a ReInit ended, and its successor before its first commit.
 func endings(t *testing.T) map[string]exhibit {
-	cast := stage(t, "frank", "grace")
-	frank, grace := cast[0], cast[1]
-	frank.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
+	frank, grace := two(newCast(t, "frank", "grace"))
+	frank.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
 		GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}}}, grace)
-	s, err := mls.Create(mls.CreateParams{Leaf: frank.LeafParams, Lifetime: mlstest.Lifetime(),
-		Successor: frank.group, Params: frank.Params})
-	require.NoError(t, err)
+	s := must(mls.Create(mls.CreateParams{Leaf: frank.LeafParams, Lifetime: mlstest.Lifetime(),
+		Successor: frank.Group, Params: frank.Params}))
 	return map[string]exhibit{
-		"reinitialized": {records: whole(t, frank.group)},
+		"reinitialized": {records: whole(t, frank.Group)},
 		"successor":     {records: whole(t, s.Next)},
 	}
 }
@@ -116,14 +109,12 @@ func writeGolden(t *testing.T, name string, x exhibit) {
 
 // readGolden reads lines of a key and a value; the message has the key "!".
 func readGolden(t testing.TB, name string) exhibit {
-	data, err := os.ReadFile(goldenFile(name))
-	require.NoError(t, err)
+	data := must(os.ReadFile(goldenFile(name)))
 	x := exhibit{records: shelf{}}
 	for line := range strings.Lines(string(data)) {
 		key, text, ok := strings.Cut(strings.TrimSpace(line), " ")
 		require.True(t, ok, line)
-		value, err := hex.DecodeString(text)
-		require.NoError(t, err)
+		value := must(hex.DecodeString(text))
 		if key == "!" {
 			x.message = value
 		} else {
@@ -153,15 +144,12 @@ func TestGolden(t *testing.T) {
 			}
 			var events []mls.Event
 			if name == "observer" {
-				o, err := mls.LoadObserver(mls.LoadParams{Records: x.records.records()})
-				require.NoError(t, err)
+				o := must(mls.LoadObserver(mls.LoadParams{Records: x.records.records()}))
 				x.records.same(t, whole(t, o))
-				s, err := o.Handle(mls.Input{Message: x.message})
-				require.NoError(t, err)
+				s := must(o.Handle(mls.Input{Message: x.message}))
 				events = s.Events
 			} else {
-				g, err := mls.Load(mls.LoadParams{Records: x.records.records()})
-				require.NoError(t, err)
+				g := must(mls.Load(mls.LoadParams{Records: x.records.records()}))
 				x.records.same(t, whole(t, g))
 				if event == nil {
 					return
@@ -194,8 +182,7 @@ func TestGoldenIsComplete(t *testing.T) {
 
 // A member goes on after a restart with a commit on its way: it still has the commit, and gets the Welcome.
 func TestGoldenPending(t *testing.T) {
-	g, err := mls.Load(mls.LoadParams{Records: readGolden(t, "member").records.records()})
-	require.NoError(t, err)
+	g := must(mls.Load(mls.LoadParams{Records: readGolden(t, "member").records.records()}))
 	pending := g.Pending()
 	require.NotEmpty(t, pending.Commit)
 	require.Len(t, pending.Welcomes, 2)
@@ -208,8 +195,7 @@ func TestGoldenPending(t *testing.T) {
 	require.Len(t, change.Removed, 1)
 	require.Len(t, change.PSKs, 1)
 	require.Equal(t, "aad", string(change.AuthenticatedData))
-	s, err := g.Adopt()
-	require.NoError(t, err)
+	s := must(g.Adopt())
 	require.Len(t, s.Send, 2)
 	for _, out := range s.Send {
 		require.Equal(t, mls.OutgoingWelcome, out.Kind)
@@ -217,39 +203,31 @@ func TestGoldenPending(t *testing.T) {
 		require.Len(t, out.To, 1)
 	}
 	s.Erase()
-	_, err = g.Records(nil)
-	require.ErrorIs(t, err, mls.ErrErased)
+	require.ErrorIs(t, failure(g.Records(nil)), mls.ErrErased)
 }
 
 // The KeyPackage that an earlier build stored is read; the private keys still are those of the KeyPackage.
 func TestGoldenKeyPackage(t *testing.T) {
-	own := newPlayer(t, "henry").KeyPackage(t)
-	data, err := own.Marshal()
-	require.NoError(t, err)
+	own := newMember(t, "henry").KeyPackage(t)
+	data := must(own.Marshal())
 	if *golden {
 		writeGolden(t, "keypackage", exhibit{records: shelf{"keypackage": data}})
 	}
 	want := readGolden(t, "keypackage").records["keypackage"]
-	k, err := mls.UnmarshalOwnKeyPackage(want)
-	require.NoError(t, err)
-	again, err := k.Marshal()
-	require.NoError(t, err)
+	k := must(mls.UnmarshalOwnKeyPackage(want))
+	again := must(k.Marshal())
 	require.Equal(t, want, again)
-	suite, err := ciphersuite.New(k.KeyPackage.CipherSuite)
-	require.NoError(t, err)
-	pair, err := suite.KeyPairOf(k.InitKey)
-	require.NoError(t, err)
+	suite := must(ciphersuite.New(k.KeyPackage.CipherSuite))
+	pair := must(suite.KeyPairOf(k.InitKey))
 	require.Equal(t, k.KeyPackage.InitKey, pair.Public)
 	for n := range want {
 		_, err := mls.UnmarshalOwnKeyPackage(want[:n])
 		var bad *mls.RecordError
 		require.ErrorAs(t, err, &bad)
 	}
-	_, err = mls.UnmarshalOwnKeyPackage(append([]byte{2}, want[1:]...))
-	require.ErrorIs(t, err, mls.ErrRecordVersion)
+	require.ErrorIs(t, failure(mls.UnmarshalOwnKeyPackage(append([]byte{2}, want[1:]...))), mls.ErrRecordVersion)
 	k.Erase()
-	_, err = k.Marshal()
-	require.ErrorIs(t, err, mls.ErrErased)
+	require.ErrorIs(t, failure(k.Marshal()), mls.ErrErased)
 }
 
 // memberOf is the leaf of the member who sends.

@@ -105,11 +105,9 @@ func TestRecordsWithoutPlace(t *testing.T) {
 	}
 	o := maps.Clone(readGolden(t, "observer").records)
 	o["x"] = []byte{1}
-	_, err := mls.LoadObserver(mls.LoadParams{Records: o.records()})
-	require.ErrorContains(t, err, "no place")
+	require.ErrorContains(t, failure(mls.LoadObserver(mls.LoadParams{Records: o.records()})), "no place")
 	require.ErrorIs(t, loadAny(t, shelf{}), mls.ErrRecords)
-	_, err = mls.LoadObserver(mls.LoadParams{Records: good.records()})
-	require.ErrorIs(t, err, mls.ErrRecords, "a member is no observer")
+	require.ErrorIs(t, failure(mls.LoadObserver(mls.LoadParams{Records: good.records()})), mls.ErrRecords, "a member is no observer")
 }
 
 // TestRecordsThatContradict: each record by itself is sound, and the record that does not fit the others is named.
@@ -191,59 +189,54 @@ func TestRecordsThatContradict(t *testing.T) {
 
 // TestLoadJudgesTheEpochOfProposals: what an external sender signed counts in one epoch, which its signature alone does not say.
 func TestLoadJudgesTheEpochOfProposals(t *testing.T) {
-	service := newPlayer(t, "service")
-	alice := stageOf(t, nil, framing.Extensions{extension(t, &framing.ExternalSenders{{
+	service := newMember(t, "service")
+	alice := newCastOf(t, nil, framing.Extensions{extension(t, &framing.ExternalSenders{{
 		SignatureKey: service.KeyPackage(t).KeyPackage.LeafNode.SignatureKey, Credential: service.Credential}})}, "alice", "bob")[0]
-	alice.hear(service.outside(alice.group, proposing(&framing.Remove{Removed: 1})))
-	waiting := whole(t, alice.group)["proposal/0"]
-	_, adopted := alice.commit(mls.CommitParams{References: []framing.ProposalRef{}})
+	alice.Hear(fromOutside(service, alice.Group, proposing(&framing.Remove{Removed: 1})))
+	waiting := whole(t, alice.Group)["proposal/0"]
+	adopted := alice.Commit(mls.CommitParams{References: []framing.ProposalRef{}}).Adopted
 	require.Empty(t, adopted.Next.Proposals())
-	records := whole(t, alice.group)
+	records := whole(t, alice.Group)
 	records["proposal/0"] = waiting
-	_, err := mls.Load(mls.LoadParams{Records: records.records()})
-	require.ErrorContains(t, err, "another epoch")
+	require.ErrorContains(t, failure(mls.Load(mls.LoadParams{Records: records.records()})), "another epoch")
 }
 
 // TestLoadJudgesTheGroupOfProposals: what an external sender signed counts in one group.
 func TestLoadJudgesTheGroupOfProposals(t *testing.T) {
-	service := newPlayer(t, "service")
+	service := newMember(t, "service")
 	senders := extension(t, &framing.ExternalSenders{{
 		SignatureKey: service.KeyPackage(t).KeyPackage.LeafNode.SignatureKey, Credential: service.Credential}})
 	waiting := func(id string) shelf {
-		alice := newPlayer(t, "alice")
-		alice.group = alice.Create(t, id, senders)
-		alice.hear(service.outside(alice.group, proposing(pskOf("psk", "1"))))
-		return whole(t, alice.group)
+		alice := newMember(t, "alice")
+		alice.Group = alice.Create(t, id, senders)
+		alice.Hear(fromOutside(service, alice.Group, proposing(pskOf("psk", "1"))))
+		return whole(t, alice.Group)
 	}
 	here, there := waiting("here"), waiting("there")
-	_, err := mls.Load(mls.LoadParams{Records: here.records()})
-	require.NoError(t, err)
+	must(mls.Load(mls.LoadParams{Records: here.records()}))
 	here["proposal/0"] = there["proposal/0"]
-	_, err = mls.Load(mls.LoadParams{Records: here.records()})
-	require.ErrorContains(t, err, "another epoch")
+	require.ErrorContains(t, failure(mls.Load(mls.LoadParams{Records: here.records()})), "another epoch")
 }
 
 // TestLoadAsNobody: the leaf of the header has to be somebody's.
 func TestLoadAsNobody(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	cast[0].commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, cast[2])
-	records := whole(t, cast[0].group)
+	cast := newCast(t, "alice", "bob", "carol")
+	cast[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, cast[2])
+	records := whole(t, cast[0].Group)
 	records["group"][15] = 1
 	records["private"] = []byte{1, 0}
-	_, err := mls.Load(mls.LoadParams{Records: records.records()})
-	require.ErrorContains(t, err, "own leaf is blank")
+	require.ErrorContains(t, failure(mls.Load(mls.LoadParams{Records: records.records()})), "own leaf is blank")
 }
 
 // groupIDOf is the group id in golden records.
 func groupIDOf(t *testing.T, name string) string {
-	g, err := mls.Load(mls.LoadParams{Records: readGolden(t, name).records.records()})
-	require.NoError(t, err)
+	g := must(mls.Load(mls.LoadParams{Records: readGolden(t, name).records.records()}))
 	return string(g.GroupID())
 }
 
 // A tree that Params do not allow is refused before it is built.
 func TestLoadLimitsTheTree(t *testing.T) {
-	records := whole(t, stage(t, "alice", "bob", "carol")[0].group)
+	records := whole(t, newCast(t, "alice", "bob", "carol")[0].Group)
 	for limit, fits := range map[int]bool{2: false, 3: true} {
 		_, err := mls.Load(mls.LoadParams{Records: records.records(), Params: mls.Params{MaxLeaves: limit}})
 		require.Equal(t, !fits, errors.Is(err, mls.ErrRecords), "%d leaves: %v", limit, err)
@@ -252,9 +245,9 @@ func TestLoadLimitsTheTree(t *testing.T) {
 
 // A private key that the member should know has to be there: without it some later commit could not be read.
 func TestLoadMissesNoKey(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	cast[0].commit(mls.CommitParams{ForcePath: true}, cast[1:]...)
-	records := whole(t, cast[2].group)
+	cast := newCast(t, "alice", "bob", "carol")
+	cast[0].Commit(mls.CommitParams{ForcePath: true}, cast[1:]...)
+	records := whole(t, cast[2].Group)
 	var keys []byte // the leaf's alone
 	r := wire.NewReader("private", records["private"][1:])
 	r.Vector(func(r *wire.Reader) {
@@ -262,19 +255,16 @@ func TestLoadMissesNoKey(t *testing.T) {
 		w.Uint32(r.Uint32())
 		w.Opaque(r.Opaque())
 		if keys == nil {
-			var err error
-			keys, err = w.Bytes()
-			require.NoError(t, err)
+			keys = must(w.Bytes())
 		}
 	})
 	require.NoError(t, r.Finish())
 	w := wire.NewWriter(slices.Clone(records["private"][:1]))
 	w.Opaque(keys)
-	short, err := w.Bytes()
-	require.NoError(t, err)
+	short := must(w.Bytes())
 	require.Less(t, len(short), len(records["private"]))
 	records["private"] = short
-	_, err = mls.Load(mls.LoadParams{Records: records.records()})
+	_, err := mls.Load(mls.LoadParams{Records: records.records()})
 	require.ErrorIs(t, err, mls.ErrRecords)
 	require.ErrorContains(t, err, "is missing")
 }
@@ -300,8 +290,7 @@ func FuzzLoad(f *testing.F) {
 			w.Opaque([]byte(key))
 			w.Opaque(records[key])
 		}
-		seed, err := w.Bytes()
-		require.NoError(f, err)
+		seed := must(w.Bytes())
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -17,170 +17,122 @@ import (
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
-// stored is a member with a store.
-type stored struct {
-	*mlstest.Client
-	*keeper
-	late [][]byte // data that it has not read yet
-}
-
-// group is the member's view of the group.
-func (a *stored) group() *mls.Group { return a.held }
-
-// troupe is a group of members with stores.
-type troupe struct {
+// storing is a group whose members store every Step, and go on from the store when chance says so.
+type storing struct {
 	t       *rapid.T
-	members []*stored
+	members []*keeper
+	late    map[*keeper][][]byte // data that they have not read yet
 	made    int
 	waiting bool // whether proposals wait for a commit
 }
 
-func (g *troupe) newMember() *stored {
+func (g *storing) newMember() *keeper {
 	g.made++
-	c := mlstest.NewClient(g.t, testSuite, fmt.Sprintf("member-%d", g.made))
-	c.Params.PastEpochs = 1 + g.made%3
-	c.Params.ResumptionEpochs = 2
-	c.Params.Handshake = []mls.HandshakePolicy{mls.HandshakePublic, mls.HandshakePrivate}[g.made%2]
-	remember(&c.Params)
-	return &stored{Client: c, keeper: newKeeper(g.t, c.Params)}
-}
-
-// take lets a Step take effect, and goes on from the store when chance says so.
-func (g *troupe) take(a *stored, s *mls.Step, err error) *mls.Step {
-	require.NoError(g.t, err)
-	a.follow(s)
-	a.check()
-	if rapid.Bool().Draw(g.t, "reload") {
-		a.reload()
-	}
-	return s
-}
-
-func (g *troupe) tell(message []byte, from *stored) {
-	for _, a := range slices.Clone(g.members) {
-		if a == from {
-			continue
+	m := mlstest.NewMember(g.t, testSuite, fmt.Sprintf("member-%d", g.made))
+	m.Params.PastEpochs = 1 + g.made%3
+	m.Params.ResumptionEpochs = 2
+	m.Params.Handshake = []mls.HandshakePolicy{mls.HandshakePublic, mls.HandshakePrivate}[g.made%2]
+	remember(&m.Params)
+	return keep(g.t, m, func(k *keeper, s *mls.Step) {
+		k.next(s)
+		k.check()
+		if rapid.Bool().Draw(g.t, "reload") {
+			k.held = k.load()
 		}
-		s, err := a.group().Handle(mls.Input{Message: message, Now: mlstest.Now()})
-		g.take(a, s, err)
-		if a.group().Status() != mls.StatusActive {
-			g.members = slices.DeleteFunc(g.members, func(b *stored) bool { return a == b })
-		}
-	}
+	})
 }
 
-func (g *troupe) pick(what string) *stored { return rapid.SampledFrom(g.members).Draw(g.t, what) }
+// tell lets all but one hear a message, and those go whom it removes.
+func (g *storing) tell(message []byte, from *keeper) {
+	g.members = slices.DeleteFunc(g.members, func(a *keeper) bool {
+		if a != from {
+			a.Hear(message)
+		}
+		return a.Group.Status() != mls.StatusActive
+	})
+}
+
+func (g *storing) pick(what string) *keeper { return rapid.SampledFrom(g.members).Draw(g.t, what) }
 
 // say lets a member send data, which others read now or later, out of order.
-func (g *troupe) say() {
+func (g *storing) say() {
 	a := g.pick("speaker")
 	if g.waiting {
 		return
 	}
-	s, err := a.group().Protect([]byte("data"), mls.ProtectParams{}, a.Signer)
-	message := g.take(a, s, err).Send[0].Message
+	message := a.Say("data")
 	for _, b := range g.members {
 		if b != a {
-			b.late = append(b.late, message)
+			g.late[b] = append(g.late[b], message)
 		}
 	}
 }
 
-func (g *troupe) read() {
+func (g *storing) read() {
 	a := g.pick("reader")
-	if len(a.late) == 0 {
+	if len(g.late[a]) == 0 {
 		return
 	}
-	k := rapid.IntRange(0, len(a.late)-1).Draw(g.t, "message")
-	s, err := a.group().Handle(mls.Input{Message: a.late[k]})
-	a.late = slices.Delete(a.late, k, k+1)
+	k := rapid.IntRange(0, len(g.late[a])-1).Draw(g.t, "message")
+	s, err := a.Handle(g.late[a][k])
+	g.late[a] = slices.Delete(g.late[a], k, k+1)
 	if err == nil { // else it is too old
-		g.take(a, s, nil)
+		a.Take(s, nil)
 	}
 }
 
-func (g *troupe) propose() {
+func (g *storing) propose() {
 	a := g.pick("proposer")
-	var s *mls.Step
-	var err error
 	if rapid.Bool().Draw(g.t, "update") {
-		s, err = a.group().ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, a.Signer)
+		g.tell(a.Update(mls.LeafUpdate{}), a)
 	} else {
-		s, err = a.group().Propose(&framing.GroupContextExtensions{}, mls.ProposeParams{}, a.Signer)
+		g.tell(a.Propose(&framing.GroupContextExtensions{}), a)
 	}
-	g.tell(g.take(a, s, err).Send[0].Message, a)
 	g.waiting = true
 }
 
 // commit lets a member commit what waits, and add or remove somebody, unless the commit is lost.
-func (g *troupe) commit() {
+func (g *storing) commit() {
 	a := g.pick("committer")
-	c := mls.CommitParams{Now: mlstest.Now(), ForcePath: rapid.Bool().Draw(g.t, "path")}
+	c := mls.CommitParams{ForcePath: rapid.Bool().Draw(g.t, "path")}
 	c.Welcome.OmitTree = rapid.Bool().Draw(g.t, "omit tree")
 	c.Welcome.Batch = rapid.IntRange(0, 1).Draw(g.t, "batch")
-	var fresh []*stored
-	var packages []*mls.OwnKeyPackage
+	var fresh []*keeper
 	for range rapid.IntRange(0, 3).Draw(g.t, "adds") {
 		n := g.newMember()
-		k := n.KeyPackage(g.t)
-		fresh, packages = append(fresh, n), append(packages, k)
-		c.Proposals = append(c.Proposals, &framing.Add{KeyPackage: k.KeyPackage})
+		fresh, c.Proposals = append(fresh, n), append(c.Proposals, n.Add())
 	}
 	if b := g.pick("removed"); len(g.members) > 3 && b != a {
-		c.Proposals = append(c.Proposals, &framing.Remove{Removed: b.group().OwnLeaf()})
+		c.Proposals = append(c.Proposals, &framing.Remove{Removed: b.Group.OwnLeaf()})
 	}
-	s, err := a.group().Commit(c, a.Signer)
-	message := g.take(a, s, err).Send[0].Message
+	made := a.MakeCommit(c)
 	if rapid.IntRange(0, 4).Draw(g.t, "lost") == 0 {
-		s, err = a.group().Drop()
-		g.take(a, s, err)
+		a.Take(a.Group.Drop())
 		return
 	}
-	require.Equal(g.t, message, a.group().Pending().Commit)
-	s, err = a.group().Adopt()
-	g.take(a, s, err)
-	g.tell(message, a)
+	require.Equal(g.t, made.Send[0].Message, a.Group.Pending().Commit)
+	adopted := a.Adopt(made)
+	g.tell(made.Send[0].Message, a)
 	g.waiting = false
-	for k, n := range fresh {
-		for _, out := range s.Send {
-			ref, err := packages[k].KeyPackage.Ref(n.Suite)
-			require.NoError(g.t, err)
-			if !slices.ContainsFunc(out.To, func(to framing.KeyPackageRef) bool { return string(to) == string(ref) }) {
-				continue
-			}
-			j, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree,
-				KeyPackages: []*mls.OwnKeyPackage{reloadKeyPackage(g.t, packages[k])}, Now: mlstest.Now(), Params: n.Params})
-			g.take(n, j, err)
-			g.members = append(g.members, n)
-		}
+	for _, n := range fresh {
+		n.Packages[0] = must(mls.UnmarshalOwnKeyPackage(must(n.Packages[0].Marshal())))
+		n.Join(adopted)
+		g.members = append(g.members, n)
 	}
-}
-
-func reloadKeyPackage(t require.TestingT, k *mls.OwnKeyPackage) *mls.OwnKeyPackage {
-	data, err := k.Marshal()
-	require.NoError(t, err)
-	again, err := mls.UnmarshalOwnKeyPackage(data)
-	require.NoError(t, err)
-	return again
 }
 
 // joinExternally lets somebody come in without an invitation.
-func (g *troupe) joinExternally() {
-	a := g.pick("host")
-	info, err := a.group().GroupInfo(mls.GroupInfoParams{ExternalPub: true}, a.Signer)
-	require.NoError(g.t, err)
+func (g *storing) joinExternally() {
+	info := g.pick("host").Info()
 	n := g.newMember()
-	s, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: n.LeafParams, Now: mlstest.Now(), Params: n.Params})
-	message := g.take(n, s, err).Send[0].Message
+	s := n.Take(mls.JoinExternal(n.ByGroupInfo(info)))
 	if rapid.IntRange(0, 4).Draw(g.t, "lost") == 0 {
-		s, err = n.group().Drop()
-		g.take(n, s, err)
-		require.Equal(g.t, mls.StatusAbandoned, n.group().Status())
+		n.Take(n.Group.Drop())
+		require.Equal(g.t, mls.StatusAbandoned, n.Group.Status())
 		return
 	}
-	s, err = n.group().Adopt()
-	g.take(n, s, err)
-	g.tell(message, nil)
+	n.Adopt(s)
+	g.tell(s.Send[0].Message, nil)
 	g.members = append(g.members, n)
 	g.waiting = false
 }
@@ -191,12 +143,11 @@ func (g *troupe) joinExternally() {
 func TestRecordsFollow(t *testing.T) {
 	erased := 0
 	rapid.Check(t, func(r *rapid.T) {
-		g := &troupe{t: r}
+		g := &storing{t: r, late: map[*keeper][][]byte{}}
 		a := g.newMember()
-		s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Leaf: a.LeafParams,
-			Lifetime: mlstest.Lifetime(), Params: a.Params})
-		g.members = []*stored{a}
-		g.take(a, s, err)
+		g.members = []*keeper{a}
+		a.Take(mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("group"), Leaf: a.LeafParams,
+			Lifetime: mlstest.Lifetime(), Params: a.Params}))
 		g.commit()
 		for range rapid.IntRange(1, 12).Draw(r, "steps") {
 			switch rapid.IntRange(0, 9).Draw(r, "step") {
@@ -213,7 +164,7 @@ func TestRecordsFollow(t *testing.T) {
 			}
 		}
 		for _, a := range g.members {
-			require.Equal(r, g.members[0].group().Tree().Hash(), a.group().Tree().Hash())
+			require.Equal(r, g.members[0].Group.Tree().Hash(), a.Group.Tree().Hash())
 			erased += a.erased
 		}
 	})
@@ -222,29 +173,16 @@ func TestRecordsFollow(t *testing.T) {
 
 // The secrets of a Welcome, and those from which a path grows, are in no record.
 func TestRecordsHoldNoWelcomeSecrets(t *testing.T) {
-	alice, bob := newPlayer(t, "alice"), newPlayer(t, "bob")
-	alice.group = alice.Create(t, "group")
+	alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
 	bobs := bob.KeyPackage(t)
-	k := newKeeper(t, alice.Params)
-	s, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(), ForcePath: true,
-		Proposals: []framing.Proposal{&framing.Add{KeyPackage: bobs.KeyPackage}}}, alice.Signer)
-	require.NoError(t, err)
-	k.follow(s)
-	s, err = k.held.Adopt()
-	require.NoError(t, err)
-	pending := k.store
-	k.store = shelf{}
-	for key, value := range pending {
-		k.store[key] = value
-	}
-	k.follow(s)
+	k := keep(t, alice, (*keeper).next)
+	alice.MakeCommit(mls.CommitParams{ForcePath: true, Proposals: []framing.Proposal{&framing.Add{KeyPackage: bobs.KeyPackage}}})
+	pending := maps.Clone(k.store)
+	s := alice.Take(alice.Group.Adopt())
 	welcome := mlstest.Parse[*framing.Welcome](t, s.Send[0].Message)
-	ref, err := bobs.KeyPackage.Ref(bob.Suite)
-	require.NoError(t, err)
-	initKey, err := bob.Suite.KeyPairOf(bobs.InitKey)
-	require.NoError(t, err)
-	secrets, err := welcome.DecryptGroupSecrets(bob.Suite, ref, initKey)
-	require.NoError(t, err)
+	ref := must(bobs.KeyPackage.Ref(bob.Suite))
+	initKey := must(bob.Suite.KeyPairOf(bobs.InitKey))
+	secrets := must(welcome.DecryptGroupSecrets(bob.Suite, ref, initKey))
 	require.False(t, secrets.PathSecret.IsZero())
 	for _, store := range []shelf{pending, k.store} {
 		k.store = store
@@ -258,96 +196,75 @@ func TestRecordsHoldNoWelcomeSecrets(t *testing.T) {
 // A Group that comes back from its store sends with keys that were not used before, also when the Group before it had
 // sent what the store does not know of.
 func TestNoKeyTwiceAfterLoad(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	uses := newKeyUses(t, alice.group)
-	k := newKeeper(t, alice.Params)
-	held := alice.group
-	k.store.put(t, must(held.Records(nil)), nil)
-	for range 4 {
-		s, err := held.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer)
-		require.NoError(t, err)
-		k.store.put(t, must(s.Next.Records(held)), nil)
+	alice, bob := two(newCast(t, "alice", "bob"))
+	uses := newKeyUses(t, alice.Group)
+	store := whole(t, alice.Group)
+	load := func() *mls.Group { return must(store.load(alice.Params)) }
+	held := alice.Group
+	send := func(g *mls.Group, data string) *mls.Step {
+		s := must(g.Protect([]byte(data), mls.ProtectParams{}, alice.Signer))
 		uses.note(s)
-		require.Equal(t, "data", bob.read(s.Send[0].Message))
-		held = k.load()
+		return s
+	}
+	for range 4 {
+		s := send(held, "data")
+		store.put(t, must(s.Next.Records(held)), nil)
+		require.Equal(t, "data", bob.Read(s.Send[0].Message))
+		held = load()
 	}
 
 	// Two Steps from one Group: the store takes the second, and then goes back.
-	first, err := held.Protect([]byte("first"), mls.ProtectParams{}, alice.Signer)
-	require.NoError(t, err)
-	second, err := held.Protect([]byte("second"), mls.ProtectParams{}, alice.Signer)
-	require.NoError(t, err)
-	k.store.put(t, must(second.Next.Records(held)), nil)
-	k.store.put(t, must(first.Next.Records(second.Next)), nil)
-	uses.note(first)
-	uses.note(second)
-	third, err := k.load().Protect([]byte("third"), mls.ProtectParams{}, alice.Signer)
-	require.NoError(t, err)
-	uses.note(third)
+	first, second := send(held, "first"), send(held, "second")
+	store.put(t, must(second.Next.Records(held)), nil)
+	store.put(t, must(first.Next.Records(second.Next)), nil)
+	send(load(), "third")
 }
 
 // The same where the Group to which the store goes back has not derived the ratchet yet.
 func TestNoKeyTwiceAfterGoingBack(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice := cast[0]
-	uses := newKeyUses(t, alice.group)
-	store := whole(t, alice.group)
-	sent, err := alice.group.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer)
-	require.NoError(t, err)
-	store.put(t, must(sent.Next.Records(alice.group)), nil)
+	alice := newCast(t, "alice", "bob")[0]
+	uses := newKeyUses(t, alice.Group)
+	store := whole(t, alice.Group)
+	sent := must(alice.Group.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer))
+	store.put(t, must(sent.Next.Records(alice.Group)), nil)
 	uses.note(sent)
-	store.put(t, must(alice.group.Records(sent.Next)), nil)
-	again, err := mls.Load(mls.LoadParams{Records: store.records(), Params: alice.Params})
-	require.NoError(t, err)
+	store.put(t, must(alice.Group.Records(sent.Next)), nil)
+	again := must(store.load(alice.Params))
 	store.same(t, whole(t, again))
-	store.same(t, whole(t, alice.group))
-	s, err := again.Protect([]byte("more"), mls.ProtectParams{}, alice.Signer)
-	require.NoError(t, err)
-	uses.note(s)
+	store.same(t, whole(t, alice.Group))
+	uses.note(must(again.Protect([]byte("more"), mls.ProtectParams{}, alice.Signer)))
 	require.Equal(t, []framing.Generation{0, 1}, uses.generations(0, 1))
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }
 
 // An erased Group has no records, and Groups of different groups or members are not compared.
 func TestChangesRefuse(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	old := alice.group
-	alice.commit(mls.CommitParams{ForcePath: true}, bob)
+	alice, bob := two(newCast(t, "alice", "bob"))
+	old := alice.Group
+	alice.Commit(mls.CommitParams{ForcePath: true}, bob)
 	for _, call := range []func() ([]mls.Record, error){
 		func() ([]mls.Record, error) { return old.Records(nil) },
-		func() ([]mls.Record, error) { return old.Records(alice.group) },
+		func() ([]mls.Record, error) { return old.Records(alice.Group) },
 	} {
 		records, err := call()
 		require.ErrorIs(t, err, mls.ErrErased)
 		require.Nil(t, records)
 	}
-	_, err := alice.group.Records(bob.group)
-	require.ErrorIs(t, err, mls.ErrWrongGroup)
-	_, err = alice.group.Records(alice.Create(t, "another"))
-	require.ErrorIs(t, err, mls.ErrWrongGroup)
-	_, err = alice.observe().Records(stage(t, "carol", "dave")[0].observe())
+	require.ErrorIs(t, failure(alice.Group.Records(bob.Group)), mls.ErrWrongGroup)
+	require.ErrorIs(t, failure(alice.Group.Records(alice.Create(t, "another"))), mls.ErrWrongGroup)
+	_, err := alice.Observe().Records(newCast(t, "carol", "dave")[0].Observe())
 	require.NoError(t, err, "observers of groups of one name")
 }
 
 // TestChangesRefuseInPart: of what a message has used up nothing is written, though most of the Group is still there.
 func TestChangesRefuseInPart(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	var sent [][]byte
 	for range 5 {
-		sent = append(sent, alice.say("hello"))
+		sent = append(sent, alice.Say("hello"))
 	}
 	for _, i := range []int{0, 3, 2, 4} { // with and without keys that are kept, of which 2 is one
-		old := bob.group
-		bob.hear(sent[i])
+		old := bob.Group
+		bob.Hear(sent[i])
 		records, err := old.Records(nil)
 		require.ErrorIs(t, err, mls.ErrErased, "message %d", i)
 		require.Nil(t, records)
@@ -356,14 +273,12 @@ func TestChangesRefuseInPart(t *testing.T) {
 
 // TestErasedAfterTheEnd: a group that a ReInit ended can be erased as well.
 func TestErasedAfterTheEnd(t *testing.T) {
-	alice := stage(t, "alice")[0]
-	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{reInit(nil)}})
-	require.Equal(t, mls.StatusReInitialized, alice.group.Status())
-	_, err := alice.group.EpochAuthenticator()
-	require.NoError(t, err)
-	alice.group.EraseAll()
-	_, err = alice.group.EpochAuthenticator()
-	require.ErrorIs(t, err, mls.ErrErased)
+	alice := newCast(t, "alice")[0]
+	alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{reInit(nil)}})
+	require.Equal(t, mls.StatusReInitialized, alice.Group.Status())
+	must(alice.Group.EpochAuthenticator())
+	alice.Group.EraseAll()
+	require.ErrorIs(t, failure(alice.Group.EpochAuthenticator()), mls.ErrErased)
 }
 
 // What storage costs does not grow with the group, or hardly.
@@ -394,8 +309,7 @@ func changeSizes(t *testing.T, members int) map[string]changeSize {
 	sizes := map[string]changeSize{}
 	follow := func(what string, g **mls.Group, s *mls.Step, err error) *mls.Step {
 		require.NoError(t, err)
-		changes, err := s.Next.Records(*g)
-		require.NoError(t, err)
+		changes := must(s.Next.Records(*g))
 		size := changeSize{records: len(changes)}
 		for _, r := range changes {
 			size.bytes += len(r.Value)
@@ -424,58 +338,49 @@ func changeSizes(t *testing.T, members int) map[string]changeSize {
 
 // An Observer is stored and comes back as a member does.
 func TestObserverRecords(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	seen := alice.observe()
+	alice, bob := two(newCast(t, "alice", "bob"))
+	seen := alice.Observe()
 	store := whole(t, seen)
 	for k := range 6 {
 		var message []byte
 		if k%3 == 0 {
-			message = bob.propose(&framing.GroupContextExtensions{}, alice)
+			message = bob.Propose(&framing.GroupContextExtensions{}, alice)
 		} else {
-			message, _ = alice.commit(mls.CommitParams{ForcePath: true}, bob)
+			message = alice.Commit(mls.CommitParams{ForcePath: true}, bob).Message
 		}
-		s, err := seen.Handle(mls.Input{Message: message})
-		require.NoError(t, err)
+		s := must(seen.Handle(mls.Input{Message: message}))
 		store.put(t, must(s.Next.Records(seen)), nil)
 		store.same(t, whole(t, s.Next))
-		seen, err = mls.LoadObserver(mls.LoadParams{Records: store.records()})
-		require.NoError(t, err)
+		seen = must(mls.LoadObserver(mls.LoadParams{Records: store.records()}))
 		store.same(t, whole(t, seen))
 	}
-	require.Equal(t, alice.group.Tree().Hash(), seen.Tree().Hash())
+	require.Equal(t, alice.Group.Tree().Hash(), seen.Tree().Hash())
 }
 
 // A group that follows another keeps what ties it to that one until its first commit, and no longer.
 func TestSuccessorRecords(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice := cast[0]
-	k := newKeeper(t, alice.Params)
-	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Leaf: alice.LeafParams,
-		Lifetime: mlstest.Lifetime(), Successor: alice.group, Params: alice.Params})
-	require.NoError(t, err)
-	k.follow(s)
-	k.check()
-	s, err = k.reload().Commit(mls.CommitParams{Now: mlstest.Now(), Proposals: []framing.Proposal{
-		&framing.Add{KeyPackage: newPlayer(t, "bob").KeyPackage(t).KeyPackage}}}, alice.Signer)
-	require.NoError(t, err)
+	alice := newCast(t, "alice", "bob")[0]
+	parent := alice.Group
+	k := keep(t, alice, func(k *keeper, s *mls.Step) {
+		k.next(s)
+		k.check()
+		k.held = k.load()
+	})
+	alice.Take(mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Leaf: alice.LeafParams,
+		Lifetime: mlstest.Lifetime(), Successor: parent, Params: alice.Params}))
+	s := alice.MakeCommit(mls.CommitParams{Proposals: []framing.Proposal{newMember(t, "bob").Add()}})
 	require.Len(t, s.Change.PSKs, 1)
 	require.Equal(t, framing.ResumptionPSKUsageBranch, s.Change.PSKs[0].Usage)
-	k.follow(s)
-	k.check()
-	s, err = k.reload().Adopt()
-	require.NoError(t, err)
-	k.follow(s)
-	k.check()
-	k.checkGone(mlstest.NewInsider(t, alice.group, nil).Secrets.ResumptionPSK.Bytes())
+	alice.Take(alice.Group.Adopt())
+	k.checkGone(mlstest.NewInsider(t, parent, nil).Secrets.ResumptionPSK.Bytes())
 }
 
 // Changes leads from any Group of a member to any other: forwards, backwards, and across to one that did not happen.
 func TestChangesBetweenAny(t *testing.T) {
-	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake, c.Params.PastEpochs = mls.HandshakePrivate, 2 }, nil,
+	cast := newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake, c.Params.PastEpochs = mls.HandshakePrivate, 2 }, nil,
 		"alice", "bob", "carol")
 	alice, bob, carol := cast[0], cast[1], cast[2]
-	groups := []*mls.Group{alice.group}
+	groups := []*mls.Group{alice.Group}
 	keep := func(s *mls.Step, err error) *mls.Step { // erases nothing
 		t.Helper()
 		require.NoError(t, err)
@@ -488,37 +393,31 @@ func TestChangesBetweenAny(t *testing.T) {
 	hear := func(g *mls.Group, message []byte) *mls.Group { return keep(g.Handle(mls.Input{Message: message})).Next }
 	data := func(g *mls.Group) *mls.Group { return keep(g.Protect(nil, mls.ProtectParams{}, alice.Signer)).Next }
 
-	start := alice.group
-	bob.say("skipped")
-	start = data(hear(start, bob.say("from bob")))
-	proposed := keep(hear(start, bob.propose(&framing.GroupContextExtensions{})).ProposeUpdate(
+	start := alice.Group
+	bob.Say("skipped")
+	start = data(hear(start, bob.Say("from bob")))
+	proposed := keep(hear(start, bob.Propose(&framing.GroupContextExtensions{})).ProposeUpdate(
 		mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)).Next
 	var many []framing.Proposal // so that the tree grows by two layers
 	for k := range 70 {
-		many = append(many, &framing.Add{KeyPackage: newPlayer(t, fmt.Sprint(k)).KeyPackage(t).KeyPackage})
+		many = append(many, &framing.Add{KeyPackage: newMember(t, fmt.Sprint(k)).KeyPackage(t).KeyPackage})
 	}
 	one := commit(data(commit(start, &framing.Remove{Removed: 1})))
 	other := data(commit(data(commit(data(commit(proposed)), many...))))
 	_ = data(commit(other, &framing.Remove{Removed: 60}))
 	_ = commit(one, many[:1]...)
-	message, _ := carol.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}})
+	message := carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}).Message
 	require.Equal(t, mls.StatusRemoved, hear(start, message).Status())
 
 	stores := make([]shelf, len(groups))
 	for i, g := range groups {
 		stores[i] = whole(t, g)
-		again, err := mls.Load(mls.LoadParams{Records: stores[i].records(), Params: alice.Params})
-		require.NoError(t, err)
-		stores[i].same(t, whole(t, again))
+		stores[i].same(t, whole(t, must(stores[i].load(alice.Params))))
 	}
 	for i, from := range groups {
 		for j, to := range groups {
 			store := maps.Clone(stores[i])
-			for _, r := range must(to.Records(from)) {
-				if store[r.Key] = r.Value; r.Value == nil {
-					delete(store, r.Key)
-				}
-			}
+			store.apply(must(to.Records(from)))
 			stores[j].same(t, store, "from %d to %d", i, j)
 		}
 	}

@@ -38,8 +38,7 @@ func newKeyUses(t *testing.T, g *mls.Group) *keyUses {
 func (u *keyUses) note(s *mls.Step) {
 	for _, out := range s.Send {
 		m := mlstest.Parse[*framing.PrivateMessage](u.t, out.Message)
-		sender, err := m.OpenSenderData(u.evil.Suite, u.evil.Secrets.SenderDataSecret)
-		require.NoError(u.t, err)
+		sender := must(m.OpenSenderData(u.evil.Suite, u.evil.Secrets.SenderDataSecret))
 		use := keyUse{sender.LeafIndex, keyschedule.RatchetFor(m.ContentType), sender.Generation}
 		u.mu.Lock()
 		require.False(u.t, u.used[use], "key used twice: %+v", use)
@@ -76,8 +75,7 @@ func TestNoKeyTwice(t *testing.T) {
 	var mu sync.Mutex
 	var sent [][]byte
 	send := func(from *mls.Group) *mls.Group {
-		s, err := from.Protect([]byte("again"), mls.ProtectParams{}, signer)
-		require.NoError(t, err)
+		s := must(from.Protect([]byte("again"), mls.ProtectParams{}, signer))
 		uses.note(s)
 		mu.Lock()
 		sent = append(sent, s.Send[0].Message)
@@ -105,8 +103,7 @@ func TestNoKeyTwice(t *testing.T) {
 	all.Wait()
 	uses.requireConsecutive(2, keyschedule.ApplicationRatchet, 15+80)
 	for _, m := range sent {
-		s, err := reader.Handle(mls.Input{Message: m})
-		require.NoError(t, err)
+		s := must(reader.Handle(mls.Input{Message: m}))
 		s.Erase()
 		reader = s.Next
 	}
@@ -122,16 +119,12 @@ func TestNoHandshakeKeyTwice(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 3 {
-				s, err := g.Commit(mls.CommitParams{}, signer)
-				require.NoError(t, err)
+				s := must(g.Commit(mls.CommitParams{}, signer))
 				uses.note(s)
-				_, err = reader.Handle(mls.Input{Message: s.Send[0].Message})
-				require.NoError(t, err)
-				s, err = g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, signer)
-				require.NoError(t, err)
+				must(reader.Handle(mls.Input{Message: s.Send[0].Message}))
+				s = must(g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, signer))
 				uses.note(s)
-				_, err = reader.Handle(mls.Input{Message: s.Send[0].Message})
-				require.NoError(t, err)
+				must(reader.Handle(mls.Input{Message: s.Send[0].Message}))
 			}
 		})
 	}
@@ -147,25 +140,16 @@ func TestNoKeyTwiceAfterReload(t *testing.T) {
 		Params: mls.Params{Handshake: mls.HandshakePrivate}})
 	g, signer := f.Group(t, 2), f.SignerOf(2)
 	uses := newKeyUses(t, f.Group(t, 4))
-	stored := map[string][]byte{}
+	stored := shelf{}
 	var saved *mls.Group
 	store := func(g *mls.Group) {
-		changes, err := g.Records(saved)
-		require.NoError(t, err)
-		for _, r := range changes {
-			if r.Value == nil {
-				delete(stored, r.Key)
-			} else {
-				stored[r.Key] = r.Value
-			}
-		}
+		stored.put(t, must(g.Records(saved)), nil)
 		saved = g
 	}
 	store(g)
 	for round := range 6 {
 		for range 3 {
-			s, err := g.Protect([]byte("again"), mls.ProtectParams{}, signer)
-			require.NoError(t, err)
+			s := must(g.Protect([]byte("again"), mls.ProtectParams{}, signer))
 			store(s.Next)
 			uses.note(s)
 			g = s.Next
@@ -173,21 +157,17 @@ func TestNoKeyTwiceAfterReload(t *testing.T) {
 		// Three candidates from one value: the last one is stored, and it knows of all three.
 		var last *mls.Step
 		for range 3 {
-			s, err := g.Commit(mls.CommitParams{}, signer)
-			require.NoError(t, err)
+			s := must(g.Commit(mls.CommitParams{}, signer))
 			store(s.Next)
 			uses.note(s)
 			last = s
 		}
 		store(last.Next)
-		loaded, err := mls.Load(mls.LoadParams{Records: records(stored), Params: mls.Params{Handshake: mls.HandshakePrivate}})
-		require.NoError(t, err)
-		s, err := loaded.Drop()
-		require.NoError(t, err)
+		s := must(must(stored.load(mls.Params{Handshake: mls.HandshakePrivate})).Drop())
 		if round%2 == 0 {
 			s.Erase()
 		}
-		g, saved, stored = s.Next, nil, map[string][]byte{}
+		g, saved, stored = s.Next, nil, shelf{}
 		store(g)
 	}
 	uses.requireConsecutive(2, keyschedule.ApplicationRatchet, 18)
@@ -197,45 +177,23 @@ func TestNoKeyTwiceAfterReload(t *testing.T) {
 // TestErasedAnswersErrErased uses a value after a Step's Erase in every way there is.
 func TestErasedAnswersErrErased(t *testing.T) {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: 5, Shape: treekemtest.Full})
-	other, err := f.Group(t, 4).Protect([]byte("late"), mls.ProtectParams{}, f.SignerOf(4))
-	require.NoError(t, err)
-	foreign, err := f.Group(t, 4).Commit(mls.CommitParams{}, f.SignerOf(4))
-	require.NoError(t, err)
+	other := must(f.Group(t, 4).Protect([]byte("late"), mls.ProtectParams{}, f.SignerOf(4)))
+	foreign := must(f.Group(t, 4).Commit(mls.CommitParams{}, f.SignerOf(4)))
 	signer := f.SignerOf(2)
 	uses := map[string]func(*mls.Group) error{
-		"Protect": func(g *mls.Group) error {
-			_, err := g.Protect(nil, mls.ProtectParams{}, signer)
-			return err
-		},
-		"Commit": func(g *mls.Group) error {
-			_, err := g.Commit(mls.CommitParams{}, signer)
-			return err
-		},
+		"Protect": func(g *mls.Group) error { return failure(g.Protect(nil, mls.ProtectParams{}, signer)) },
+		"Commit":  func(g *mls.Group) error { return failure(g.Commit(mls.CommitParams{}, signer)) },
 		"ProposeUpdate": func(g *mls.Group) error {
-			_, err := g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, signer)
-			return err
+			return failure(g.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, signer))
 		},
-		"Handle commit": func(g *mls.Group) error {
-			_, err := g.Handle(mls.Input{Message: foreign.Send[0].Message})
-			return err
-		},
-		"GroupInfo": func(g *mls.Group) error {
-			_, err := g.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, signer)
-			return err
-		},
-		"Export": func(g *mls.Group) error {
-			_, err := g.Export("label", nil, 16)
-			return err
-		},
-		"EpochAuthenticator": func(g *mls.Group) error {
-			_, err := g.EpochAuthenticator()
-			return err
-		},
+		"Handle commit":      func(g *mls.Group) error { return failure(g.Handle(mls.Input{Message: foreign.Send[0].Message})) },
+		"GroupInfo":          func(g *mls.Group) error { return failure(g.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, signer)) },
+		"Export":             func(g *mls.Group) error { return failure(g.Export("label", nil, 16)) },
+		"EpochAuthenticator": func(g *mls.Group) error { return failure(g.EpochAuthenticator()) },
 	}
 	for name, use := range uses {
 		g := f.Group(t, 2)
-		s, err := g.Handle(mls.Input{Message: foreign.Send[0].Message})
-		require.NoError(t, err)
+		s := must(g.Handle(mls.Input{Message: foreign.Send[0].Message}))
 		require.NoError(t, use(g), name)
 		s.Erase()
 		require.ErrorIs(t, use(g), mls.ErrErased, name)
@@ -243,19 +201,14 @@ func TestErasedAnswersErrErased(t *testing.T) {
 
 	// After a message, too, the old value gives no keys.
 	g := f.Group(t, 2)
-	s, err := g.Handle(mls.Input{Message: other.Send[0].Message})
-	require.NoError(t, err)
+	s := must(g.Handle(mls.Input{Message: other.Send[0].Message}))
 	s.Erase()
-	_, err = g.Handle(mls.Input{Message: other.Send[0].Message})
-	require.ErrorIs(t, err, mls.ErrErased)
-	_, err = g.Protect(nil, mls.ProtectParams{}, signer)
-	require.ErrorIs(t, err, mls.ErrErased)
-	_, err = s.Next.Protect(nil, mls.ProtectParams{}, signer)
-	require.NoError(t, err)
+	require.ErrorIs(t, failure(g.Handle(mls.Input{Message: other.Send[0].Message})), mls.ErrErased)
+	require.ErrorIs(t, failure(g.Protect(nil, mls.ProtectParams{}, signer)), mls.ErrErased)
+	must(s.Next.Protect(nil, mls.ProtectParams{}, signer))
 
 	s.Next.EraseAll()
-	_, err = s.Next.Protect(nil, mls.ProtectParams{}, signer)
-	require.ErrorIs(t, err, mls.ErrErased)
+	require.ErrorIs(t, failure(s.Next.Protect(nil, mls.ProtectParams{}, signer)), mls.ErrErased)
 }
 
 // TestEraseWhileInUse erases a value that others still use: what they get is right, or ErrErased, and never a key that
@@ -265,8 +218,7 @@ func TestEraseWhileInUse(t *testing.T) {
 	signer := f.SignerOf(2)
 	for range 10 {
 		g, reader := f.Group(t, 2), f.Group(t, 4)
-		s, err := g.Protect([]byte("first"), mls.ProtectParams{}, signer)
-		require.NoError(t, err)
+		s := must(g.Protect([]byte("first"), mls.ProtectParams{}, signer))
 		var all sync.WaitGroup
 		messages := make([][]byte, 8)
 		for k := range messages {
@@ -282,8 +234,7 @@ func TestEraseWhileInUse(t *testing.T) {
 		all.Go(s.Erase)
 		all.Wait()
 		for _, m := range slices.DeleteFunc(messages, func(m []byte) bool { return m == nil }) {
-			r, err := reader.Handle(mls.Input{Message: m})
-			require.NoError(t, err)
+			r := must(reader.Handle(mls.Input{Message: m}))
 			reader = r.Next
 		}
 	}
@@ -294,11 +245,9 @@ func TestEraseWhileInUse(t *testing.T) {
 func TestReuseGuard(t *testing.T) {
 	guard := func(seed string) []byte {
 		f := mlstest.Build(t, mlstest.GroupParams{Members: 2, Params: seeded(mls.Params{}, seed)})
-		s, err := f.Group(t, 0).Protect([]byte("same"), mls.ProtectParams{}, f.SignerOf(0))
-		require.NoError(t, err)
+		s := must(f.Group(t, 0).Protect([]byte("same"), mls.ProtectParams{}, f.SignerOf(0)))
 		m := mlstest.Parse[*framing.PrivateMessage](t, s.Send[0].Message)
-		sender, err := m.OpenSenderData(mlstest.Suite(t, 1), mlstest.NewInsider(t, f.Group(t, 0), nil).Secrets.SenderDataSecret)
-		require.NoError(t, err)
+		sender := must(m.OpenSenderData(mlstest.Suite(t, 1), mlstest.NewInsider(t, f.Group(t, 0), nil).Secrets.SenderDataSecret))
 		require.Zero(t, sender.Generation)
 		return sender.ReuseGuard[:]
 	}
@@ -308,18 +257,14 @@ func TestReuseGuard(t *testing.T) {
 // TestReplayAfterRemoval reads a late message after the removal of its reader: once.
 func TestReplayAfterRemoval(t *testing.T) {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: 4})
-	late, err := f.Group(t, 1).Protect([]byte("late"), mls.ProtectParams{}, f.SignerOf(1))
-	require.NoError(t, err)
+	late := must(f.Group(t, 1).Protect([]byte("late"), mls.ProtectParams{}, f.SignerOf(1)))
 	remove, err := f.Group(t, 0).Commit(
 		mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, f.SignerOf(0))
 	require.NoError(t, err)
-	s, err := f.Group(t, 2).Handle(mls.Input{Message: remove.Send[0].Message})
-	require.NoError(t, err)
+	s := must(f.Group(t, 2).Handle(mls.Input{Message: remove.Send[0].Message}))
 	s.Erase()
-	read, err := s.Next.Handle(mls.Input{Message: late.Send[0].Message})
-	require.NoError(t, err)
+	read := must(s.Next.Handle(mls.Input{Message: late.Send[0].Message}))
 	require.Equal(t, "late", string(read.Events[0].(*mls.ApplicationMessage).Data))
 	read.Erase()
-	_, err = read.Next.Handle(mls.Input{Message: late.Send[0].Message})
-	require.ErrorIs(t, err, mls.ErrReplay)
+	require.ErrorIs(t, failure(read.Next.Handle(mls.Input{Message: late.Send[0].Message})), mls.ErrReplay)
 }

@@ -42,6 +42,14 @@ func ruleTests() []ruleTest {
 	)
 }
 
+// atEntries returns tests of a rule that differ in nothing but the entry point.
+func atEntries(id, name string, entries []string, run func(*attempt, string)) (out []ruleTest) {
+	for _, entry := range entries {
+		out = append(out, ruleTest{id, entry, name, func(a *attempt) { run(a, entry) }})
+	}
+	return out
+}
+
 // attempt is a running ruleTest.
 type attempt struct {
 	*testing.T
@@ -52,8 +60,7 @@ type attempt struct {
 
 // TestRule tries every rule at every entry point: TestRule/V-LN-05/update.
 func TestRule(t *testing.T) {
-	l, err := ledger.Read()
-	require.NoError(t, err)
+	l := must(ledger.Read())
 	at := map[[2]string][]ruleTest{}
 	for _, test := range ruleTests() {
 		key := [2]string{test.ID, test.Entry}
@@ -77,6 +84,7 @@ func runAtEntry(t *testing.T, rule *ledger.Rule, tests []ruleTest) {
 	for _, test := range tests {
 		run := func(t *testing.T) {
 			a := &attempt{T: t, rule: rule}
+			defer missed(t)
 			test.Run(a)
 			require.True(t, a.done, "the test checked nothing")
 		}
@@ -90,8 +98,7 @@ func runAtEntry(t *testing.T, rule *ledger.Rule, tests []ruleTest) {
 
 // TestRuleEntries checks that the ledger knows of every test, and that every rule and every entry point has one.
 func TestRuleEntries(t *testing.T) {
-	l, err := ledger.Read()
-	require.NoError(t, err)
+	l := must(ledger.Read())
 	tested := map[string]bool{}
 	for _, test := range ruleTests() {
 		rule, ok := l.Rule(test.ID)
@@ -128,11 +135,9 @@ func TestRuleEntries(t *testing.T) {
 
 // markEntries writes into the ledger's text which entry points have tests.
 func markEntries(t *testing.T, tested map[string]bool) {
-	files, err := filepath.Glob(filepath.Join("ledger", "rules", "*.txt"))
-	require.NoError(t, err)
+	files := must(filepath.Glob(filepath.Join("ledger", "rules", "*.txt")))
 	for _, name := range files {
-		text, err := os.ReadFile(name)
-		require.NoError(t, err)
+		text := must(os.ReadFile(name))
 		lines := strings.Split(string(text), "\n")
 		id := ""
 		for i, line := range lines {
@@ -167,7 +172,7 @@ func (a *attempt) gives(err error) {
 	if errors.As(err, &broken) {
 		require.Equal(a, 1, strings.Count(err.Error(), "rule "+broken.Rule), "it names its rule once: %v", err)
 	}
-	silent(a, err, onStage.secrets(a.T)...)
+	silent(a, err, secretsPresent(a.T)...)
 }
 
 // names checks which leaf the latest error names.
@@ -221,13 +226,13 @@ func input(message []byte) mls.Input { return mls.Input{Message: message, Now: m
 // refuses hands bad input to g, twice, which stays as it is, and then the genuine one, which takes effect.
 func (a *attempt) refuses(g *mls.Group, bad, genuine mls.Input) *mls.Step {
 	a.Helper()
-	before := dump(a, g)
+	before := whole(a, g)
 	s, err := g.Handle(bad)
 	require.Nil(a, s)
 	a.gives(err)
 	_, again := g.Handle(bad)
 	require.EqualError(a, again, err.Error(), "%s: it is final", a.rule.ID)
-	require.Equal(a, before, dump(a, g), "%s: the group is changed", a.rule.ID)
+	require.Equal(a, before, whole(a, g), "%s: the group is changed", a.rule.ID)
 	s, good := g.Handle(genuine)
 	require.NoError(a, good, "%s: the genuine message", a.rule.ID)
 	silent(a, err, append(mls.SecretsOf(g), mls.SecretsOf(s.Next)...)...)
@@ -265,8 +270,7 @@ func secretsIn(a *attempt, j mls.JoinParams) (out []ciphersuite.Secret) {
 	}
 	for _, k := range j.KeyPackages {
 		suite := mlstest.Suite(a, k.KeyPackage.CipherSuite)
-		ref, err := k.KeyPackage.Ref(suite)
-		require.NoError(a, err)
+		ref := must(k.KeyPackage.Ref(suite))
 		key := ciphersuite.KeyPair{Public: k.KeyPackage.InitKey, Private: k.InitKey}
 		if secrets, err := welcome.DecryptGroupSecrets(suite, ref, key); err == nil {
 			out = append(out, secrets.JoinerSecret, secrets.PathSecret)
@@ -277,7 +281,7 @@ func secretsIn(a *attempt, j mls.JoinParams) (out []ciphersuite.Secret) {
 
 // refusesObserving hands a bad GroupInfo to an external joiner and to an observer, and then the genuine one. tree goes
 // beside the bad one.
-func (a *attempt) refusesObserving(c *mlstest.Client, bad, tree, genuine []byte) {
+func (a *attempt) refusesObserving(c *mlstest.Party, bad, tree, genuine []byte) {
 	a.Helper()
 	for _, open := range []func(info, tree []byte) error{
 		func(info, tree []byte) error {
@@ -286,8 +290,7 @@ func (a *attempt) refusesObserving(c *mlstest.Client, bad, tree, genuine []byte)
 			return err
 		},
 		func(info, tree []byte) error {
-			_, err := mls.Observe(mls.ObserveParams{GroupInfo: info, RatchetTree: tree, Now: mlstest.Now(), Params: c.Params})
-			return err
+			return failure(mls.Observe(mls.ObserveParams{GroupInfo: info, RatchetTree: tree, Now: mlstest.Now(), Params: c.Params}))
 		},
 	} {
 		a.gives(open(bad, tree))
@@ -298,11 +301,11 @@ func (a *attempt) refusesObserving(c *mlstest.Client, bad, tree, genuine []byte)
 // refusesCall makes a call of the member's own that has to fail and to leave g as it is.
 func (a *attempt) refusesCall(g *mls.Group, call func() error) {
 	a.Helper()
-	before := dump(a, g)
+	before := whole(a, g)
 	err := call()
 	a.gives(err)
 	silent(a, err, mls.SecretsOf(g)...)
-	require.Equal(a, before, dump(a, g), "%s: the group is changed", a.rule.ID)
+	require.Equal(a, before, whole(a, g), "%s: the group is changed", a.rule.ID)
 }
 
 // refusesDecoding decodes bad bytes as v, and then genuine ones.
@@ -327,15 +330,4 @@ func (a *attempt) asks(list []mls.Claim, m mls.Moment, names ...string) {
 	a.Helper()
 	a.done = true
 	require.Equal(a, names, judged(list, m), "%s: judgements at %v", a.rule.ID, m)
-}
-
-// dump is all that storage would keep of a Group.
-func dump(t require.TestingT, g *mls.Group) map[string]string {
-	records, err := g.Records(nil)
-	require.NoError(t, err)
-	out := map[string]string{}
-	for _, r := range records {
-		out[r.Key] = string(r.Value)
-	}
-	return out
 }

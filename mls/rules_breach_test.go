@@ -29,7 +29,7 @@ var (
 )
 
 // capable gives a client what the demanding group demands.
-func capable(c *mlstest.Client) {
+func capable(c *mlstest.Party) {
 	c.Capabilities = framing.Capabilities{
 		Extensions: []framing.ExtensionType{wantedExtension, contextExtension}, Proposals: []framing.ProposalType{wantedProposal},
 		Credentials: []framing.CredentialType{framing.CredentialTypeBasic, framing.CredentialTypeX509, wantedCredential},
@@ -38,10 +38,10 @@ func capable(c *mlstest.Client) {
 
 // demanding is a group of alice, bob and carol with requirements, and with service as external sender. dave has not
 // joined yet, and could.
-func (a *attempt) demanding() (alice, bob, carol, dave, service *player) {
-	service, dave = newPlayer(a.T, "service"), newPlayer(a.T, "dave")
-	capable(dave.Client)
-	all := stageOf(a.T, capable, framing.Extensions{
+func (a *attempt) demanding() (alice, bob, carol, dave, service *mlstest.Member) {
+	service, dave = newMember(a.T, "service"), newMember(a.T, "dave")
+	capable(dave.Party)
+	all := newCastOf(a.T, capable, framing.Extensions{
 		extension(a.T, sendersOf(a, service)),
 		extension(a.T, &framing.RequiredCapabilities{
 			ExtensionTypes: []framing.ExtensionType{wantedExtension}, ProposalTypes: []framing.ProposalType{wantedProposal},
@@ -54,9 +54,9 @@ func (a *attempt) demanding() (alice, bob, carol, dave, service *player) {
 // breach is a way to break a rule with a leaf, a KeyPackage, or both.
 type breach struct {
 	id, name string
-	leaf     func(*framing.LeafNode)                            // before it is signed
-	whole    func(*framing.KeyPackage)                          // before it is signed
-	forge    func(a *attempt, c *player, k *framing.KeyPackage) // at the end
+	leaf     func(*framing.LeafNode)                                    // before it is signed
+	whole    func(*framing.KeyPackage)                                  // before it is signed
+	forge    func(a *attempt, c *mlstest.Member, k *framing.KeyPackage) // at the end
 	doors    []string
 	// late says that the group context decides, which the commit that covers the proposal may change: the proposal is
 	// kept, and the commit refused.
@@ -64,7 +64,7 @@ type breach struct {
 }
 
 // package_ is c's KeyPackage with the breach.
-func (b *breach) keyPackage(a *attempt, c *player) *framing.KeyPackage {
+func (b *breach) keyPackage(a *attempt, c *mlstest.Member) *framing.KeyPackage {
 	k := c.ForgeKeyPackage(a, b.leaf, b.whole)
 	if b.forge != nil {
 		b.forge(a, c, k)
@@ -74,14 +74,11 @@ func (b *breach) keyPackage(a *attempt, c *player) *framing.KeyPackage {
 
 // rules are the tests of the breach at its doors.
 func (b breach) rules() []ruleTest {
-	var out []ruleTest
-	for _, door := range b.doors {
-		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) { b.at(a, door) }})
-	}
+	doors := slices.Clone(b.doors)
 	if b.published() {
-		out = append(out, ruleTest{b.id, "published", b.name, func(a *attempt) { b.at(a, "published") }})
+		doors = append(doors, "published")
 	}
-	return out
+	return atEntries(b.id, b.name, doors, func(a *attempt, door string) { b.at(a, door) })
 }
 
 // published reports whether the breach shows in a KeyPackage without a group.
@@ -93,50 +90,44 @@ func (b *breach) published() bool {
 // at tries the breach at a door.
 func (b *breach) at(a *attempt, door string) {
 	alice, bob, carol, dave, service := a.demanding()
-	in := bob.insider()
+	in := bob.Insider()
 	add := func(k *framing.KeyPackage) *framing.Add { return &framing.Add{KeyPackage: k} }
 	bad := func() *framing.Add { return add(b.keyPackage(a, dave)) }
 	switch door {
 	case "value":
-		commit := in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = in.ByValue(bad()), false }).Commit
-		a.refusesMessage(alice.group, commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit)
+		commit := a.over(in, bad())
+		a.refusesMessage(alice.Group, commit, a.over(in, dave.Add()))
 	case "proposal", "keypackage":
 		message, _ := in.Propose(a, bad(), nil)
-		genuine, _ := in.Propose(a, dave.addOf(), nil)
-		b.refused(a, alice.group, in, message, genuine)
+		genuine, _ := in.Propose(a, dave.Add(), nil)
+		b.refused(a, alice.Group, in, message, genuine)
 	case "outside":
-		b.refused(a, alice.group, in, service.outside(alice.group, proposing(bad())), service.outside(alice.group, proposing(dave.addOf())))
+		b.refused(a, alice.Group, in, fromOutside(service, alice.Group, proposing(bad())), fromOutside(service, alice.Group, proposing(dave.Add())))
 	case "newcomer":
-		b.refused(a, alice.group, in, dave.newcomer(alice.group, proposing(bad())), dave.newcomer(alice.group, proposing(dave.addOf())))
+		b.refused(a, alice.Group, in, fromNewcomer(dave, alice.Group, proposing(bad())), fromNewcomer(dave, alice.Group, proposing(dave.Add())))
 	case "send":
-		a.refusesCall(alice.group, func() error {
-			_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{bad()}, Now: mlstest.Now()}, alice.Signer)
-			return err
-		})
-		a.refusesCall(alice.group, func() error {
-			_, err := alice.group.Propose(bad(), mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
-			return err
+		a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{bad()}})
+		a.refusesCall(alice.Group, func() error {
+			return failure(alice.Group.Propose(bad(), mls.ProposeParams{Now: mlstest.Now()}, alice.Signer))
 		})
 		b.ownLeaf(a, alice)
 	case "published":
 		open := func(add *framing.Add) error {
-			message, err := framing.Marshal(&framing.Message{Body: add.KeyPackage})
-			require.NoError(a, err)
-			_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
-			return err
+			message := must(framing.Marshal(&framing.Message{Body: add.KeyPackage}))
+			return failure(mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()}))
 		}
 		a.gives(open(bad()))
-		require.NoError(a, open(dave.addOf()))
+		require.NoError(a, open(dave.Add()))
 	case "update":
 		message, _ := in.Propose(a, in.UpdateLeaf(a, "key", b.leaf), nil)
 		genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
-		b.refused(a, alice.group, carol.insider(), message, genuine)
+		b.refused(a, alice.Group, carol.Insider(), message, genuine)
 	case "path":
-		a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }).Commit, in.Commit(a, nil).Commit)
+		a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }).Commit, in.Commit(a, nil).Commit)
 	case "external":
-		i := a.intrude("dave", alice.info())
+		i := a.intrude("dave", alice.Info())
 		i.leaf.Capabilities = dave.KeyPackage(a).KeyPackage.LeafNode.Capabilities
-		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }), i.commit(a, nil))
+		a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = b.leaf }), i.commit(a, nil))
 	case "tree":
 		genuine := in.GroupInfo(a, nil)
 		spoil := func(tree *mlstest.Tree) {
@@ -147,7 +138,7 @@ func (b *breach) at(a *attempt, door string) {
 		a.refusesJoin(w.by(in, func(d *mlstest.Draft) { d.NoPath, d.OnTree = true, spoil }), w.by(in, nil))
 		spoil(in.Tree)
 		in.Context.TreeHash = in.Tree.Hash()
-		a.refusesObserving(dave.Client, in.GroupInfo(a, nil), nil, genuine)
+		a.refusesObserving(dave.Party, in.GroupInfo(a, nil), nil, genuine)
 	default:
 		a.Fatalf("no such door: %s", door)
 	}
@@ -157,25 +148,22 @@ func (b *breach) at(a *attempt, door string) {
 }
 
 // ownLeaf has a member give its own leaf the breach, if that is a thing that a member may change.
-func (b *breach) ownLeaf(a *attempt, p *player) {
+func (b *breach) ownLeaf(a *attempt, p *mlstest.Member) {
 	update, ok := b.ownUpdate(p)
 	if !ok {
 		return
 	}
 	a.refusesCommitting(p, mls.CommitParams{Leaf: update})
-	a.refusesCall(p.group, func() error {
-		_, err := p.group.ProposeUpdate(update, mls.ProposeParams{}, p.Signer)
-		return err
-	})
-	a.names(p.group.OwnLeaf())
+	a.refusesUpdating(p, update)
+	a.names(p.Group.OwnLeaf())
 }
 
 // ownUpdate is the breach as a change of a member's own leaf, if it changes anything there.
-func (b *breach) ownUpdate(p *player) (mls.LeafUpdate, bool) {
+func (b *breach) ownUpdate(p *mlstest.Member) (mls.LeafUpdate, bool) {
 	if b.leaf == nil {
 		return mls.LeafUpdate{}, false
 	}
-	old, _ := p.group.Tree().Leaf(p.group.OwnLeaf())
+	old, _ := p.Group.Tree().Leaf(p.Group.OwnLeaf())
 	leaf := *old
 	b.leaf(&leaf)
 	of := func(l *framing.LeafNode) mls.LeafUpdate {
@@ -191,8 +179,7 @@ func (b *breach) refused(a *attempt, g *mls.Group, committer *mlstest.Insider, b
 		return
 	}
 	commit := func(message []byte) []byte {
-		s, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-		require.NoError(a, err)
+		s := must(g.Handle(mls.Input{Message: message, Now: mlstest.Now()}))
 		g = s.Next
 		ref := s.Events[0].(*mls.ProposalReceived)
 		return committer.Commit(a, func(d *mlstest.Draft) {

@@ -23,32 +23,27 @@ type badCommit struct {
 var takeSecrets = []string{"V-CM-06", "V-CM-14", "V-CM-20", "V-EJ-07", "V-PR-13", "V-KS-13"}
 
 func (b badCommit) rules() []ruleTest {
-	var out []ruleTest
-	for _, door := range b.doors {
-		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) {
-			all := a.grove()
-			var bad, genuine []byte
-			committer := framing.LeafIndex(1)
-			if door == "external" {
-				committer = 8
-				i := a.intrude("joiner", all[0].info())
-				bad, genuine = i.commit(a, func(d *mlstest.Draft) { b.change(a, i.Insider, d) }), i.commit(a, nil)
-			} else {
-				in := all[1].insider()
-				bad, genuine = in.Commit(a, func(d *mlstest.Draft) { b.change(a, in, d) }).Commit, in.Commit(a, nil).Commit
-			}
-			a.refusesMessage(all[0].group, bad, genuine)
-			if b.id == "V-PR-13" || b.id == "V-KS-13" { // what a proposal holds is nobody's leaf
-				committer = framing.NoLeaf
-			}
-			a.names(committer)
-			if !slices.Contains(takeSecrets, b.id) {
-				_, err := all[0].observe().Handle(input(bad))
-				a.gives(err)
-			}
-		}})
-	}
-	return out
+	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) {
+		all := a.grove()
+		var bad, genuine []byte
+		committer := framing.LeafIndex(1)
+		if door == "external" {
+			committer = 8
+			i := a.intrude("joiner", all[0].Info())
+			bad, genuine = i.commit(a, func(d *mlstest.Draft) { b.change(a, i.Insider, d) }), i.commit(a, nil)
+		} else {
+			in := all[1].Insider()
+			bad, genuine = in.Commit(a, func(d *mlstest.Draft) { b.change(a, in, d) }).Commit, in.Commit(a, nil).Commit
+		}
+		a.refusesMessage(all[0].Group, bad, genuine)
+		if b.id == "V-PR-13" || b.id == "V-KS-13" { // what a proposal holds is nobody's leaf
+			committer = framing.NoLeaf
+		}
+		a.names(committer)
+		if !slices.Contains(takeSecrets, b.id) {
+			a.gives(failure(all[0].Observe().Handle(input(bad))))
+		}
+	})
 }
 
 // onPath is a change of the path when it is encrypted.
@@ -56,7 +51,7 @@ func onPath(change func(*framing.UpdatePath)) func(*attempt, *mlstest.Insider, *
 	return func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) { d.OnPath = change }
 }
 
-// onKey replaces the key of one node of the path by what key answers.
+// onKey replaces the key of one node of the path by what key returns.
 func onKey(k int, key func(*mlstest.Insider, []ciphersuite.KeyPair) ciphersuite.HPKEPublicKey) func(*attempt, *mlstest.Insider, *mlstest.Draft) {
 	return func(_ *attempt, in *mlstest.Insider, d *mlstest.Draft) {
 		d.OnKeys = func(pairs []ciphersuite.KeyPair) { pairs[k].Public = key(in, pairs) }
@@ -118,8 +113,8 @@ func badCommits() []badCommit {
 			}
 		}), path},
 		{"V-EJ-07", "another group's key", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
-			other := stage(a.T, "somebody")[0]
-			d.Proposals = a.intrude("another", other.info()).externalInit(a)
+			other := newCast(a.T, "somebody")[0]
+			d.Proposals = a.intrude("another", other.Info()).externalInit(a)
 		}, []string{"external"}},
 		{"V-EJ-06", "a capability", func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) {
 			d.OnLeaf = func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }
@@ -128,7 +123,7 @@ func badCommits() []badCommit {
 			d.OnSigned = func(l *framing.LeafNode) { mlstest.SignLeaf(a, in.Suite, in.Signer, l, in.Context.GroupID, 2) }
 		}, []string{"external"}},
 		{"V-EJ-06", "a member's signature key", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
-			b := newPlayer(a.T, "b")
+			b := newMember(a.T, "b")
 			d.LeafSigner = b.Signer
 			d.Template.SignatureKey = in.Tree.Leaf(1).SignatureKey
 			d.OnContent = func(c *mlstest.Content) { c.Signer = b.Signer }
@@ -168,60 +163,59 @@ func commitRules() []ruleTest {
 	return append(out, []ruleTest{
 		{"V-CM-01", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			update, covered := carol.insider().Propose(a, carol.insider().UpdateLeaf(a, "key", nil), nil)
-			alice.hear(update)
-			in := bob.insider()
+			update, covered := carol.Insider().Propose(a, carol.Insider().UpdateLeaf(a, "key", nil), nil)
+			alice.Hear(update)
+			in := bob.Insider()
 			genuine := in.Commit(a, nil).Commit
 			for _, list := range [][]mlstest.Covered{
 				nil, {covered}, in.ByValue(&framing.Remove{Removed: 2}), in.ByValue(&framing.GroupContextExtensions{}),
-				in.ByValue(newPlayer(a.T, "dave").addOf(), &framing.Remove{Removed: 2}),
+				in.ByValue(newMember(a.T, "dave").Add(), &framing.Remove{Removed: 2}),
 			} {
-				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath, d.Welcome = list, true, false
 				}).Commit, genuine)
 				a.names(1)
 			}
 			for _, noPath := range []bool{true, false} {
-				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.NoPath, d.Welcome = in.ByValue(newPlayer(a.T, "dave").addOf()), noPath, false
+				_, err := alice.Group.Handle(input(in.Commit(a, func(d *mlstest.Draft) {
+					d.Proposals, d.NoPath, d.Welcome = in.ByValue(newMember(a.T, "dave").Add()), noPath, false
 				}).Commit))
 				a.holds(err == nil, "an Add needs no path and may have one: %v", err)
 			}
 		}},
 		{"V-CM-01", "commit", "a custom type", func(a *attempt) {
 			alice, bob, _, _, _ := a.demanding()
-			in := bob.insider()
+			in := bob.Insider()
 			draft := func(noPath bool) []byte {
 				return in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath = in.ByValue(&framing.CustomProposal{Type: wantedProposal, Data: []byte{1}}), noPath
 				}).Commit
 			}
-			a.refusesMessage(alice.group, draft(true), draft(false))
+			a.refusesMessage(alice.Group, draft(true), draft(false))
 		}},
 		{"V-CM-01", "commit", "a custom type that needs no path", func(a *attempt) {
-			all := stageOf(a.T, func(c *mlstest.Client) {
+			all := newCastOf(a.T, func(c *mlstest.Party) {
 				capable(c)
 				c.Params.PathlessProposals = []framing.ProposalType{wantedProposal}
 			}, nil, "alice", "bob")
 			alice, bob := all[0], all[1]
-			in, custom := bob.insider(), &framing.CustomProposal{Type: wantedProposal, Data: []byte{1}}
+			in, custom := bob.Insider(), &framing.CustomProposal{Type: wantedProposal, Data: []byte{1}}
 			for _, noPath := range []bool{true, false} {
-				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) {
+				_, err := alice.Group.Handle(input(in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath = in.ByValue(custom), noPath
 				}).Commit))
 				a.holds(err == nil, "without a path: %v: %v", noPath, err)
 			}
-			pending := alice.take(alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{custom}}, alice.Signer)).Next.Pending()
+			pending := alice.MakeCommit(mls.CommitParams{Proposals: []framing.Proposal{custom}}).Next.Pending()
 			a.holds(!pending.Change.Path, "a path that nothing needs")
 		}},
 		{"V-CM-01", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			a.refusesSeen(alice, i.commit(a, func(d *mlstest.Draft) { d.NoPath = true }), i.commit(a, nil))
 		}},
 		{"V-CM-01", "commit", "PSK and ReInit", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, psk := bob.insider(), externalPSK("psk")
+			in, psk := bob.Insider(), externalPSK("psk")
 			psk.ID.PSKNonce = make([]byte, 32)
 			reInit := &framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}
 			for _, list := range [][]framing.Proposal{inject(psk.ID), {reInit}} {
@@ -229,18 +223,18 @@ func commitRules() []ruleTest {
 					commit := in.Commit(a, func(d *mlstest.Draft) {
 						d.Proposals, d.NoPath, d.PSKs = in.ByValue(list...), noPath, mls.PSKs{psk}
 					}).Commit
-					_, err := alice.group.Handle(mls.Input{Message: commit, PSKs: mls.PSKs{psk}})
+					_, err := alice.Group.Handle(mls.Input{Message: commit, PSKs: mls.PSKs{psk}})
 					a.holds(err == nil, "%v may come with and without a path: %v", list[0].ProposalType(), err)
 				}
 			}
 		}},
 		{"V-CM-11", "commit", "", func(a *attempt) {
 			all := a.grove()
-			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, without(all, all[1])[1:]...)
-			tree := all[0].insider().Tree
+			all[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, without(all, all[1])[1:]...)
+			tree := all[0].Insider().Tree
 			a.holds(tree.Parent(1) == nil, "node 1 dropped out of the filtered path and is not blank")
 			require.Empty(a, tree.Parent(7).UnmergedLeaves)
-			together(without(all, all[1])...)
+			mlstest.Agree(without(all, all[1])...)
 		}},
 		{"V-CM-12", "commit", "", func(a *attempt) {
 			all := a.grove()
@@ -248,50 +242,47 @@ func commitRules() []ruleTest {
 			for i := framing.LeafIndex(2); i < 8; i++ {
 				list = append(list, &framing.Remove{Removed: i})
 			}
-			all[0].commit(mls.CommitParams{Proposals: list}, all[1])
-			a.holds(all[1].group.Tree().Width() == 2, "%d leaves", all[1].group.Tree().Width())
-			together(all[0], all[1])
+			all[0].Commit(mls.CommitParams{Proposals: list}, all[1])
+			a.holds(all[1].Group.Tree().Width() == 2, "%d leaves", all[1].Group.Tree().Width())
+			mlstest.Agree(all[0], all[1])
 		}},
 		{"V-CM-13", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			fresh := newPlayer(a.T, "bob, later").Signer
-			in := bob.insider()
-			key, err := in.Suite.PublicKeyOf(fresh)
-			require.NoError(a, err)
+			fresh := newMember(a.T, "bob, later").Signer
+			in := bob.Insider()
+			key := must(in.Suite.PublicKeyOf(fresh))
 			rotate := func(d *mlstest.Draft) { d.Template.SignatureKey, d.LeafSigner = key, fresh }
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+			a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 				rotate(d)
 				d.OnContent = func(c *mlstest.Content) { c.Signer = fresh }
 			}).Commit, in.Commit(a, rotate).Commit)
-			bob.commit(mls.CommitParams{Leaf: mls.LeafUpdate{Signer: fresh}}, alice, carol)
+			bob.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{Signer: fresh}}, alice, carol)
 			bob.Signer = fresh
-			together(alice, bob, carol)
+			mlstest.Agree(alice, bob, carol)
 		}},
 		{"V-CM-13", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			fresh := newPlayer(a.T, "later").Signer
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{Signer: fresh}}, fresh)
-				return err
+			fresh := newMember(a.T, "later").Signer
+			a.refusesCall(alice.Group, func() error {
+				return failure(alice.Group.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{Signer: fresh}}, fresh))
 			})
 		}},
 		{"V-CM-15", "commit", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			one := mls.PSK{ID: mls.ExternalPSKID([]byte("one")), Secret: secretOf(1)}
 			two := mls.PSK{ID: mls.ExternalPSKID([]byte("two")), Secret: secretOf(2)}
-			message := bob.take(bob.group.Commit(mls.CommitParams{PSKs: mls.PSKs{one, two},
-				Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: one.ID}, &framing.PreSharedKey{PSK: two.ID}}}, bob.Signer)).Send[0].Message
+			message := bob.MakeCommit(mls.CommitParams{PSKs: mls.PSKs{one, two},
+				Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: one.ID}, &framing.PreSharedKey{PSK: two.ID}}}).Send[0].Message
 			genuine := mls.Input{Message: message, PSKs: mls.PSKs{two, one}}
-			a.refuses(alice.group, mls.Input{Message: message}, genuine)
-			a.refuses(alice.group, mls.Input{Message: message, PSKs: mls.PSKs{one}}, genuine)
+			a.refuses(alice.Group, mls.Input{Message: message}, genuine)
+			a.refuses(alice.Group, mls.Input{Message: message, PSKs: mls.PSKs{one}}, genuine)
 		}},
 		{"V-CM-15", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			message := i.commit(a, func(d *mlstest.Draft) {
 				d.Proposals, d.PSKs = append(d.Proposals, i.ByValue(pskOf("psk", "1"))...), pskSecrets("psk")
 			})
-			a.refuses(alice.group, input(message), mls.Input{Message: message, Now: mlstest.Now(), PSKs: pskSecrets("psk")})
+			a.refuses(alice.Group, input(message), mls.Input{Message: message, Now: mlstest.Now(), PSKs: pskSecrets("psk")})
 		}},
 		{"V-CM-15", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
@@ -299,36 +290,34 @@ func commitRules() []ruleTest {
 		}},
 		{"V-CM-17", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			mine := bob.take(bob.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{newPlayer(a.T, "dave").addOf()},
-				Now: mlstest.Now(), ForcePath: true}, bob.Signer)).Send[0].Message
+			mine := bob.MakeCommit(mls.CommitParams{Proposals: []framing.Proposal{newMember(a.T, "dave").Add()},
+				Now: mlstest.Now(), ForcePath: true}).Send[0].Message
 			altered := changed(a, mine, func(m *framing.PublicMessage) { m.Auth.ConfirmationTag[0] ^= 1 })
-			a.refusesMessage(bob.group, altered, mine)
-			theirs := carol.insider().Commit(a, nil).Commit
-			a.gives(handle(bob.hear(mine).Next, theirs)) // once adopted, another's is late
-			s, err := bob.group.Handle(input(mine))      // the echo once more
+			a.refusesMessage(bob.Group, altered, mine)
+			theirs := carol.Insider().Commit(a, nil).Commit
+			a.gives(handle(bob.Hear(mine).Next, theirs)) // once adopted, another's is late
+			s, err := bob.Group.Handle(input(mine))      // the echo once more
 			require.NoError(a, err)
 			require.IsType(a, &mls.Echo{}, s.Events[0])
-			alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer))
-			alice.hear(theirs) // and another's that comes first is followed
-			_, err = alice.group.Adopt()
-			a.gives(err)
+			alice.MakeCommit(mls.CommitParams{})
+			alice.Hear(theirs) // and another's that comes first is followed
+			a.gives(failure(alice.Group.Adopt()))
 		}},
 		{"V-CM-18", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			remove := func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: 0}) }
 			bad := in.Retag(a, in.Commit(a, remove).Commit, func(m *framing.PublicMessage) { m.Auth.Signature[3] ^= 1 })
-			_, err := alice.group.Handle(input(bad))
-			breaks(a.T, "V-FR-05", err)
+			breaks(a.T, "V-FR-05", failure(alice.Group.Handle(input(bad))))
 			made := in.Commit(a, remove)
-			alice.hear(made.Commit)
-			require.Equal(a, mls.StatusRemoved, alice.group.Status())
-			carol.hear(made.Commit)
-			a.gives(handle(alice.group, made.Next.Commit(a, nil).Commit))
+			alice.Hear(made.Commit)
+			require.Equal(a, mls.StatusRemoved, alice.Group.Status())
+			carol.Hear(made.Commit)
+			a.gives(handle(alice.Group, made.Next.Commit(a, nil).Commit))
 		}},
 		{"V-CM-18", "external", "", func(a *attempt) { // by the member's own other device
 			alice, bob, _ := a.trio()
-			i := a.intrude("bob", alice.info())
+			i := a.intrude("bob", alice.Info())
 			draft := func(change func(*mlstest.Draft)) func(*mlstest.Draft) {
 				return func(d *mlstest.Draft) {
 					d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: 1})...)
@@ -337,46 +326,40 @@ func commitRules() []ruleTest {
 					}
 				}
 			}
-			breaks(a.T, "V-CM-10", handle(bob.group, i.commit(a, draft(func(d *mlstest.Draft) {
+			breaks(a.T, "V-CM-10", handle(bob.Group, i.commit(a, draft(func(d *mlstest.Draft) {
 				d.OnLeaf = func(l *framing.LeafNode) { l.ParentHash[0] ^= 1 }
 			}))))
 			made := i.Commit(a, draft(func(d *mlstest.Draft) { d.Template = i.leaf }))
-			require.IsType(a, &mls.Removed{}, bob.hear(made.Commit).Events[0])
-			a.gives(handle(bob.group, made.Next.Commit(a, nil).Commit))
+			require.IsType(a, &mls.Removed{}, bob.Hear(made.Commit).Events[0])
+			a.gives(handle(bob.Group, made.Next.Commit(a, nil).Commit))
 			for _, call := range sendingCalls(bob) {
-				a.refusesCall(bob.group, call)
+				a.refusesCall(bob.Group, call)
 			}
 		}},
 		{"V-CM-18", "send", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
-			alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: 0}) }).Commit)
+			alice, in := a.insider()
+			alice.Hear(a.over(in, &framing.Remove{Removed: 0}))
 			for _, call := range sendingCalls(alice) {
-				a.refusesCall(alice.group, call)
+				a.refusesCall(alice.Group, call)
 			}
 		}},
 	}...)
 }
 
 // sendingCalls are all calls by which a member sends.
-func sendingCalls(p *player) []func() error {
+func sendingCalls(p *mlstest.Member) []func() error {
 	return []func() error{
-		func() error { _, err := p.group.Commit(mls.CommitParams{}, p.Signer); return err },
+		func() error { _, err := p.Group.Commit(mls.CommitParams{}, p.Signer); return err },
 		func() error {
-			_, err := p.group.Propose(&framing.Remove{Removed: 1}, mls.ProposeParams{}, p.Signer)
-			return err
+			return failure(p.Group.Propose(&framing.Remove{Removed: 1}, mls.ProposeParams{}, p.Signer))
 		},
-		func() error {
-			_, err := p.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, p.Signer)
-			return err
-		},
-		func() error { _, err := p.group.Protect([]byte("hello"), mls.ProtectParams{}, p.Signer); return err },
-		func() error { _, err := p.group.GroupInfo(mls.GroupInfoParams{}, p.Signer); return err },
+		func() error { return failure(p.Group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, p.Signer)) },
+		func() error { _, err := p.Group.Protect([]byte("hello"), mls.ProtectParams{}, p.Signer); return err },
+		func() error { _, err := p.Group.GroupInfo(mls.GroupInfoParams{}, p.Signer); return err },
 	}
 }
 
 // handle is the error of a message.
 func handle(g *mls.Group, message []byte) error {
-	_, err := g.Handle(input(message))
-	return err
+	return failure(g.Handle(input(message)))
 }

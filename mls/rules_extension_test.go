@@ -24,11 +24,7 @@ var contextDoors = []string{"value", "outside", "send", "create", "groupinfo", "
 
 // rules are the tests of the breach at its doors.
 func (b contextBreach) rules() []ruleTest {
-	var out []ruleTest
-	for _, door := range b.doors {
-		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) { b.at(a, door) }})
-	}
-	return out
+	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) { b.at(a, door) })
 }
 
 func (b contextBreach) at(a *attempt, door string) {
@@ -37,15 +33,15 @@ func (b contextBreach) at(a *attempt, door string) {
 	case "value", "outside", "send":
 		a.offends(door, extensionsOf(list...))
 	case "create":
-		a.refusesCreation(newPlayer(a.T, "alice"), list...)
+		a.refusesCreation(newMember(a.T, "alice"), list...)
 	case "groupinfo":
 		alice, _, _ := a.trio()
-		in := alice.insider()
+		in := alice.Insider()
 		in.Context.Extensions = list
-		a.refusesObserving(newPlayer(a.T, "dave").Client, in.GroupInfo(a, nil), nil, alice.info())
+		a.refusesObserving(newMember(a.T, "dave").Party, in.GroupInfo(a, nil), nil, alice.Info())
 	case "welcome":
 		alice, _, _ := a.trio()
-		in, w := alice.insider(), a.newWelcomed()
+		in, w := alice.Insider(), a.newWelcomed()
 		genuine := w.by(in, nil)
 		bad := w.by(in, func(d *mlstest.Draft) { d.OnContext = func(c *framing.GroupContext) { c.Extensions = list } })
 		a.refusesJoin(bad, genuine)
@@ -60,11 +56,11 @@ func infoBreach(id, name string, more ...framing.Extension) []ruleTest {
 	return []ruleTest{
 		{id, "groupinfo", name, func(a *attempt) {
 			alice, _, _ := a.trio()
-			a.refusesObserving(newPlayer(a.T, "dave").Client, alice.insider().GroupInfo(a, change), nil, alice.info())
+			a.refusesObserving(newMember(a.T, "dave").Party, alice.Insider().GroupInfo(a, change), nil, alice.Info())
 		}},
 		{id, "welcome", name, func(a *attempt) {
 			alice, _, _ := a.trio()
-			in, w := alice.insider(), a.newWelcomed()
+			in, w := alice.Insider(), a.newWelcomed()
 			a.refusesJoin(w.by(in, func(d *mlstest.Draft) { d.OnGroupInfo = change }), w.by(in, nil))
 		}},
 	}
@@ -72,7 +68,7 @@ func infoBreach(id, name string, more ...framing.Extension) []ruleTest {
 
 // someSenders is an external_senders extension of n times one sender, as change leaves it.
 func someSenders(a *attempt, n int, change func(*framing.ExternalSender)) framing.Extension {
-	one := (*sendersOf(a, newPlayer(a.T, "service")))[0]
+	one := (*sendersOf(a, newMember(a.T, "service")))[0]
 	if change != nil {
 		change(&one)
 	}
@@ -109,7 +105,7 @@ func contextBreaches() []contextBreach {
 			return chainFor(key, "service works", "root root", "works root")
 		}), contextDoors},
 		{"V-EXT-05", "the last one's key", func(a *attempt) framing.Extensions {
-			senders := sendersOf(a, newPlayer(a.T, "service"), newPlayer(a.T, "gate"))
+			senders := sendersOf(a, newMember(a.T, "service"), newMember(a.T, "gate"))
 			(*senders)[1].SignatureKey = neutral
 			return framing.Extensions{extension(a.T, senders)}
 		}, contextDoors},
@@ -178,53 +174,48 @@ func extensionRules() []ruleTest {
 		{"V-EXT-05", "value", "a credential of any type", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			x := someSenders(a, 2, func(s *framing.ExternalSender) { s.Credential = framing.Credential{Type: strange, Data: []byte{1}} })
-			s, err := alice.group.Handle(input(a.over(bob.insider(), extensionsOf(x))))
-			require.NoError(a, err)
+			s := must(alice.Group.Handle(input(a.over(bob.Insider(), extensionsOf(x)))))
 			a.asks(s.Claims, mls.MomentExternalSender, "", "")
 		}},
 		{"V-EXT-05", "value", "a good certificate", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			x := someSenders(a, 1024, func(s *framing.ExternalSender) { s.Credential = framing.X509Credential(certificateFor(s.SignatureKey)) })
-			_, err := alice.group.Handle(input(a.over(bob.insider(), extensionsOf(x))))
-			a.holds(err == nil, "%v", err)
+			a.takes(alice, a.over(bob.Insider(), extensionsOf(x)))
 		}},
 		{"V-EXT-06", "value", "", func(a *attempt) {
 			alice, bob, _, _, _ := a.demanding()
-			dave := newPlayer(a.T, "dave") // can nothing of what was demanded
-			made := bob.insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.insider().ByValue(extensionsOf()) })
-			alice.hear(made.Commit)
-			_, err := alice.group.Handle(input(a.over(made.Next, dave.addOf())))
-			a.holds(err == nil, "%v", err)
+			dave := newMember(a.T, "dave") // can nothing of what was demanded
+			made := bob.Insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.Insider().ByValue(extensionsOf()) })
+			alice.Hear(made.Commit)
+			a.takes(alice, a.over(made.Next, dave.Add()))
 		}},
 		{"V-EXT-06", "outside", "", func(a *attempt) {
 			alice, bob, _, service := a.open()
-			old := service.outside(alice.group, proposing(&framing.Remove{Removed: 2}))
-			alice.hear(a.over(bob.insider(), extensionsOf()))
-			bad := service.outside(alice.group, proposing(&framing.Remove{Removed: 2}))
-			dave := newPlayer(a.T, "dave")
-			a.refusesMessage(alice.group, bad, dave.newcomer(alice.group, proposing(dave.addOf())))
-			_, err := alice.group.Handle(input(old))
-			require.ErrorIs(a, err, mls.ErrOldEpoch)
+			old := fromOutside(service, alice.Group, proposing(&framing.Remove{Removed: 2}))
+			alice.Hear(a.over(bob.Insider(), extensionsOf()))
+			bad := fromOutside(service, alice.Group, proposing(&framing.Remove{Removed: 2}))
+			dave := newMember(a.T, "dave")
+			a.refusesMessage(alice.Group, bad, fromNewcomer(dave, alice.Group, proposing(dave.Add())))
+			require.ErrorIs(a, failure(alice.Group.Handle(input(old))), mls.ErrOldEpoch)
 		}},
 		{"V-EXT-06", "outside", "put back and replaced", func(a *attempt) {
 			alice, bob, _, service := a.open()
-			another := newPlayer(a.T, "another service")
-			made := bob.insider().Commit(a, func(d *mlstest.Draft) {
-				d.Proposals = bob.insider().ByValue(extensionsOf(extension(a.T, sendersOf(a, another))))
+			another := newMember(a.T, "another service")
+			made := bob.Insider().Commit(a, func(d *mlstest.Draft) {
+				d.Proposals = bob.Insider().ByValue(extensionsOf(extension(a.T, sendersOf(a, another))))
 			})
-			alice.hear(made.Commit)
+			alice.Hear(made.Commit)
 			remove := proposing(&framing.Remove{Removed: 2})
-			a.refusesMessage(alice.group, service.outside(alice.group, remove), another.outside(alice.group, remove))
-			alice.hear(a.over(made.Next, extensionsOf(extension(a.T, sendersOf(a, service, another)))))
-			a.refusesMessage(alice.group, another.outside(alice.group, remove), service.outside(alice.group, remove))
+			a.refusesMessage(alice.Group, fromOutside(service, alice.Group, remove), fromOutside(another, alice.Group, remove))
+			alice.Hear(a.over(made.Next, extensionsOf(extension(a.T, sendersOf(a, service, another)))))
+			a.refusesMessage(alice.Group, fromOutside(another, alice.Group, remove), fromOutside(service, alice.Group, remove))
 		}},
 		{"V-EXT-07", "value", "", func(a *attempt) {
 			id := framing.Extensions{extension(a.T, &framing.ApplicationID{ApplicationID: []byte("alice's phone")})}
-			alice := stageOf(a.T, func(c *mlstest.Client) { c.Extensions = id }, nil, "alice", "bob")[0]
-			dave := newPlayer(a.T, "dave")
+			alice := newCastOf(a.T, func(c *mlstest.Party) { c.Extensions = id }, nil, "alice", "bob")[0]
+			dave := newMember(a.T, "dave")
 			dave.Extensions = id
-			s, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{dave.addOf()}, Now: mlstest.Now()}, alice.Signer)
-			require.NoError(a, err)
+			s := must(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{dave.Add()}, Now: mlstest.Now()}, alice.Signer))
 			a.asks(s.Claims, mls.MomentAddSent, "dave")
 			require.Empty(a, s.Claims[0].Predecessors)
 		}},
@@ -238,30 +229,23 @@ func ownExtensionRules() (out []ruleTest) {
 		"V-EXT-02": {{Type: framing.ExtensionTypeExternalSenders, Data: []byte{0}}},
 	} {
 		out = append(out, ruleTest{id, "send", "leaf", func(a *attempt) {
-			alice := stageOf(a.T, func(c *mlstest.Client) { c.Capabilities.Extensions = []framing.ExtensionType{strange} }, nil, "alice", "bob")[0]
+			alice := newCastOf(a.T, func(c *mlstest.Party) { c.Capabilities.Extensions = []framing.ExtensionType{strange} }, nil, "alice", "bob")[0]
 			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Extensions: &list}})
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.ProposeUpdate(mls.LeafUpdate{Extensions: &list}, mls.ProposeParams{}, alice.Signer)
-				return err
-			})
+			a.refusesUpdating(alice, mls.LeafUpdate{Extensions: &list})
 		}}, ruleTest{id, "send", "KeyPackage", func(a *attempt) {
-			dave := newPlayer(a.T, "dave")
+			dave := newMember(a.T, "dave")
 			params := mls.KeyPackageParams{CipherSuite: testSuite, Leaf: dave.LeafParams, Lifetime: mlstest.Lifetime(), Extensions: list}
-			_, err := mls.NewKeyPackage(params)
-			a.gives(err)
+			a.gives(failure(mls.NewKeyPackage(params)))
 			params.Leaf.Extensions, params.Extensions = list, nil
-			_, err = mls.NewKeyPackage(params)
-			a.gives(err)
-			info := stage(a.T, "alice")[0].info()
-			_, err = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: params.Leaf, Now: mlstest.Now(), Params: dave.Params})
-			a.gives(err)
+			a.gives(failure(mls.NewKeyPackage(params)))
+			info := newCast(a.T, "alice")[0].Info()
+			a.gives(failure(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: params.Leaf, Now: mlstest.Now(), Params: dave.Params})))
 		}}, ruleTest{id, "send", "GroupInfo", func(a *attempt) {
 			alice, _, _ := a.trio()
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.GroupInfo(mls.GroupInfoParams{Extensions: list}, alice.Signer)
-				return err
+			a.refusesCall(alice.Group, func() error {
+				return failure(alice.Group.GroupInfo(mls.GroupInfoParams{Extensions: list}, alice.Signer))
 			})
-			a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{newPlayer(a.T, "dave").addOf()},
+			a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{newMember(a.T, "dave").Add()},
 				Welcome: mls.WelcomeParams{Extensions: list}})
 		}})
 	}
@@ -278,46 +262,45 @@ func greaseRules() []ruleTest {
 			&framing.CustomProposal{Type: 0x4a4a, Data: []byte("grease")},
 		}
 	}
-	listed := func(c *mlstest.Client) {
+	listed := func(c *mlstest.Party) {
 		c.Capabilities = framing.Capabilities{Extensions: []framing.ExtensionType{0xdada, 0x2a2a},
 			Proposals: []framing.ProposalType{0x4a4a}, Credentials: []framing.CredentialType{framing.CredentialTypeBasic, 0x3a3a, 0x5a5a}}
 	}
 	return []ruleTest{
 		{"V-EXT-04", "value", "listed by all", func(a *attempt) {
-			cast := stageOf(a.T, listed, nil, "alice", "bob", "carol")
-			in := cast[1].insider()
+			cast := newCastOf(a.T, listed, nil, "alice", "bob", "carol")
+			in := cast[1].Insider()
 			for _, p := range bad(a) {
-				a.refusesMessage(cast[0].group, a.over(in, p), a.over(in))
-				a.refusesMessage(cast[0].group, a.over(in, p, &framing.Remove{Removed: 2}), a.over(in))
+				a.refusesMessage(cast[0].Group, a.over(in, p), a.over(in))
+				a.refusesMessage(cast[0].Group, a.over(in, p, &framing.Remove{Removed: 2}), a.over(in))
 			}
 			use := func(l *framing.LeafNode) { l.Credential = framing.Credential{Type: 0x5a5a} }
-			a.refusesMessage(cast[0].group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = use }).Commit, a.over(in))
+			a.refusesMessage(cast[0].Group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = use }).Commit, a.over(in))
 		}},
 		{"V-EXT-04", "send", "listed by all", func(a *attempt) {
-			alice := stageOf(a.T, listed, nil, "alice", "bob", "carol")[0]
+			alice := newCastOf(a.T, listed, nil, "alice", "bob", "carol")[0]
 			for _, p := range bad(a) {
 				a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p}})
 			}
 			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &framing.Credential{Type: 0x5a5a}}})
 		}},
 		{"V-EXT-04", "create", "listed", func(a *attempt) {
-			alice := newPlayer(a.T, "alice")
-			listed(alice.Client)
+			alice := newMember(a.T, "alice")
+			listed(alice.Party)
 			a.refusesCreation(alice, framing.Extension{Type: 0xdada})
 			a.refusesCreation(alice, extension(a.T, &framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{0x3a3a}}))
 			alice.Credential.Type = 0x5a5a
 			a.refusesCreation(alice)
 		}},
 		{"V-EXT-04", "published", "a credential", func(a *attempt) {
-			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+			k := newMember(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
 				l.Credential.Type = 0x5a5a
 				l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), 0x5a5a)
 			}, nil)
-			_, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
-			a.gives(err)
+			a.gives(failure(mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})))
 		}},
 		{"V-EXT-04", "send", "a credential", func(a *attempt) {
-			dave := newPlayer(a.T, "dave")
+			dave := newMember(a.T, "dave")
 			publish := func() error {
 				_, err := mls.NewKeyPackage(mls.KeyPackageParams{
 					CipherSuite: testSuite, Leaf: dave.LeafParams, Lifetime: mls.LifetimeFrom(mlstest.Now(), time.Hour)})
@@ -328,20 +311,19 @@ func greaseRules() []ruleTest {
 			a.gives(publish())
 		}},
 		{"V-EXT-04", "value", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, p := range bad(a) {
-				a.refusesMessage(alice.group, a.over(in, p), a.over(in))
+				a.refusesMessage(alice.Group, a.over(in, p), a.over(in))
 			}
-			foreign := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+			foreign := newMember(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
 				l.Credential = framing.Credential{Type: 0x5a5a, Data: []byte("grease")}
 				l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), 0x5a5a)
 			}, nil)
-			a.refusesMessage(alice.group, a.over(in, &framing.Add{KeyPackage: foreign}), a.over(in))
+			a.refusesMessage(alice.Group, a.over(in, &framing.Add{KeyPackage: foreign}), a.over(in))
 		}},
 		{"V-EXT-04", "value", "where it may be", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+			k := newMember(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
 				c := &l.Capabilities
 				c.Versions, c.CipherSuites = append(slices.Clone(c.Versions), 0x0a0a), append(slices.Clone(c.CipherSuites), 0x1a1a)
 				c.Extensions, c.Proposals = []framing.ExtensionType{0x2a2a, 0x3a3a}, []framing.ProposalType{0x4a4a}
@@ -350,8 +332,7 @@ func greaseRules() []ruleTest {
 			}, func(k *framing.KeyPackage) {
 				k.Extensions = framing.Extensions{{Type: 0x3a3a, Data: []byte("package")}}
 			})
-			_, err := alice.group.Handle(input(a.over(bob.insider(), &framing.Add{KeyPackage: k})))
-			a.holds(err == nil, "%v", err)
+			a.takes(alice, a.over(bob.Insider(), &framing.Add{KeyPackage: k}))
 		}},
 		{"V-EXT-04", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
@@ -374,28 +355,27 @@ func keptRules() []ruleTest {
 			k.Extensions = framing.Extensions{{Type: 0xf00e, Data: []byte{3}}, {Type: strange, Data: []byte{4, 5}}}
 			mlstest.SignLeaf(a, w.dave.Suite, w.dave.Signer, &k.LeafNode, nil, framing.NoLeaf)
 			mlstest.SignKeyPackage(a, w.dave.Suite, w.dave.Signer, k)
-			made := bob.insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.insider().ByValue(&framing.Add{KeyPackage: k}) })
-			alice.hear(made.Commit)
+			made := bob.Insider().Commit(a, func(d *mlstest.Draft) { d.Proposals = bob.Insider().ByValue(&framing.Add{KeyPackage: k}) })
+			alice.Hear(made.Commit)
 			s, err := mls.Join(w.params(made.Welcome)) // found by the hash of all of it
 			require.NoError(a, err)
-			for _, g := range []*mls.Group{alice.group, s.Next} {
+			for _, g := range []*mls.Group{alice.Group, s.Next} {
 				leaf, _ := g.Tree().Leaf(3)
 				a.holds(bytes.Equal(mlstest.Marshal(a, leaf), mlstest.Marshal(a, &k.LeafNode)), "the leaf is %v", leaf)
 			}
-			require.Equal(a, alice.group.Tree().Hash(), s.Next.Tree().Hash())
+			require.Equal(a, alice.Group.Tree().Hash(), s.Next.Tree().Hash())
 		}},
 		{"V-EXT-03", "groupinfo", "", func(a *attempt) {
 			kept := framing.Extension{Type: contextExtension, Data: []byte{9, 8}}
-			all := stageOf(a.T, capable, framing.Extensions{kept}, "alice", "bob")
+			all := newCastOf(a.T, capable, framing.Extensions{kept}, "alice", "bob")
 			alice := all[0]
-			message := alice.insider().GroupInfo(a, func(i *framing.GroupInfo) {
+			message := alice.Insider().GroupInfo(a, func(i *framing.GroupInfo) {
 				i.Extensions = append(framing.Extensions{{Type: strange, Data: []byte{7}}, {Type: 0x0a0a}}, i.Extensions...)
 			})
-			s, err := mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()})
-			require.NoError(a, err)
+			s := must(mls.Observe(mls.ObserveParams{GroupInfo: message, Now: mlstest.Now()}))
 			again := mlstest.Message(a, mlstest.Parse[*framing.GroupInfo](a, message))
 			a.holds(bytes.Equal(again, message), "the GroupInfo is another")
-			context, want := s.Next.Context(), alice.group.Context()
+			context, want := s.Next.Context(), alice.Group.Context()
 			a.holds(bytes.Equal(mlstest.Marshal(a, &context), mlstest.Marshal(a, &want)), "the context is %v", context)
 		}},
 	}

@@ -24,11 +24,6 @@ func (a *attempt) refusesEntry(bad, genuine mls.JoinExternalParams) {
 	require.NoError(a, err, "%s: the genuine one", a.rule.ID)
 }
 
-// entry is how a client joins.
-func (p *player) entry(info []byte) mls.JoinExternalParams {
-	return mls.JoinExternalParams{GroupInfo: info, Leaf: p.LeafParams, Now: mlstest.Now(), Params: p.Params}
-}
-
 // place is a group with blank leaves, and where a newcomer goes. One that comes back removes its former leaf.
 type place struct {
 	name    string
@@ -58,12 +53,12 @@ func places() []place {
 // test lets a client of the engine and a newcomer that computes everything by itself join.
 func (c place) test(a *attempt) {
 	names := []string{"a", "b", "c", "d", "e"}[:c.members]
-	all := stage(a.T, names...)
+	all := newCast(a.T, names...)
 	committer := 0
 	if c.former == 0 {
 		committer = 1
 	}
-	var left []*player
+	var left []*mlstest.Member
 	var list []framing.Proposal
 	for i, p := range all {
 		if slices.Contains(c.blank, framing.LeafIndex(i)) {
@@ -72,8 +67,8 @@ func (c place) test(a *attempt) {
 			left = append(left, p)
 		}
 	}
-	all[committer].commit(mls.CommitParams{Proposals: list}, left...)
-	left = slices.DeleteFunc(left, func(p *player) bool { return c.former != framing.NoLeaf && p == all[c.former] })
+	all[committer].Commit(mls.CommitParams{Proposals: list}, left...)
+	left = slices.DeleteFunc(left, func(p *mlstest.Member) bool { return c.former != framing.NoLeaf && p == all[c.former] })
 	left = append(left, all[committer])
 
 	name := "newcomer"
@@ -84,31 +79,28 @@ func (c place) test(a *attempt) {
 		params.Resync = &c.former
 		also = append(also, &framing.Remove{Removed: c.former})
 	}
-	joiner := newPlayer(a.T, name)
+	joiner := newMember(a.T, name)
 	mlstest.Seed(&joiner.Params, "another life")
-	i := &intruder{mlstest.NewNewcomer(a, joiner.Client, left[0].info()), joiner.KeyPackage(a).KeyPackage.LeafNode}
+	i := &intruder{mlstest.NewNewcomer(a, joiner.Party, left[0].Info()), joiner.KeyPackage(a).KeyPackage.LeafNode}
 	made := i.Commit(a, func(d *mlstest.Draft) {
 		d.Template = i.leaf
 		d.Proposals = append(d.Proposals, i.ByValue(also...)...)
 	})
 	a.holds(made.Next.Leaf == c.want, "the newcomer itself takes leaf %d", made.Next.Leaf)
 	for _, p := range left {
-		s, err := p.group.Handle(input(made.Commit))
-		require.NoError(a, err)
+		s := must(p.Group.Handle(input(made.Commit)))
 		require.Equal(a, c.want, s.Events[0].(*mls.EpochChanged).Change.CommitterLeaf)
 		require.Equal(a, made.Next.Tree.Export(a), s.Next.Tree().Export())
 	}
-	joiner.joinAlone(params, left...)
-	require.Equal(a, c.want, joiner.group.OwnLeaf())
-	together(append(left, joiner)...)
+	joiner.JoinExternal(params, left...)
+	require.Equal(a, c.want, joiner.Group.OwnLeaf())
+	mlstest.Agree(append(left, joiner)...)
 }
 
 // observerWith is an observer of the group with a policy.
-func (p *player) observerWith(policy mls.ExternalCommitPolicy) *mls.Observer {
-	p.t.Helper()
-	s, err := mls.Observe(mls.ObserveParams{GroupInfo: p.info(), Now: mlstest.Now(), Params: mls.Params{ExternalCommits: policy}})
-	require.NoError(p.t, err)
-	return s.Next
+func observerWith(p *mlstest.Member, policy mls.ExternalCommitPolicy) *mls.Observer {
+	return must(mls.Observe(mls.ObserveParams{
+		GroupInfo: p.Info(), Now: mlstest.Now(), Params: mls.Params{ExternalCommits: policy}})).Next
 }
 
 // externalRules are the tests of area (j).
@@ -126,72 +118,69 @@ func externalRules() []ruleTest {
 	return append(out, []ruleTest{
 		{"V-EJ-05", "external", "", func(a *attempt) {
 			for _, resync := range []string{"bob", "carol", ""} {
-				all := stage(a.T, "alice", "bob", "carol", "dave")
+				all := newCast(a.T, "alice", "bob", "carol", "dave")
 				name, want := resync, framing.LeafIndex(4)
-				p := mls.JoinExternalParams{GroupInfo: all[0].info(), Now: mlstest.Now()}
+				p := mls.JoinExternalParams{GroupInfo: all[0].Info(), Now: mlstest.Now()}
 				if resync == "" {
 					name = "eve"
 				} else {
-					want = framing.LeafIndex(slices.IndexFunc(all, func(p *player) bool { return p.Name == name }))
+					want = framing.LeafIndex(slices.IndexFunc(all, func(p *mlstest.Member) bool { return p.Name == name }))
 					p.Resync = &want
 				}
-				joiner := newPlayer(a.T, name)
+				joiner := newMember(a.T, name)
 				mlstest.Seed(&joiner.Params, "again")
 				p.Leaf, p.Params = joiner.LeafParams, joiner.Params
-				message := joiner.take(mls.JoinExternal(p)).Send[0].Message
-				joiner.take(joiner.group.Adopt())
-				all[0].hear(message)
-				a.holds(joiner.group.OwnLeaf() == want, "%s is at leaf %d", name, joiner.group.OwnLeaf())
-				together(all[0], joiner)
+				message := joiner.Take(mls.JoinExternal(p)).Send[0].Message
+				joiner.Take(joiner.Group.Adopt())
+				all[0].Hear(message)
+				a.holds(joiner.Group.OwnLeaf() == want, "%s is at leaf %d", name, joiner.Group.OwnLeaf())
+				mlstest.Agree(all[0], joiner)
 			}
 		}},
 		{"V-EJ-06", "external", "its encryption key", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
-			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+			alice, i := a.intruder()
+			a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 				d.OnKeys = func(pairs []ciphersuite.KeyPair) { pairs[0].Public = i.Tree.Leaf(2).EncryptionKey }
 			}), i.commit(a, nil))
 		}},
 		{"V-EJ-06", "external", "its source", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			for _, change := range wrongSources() {
-				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }), i.commit(a, nil))
+				a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }), i.commit(a, nil))
 			}
 		}},
 		{"V-EJ-06", "external", "a member's signature key, beside its Remove", func(a *attempt) {
 			// carol's key may come back only in the place of carol (RFC 9420, Section 12.4.3.2).
 			alice, _, carol := a.trio()
-			i := a.intrude("carol", alice.info())
+			i := a.intrude("carol", alice.Info())
 			remove := func(leaf framing.LeafIndex) []byte {
 				return i.commit(a, func(d *mlstest.Draft) {
 					d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: leaf})...)
 				})
 			}
-			require.EqualValues(a, 2, carol.group.OwnLeaf())
-			a.refusesMessage(alice.group, remove(1), remove(2))
+			require.EqualValues(a, 2, carol.Group.OwnLeaf())
+			a.refusesMessage(alice.Group, remove(1), remove(2))
 		}},
 		{"V-EJ-07", "external", "the epoch before", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			var former framing.ExternalPub
-			found, err := mlstest.Parse[*framing.GroupInfo](a, alice.info()).Extensions.Get(&former)
+			found, err := mlstest.Parse[*framing.GroupInfo](a, alice.Info()).Extensions.Get(&former)
 			require.True(a, found && err == nil)
-			bob.commit(mls.CommitParams{}, alice, carol)
-			stale := alice.insider().GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions[1] = extension(a.T, &former) })
-			a.refusesMessage(alice.group, a.intrude("dave", stale).commit(a, nil), a.intrude("dave", alice.info()).commit(a, nil))
+			bob.Commit(mls.CommitParams{}, alice, carol)
+			stale := alice.Insider().GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions[1] = extension(a.T, &former) })
+			a.refusesMessage(alice.Group, a.intrude("dave", stale).commit(a, nil), a.intrude("dave", alice.Info()).commit(a, nil))
 		}},
 		{"V-EJ-07", "external", "the members' init secret", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			i := a.intrude("dave", alice.Info())
 			genuine := i.commit(a, nil)
-			i.Init = bob.insider().Init // from a member who wants to be in twice
-			a.refusesMessage(alice.group, i.commit(a, nil), genuine)
+			i.Init = bob.Insider().Init // from a member who wants to be in twice
+			a.refusesMessage(alice.Group, i.commit(a, nil), genuine)
 		}},
 		{"V-EJ-07", "external", "KEM output", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			for _, output := range append(sizes(32), lowOrder()...) {
-				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+				a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 					d.Proposals = i.ByValue(&framing.ExternalInit{KEMOutput: output})
 				}), i.commit(a, nil))
 			}
@@ -200,29 +189,27 @@ func externalRules() []ruleTest {
 			alice, _, carol := a.trio()
 			psk := mls.PSK{ID: mls.ExternalPSKID([]byte("key")), Secret: secretOf(7)}
 			join := func(resync *framing.LeafIndex, ids ...framing.PreSharedKeyID) mls.Input {
-				joiner := newPlayer(a.T, "carol")
+				joiner := newMember(a.T, "carol")
 				if resync == nil {
-					joiner = newPlayer(a.T, "dave")
+					joiner = newMember(a.T, "dave")
 				}
 				mlstest.Seed(&joiner.Params, "again")
-				s, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: joiner.LeafParams, Resync: resync,
-					PSKIDs: ids, PSKs: mls.PSKs{psk}, Now: mlstest.Now(), Params: joiner.Params})
-				require.NoError(a, err)
+				s := must(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: joiner.LeafParams, Resync: resync,
+					PSKIDs: ids, PSKs: mls.PSKs{psk}, Now: mlstest.Now(), Params: joiner.Params}))
 				return mls.Input{Message: s.Send[0].Message, PSKs: mls.PSKs{psk}, Now: mlstest.Now()}
 			}
-			leaf := carol.group.OwnLeaf()
+			leaf := carol.Group.OwnLeaf()
 			with := func(p mls.ExternalCommitPolicy) *mls.Group {
 				alice.Params.ExternalCommits = p
-				return alice.reloaded()
+				return alice.Reloaded()
 			}
-			a.refuses(with(mls.ExternalCommitsForbidden), join(nil), input(carol.insider().Commit(a, nil).Commit))
-			a.refuses(with(mls.ExternalCommitsForbidden), join(&leaf, psk.ID), input(carol.insider().Commit(a, nil).Commit))
+			a.refuses(with(mls.ExternalCommitsForbidden), join(nil), input(carol.Insider().Commit(a, nil).Commit))
+			a.refuses(with(mls.ExternalCommitsForbidden), join(&leaf, psk.ID), input(carol.Insider().Commit(a, nil).Commit))
 			a.refuses(with(mls.ExternalCommitsNoResync), join(&leaf), join(nil))
 			a.refuses(with(mls.ExternalCommitsNoResync), join(&leaf, psk.ID), join(nil, psk.ID))
 			a.refuses(with(mls.ExternalCommitsPSK), join(nil), join(nil, psk.ID))
 			a.refuses(with(mls.ExternalCommitsPSK), join(&leaf), join(&leaf, psk.ID))
-			_, err := alice.observerWith(mls.ExternalCommitsForbidden).Handle(join(nil))
-			a.gives(err)
+			a.gives(failure(observerWith(alice, mls.ExternalCommitsForbidden).Handle(join(nil))))
 		}},
 	}...)
 }
@@ -232,10 +219,9 @@ func groupInfoRules() []ruleTest {
 	return []ruleTest{
 		{"V-EJ-01", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in, dave := alice.insider(), newPlayer(a.T, "dave")
+			in, dave := alice.Insider(), newMember(a.T, "dave")
 			join := func(info []byte) error {
-				_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now()})
-				return err
+				return failure(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now()}))
 			}
 			bad := [][]byte{in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = i.Extensions[:1] })}
 			for _, key := range append(sizes(32), lowOrder()...) {
@@ -251,27 +237,27 @@ func groupInfoRules() []ruleTest {
 		}},
 		{"V-EJ-02", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			genuine := alice.info()
+			genuine := alice.Info()
 			for _, change := range []func(*framing.GroupInfo){
 				func(i *framing.GroupInfo) { i.Signature = nil },
 				func(i *framing.GroupInfo) { i.Signature[3] ^= 1 },
 				func(i *framing.GroupInfo) {
-					i.Extensions[1] = extension(a.T, &framing.ExternalPub{ExternalPub: freshKey(alice.insider())})
+					i.Extensions[1] = extension(a.T, &framing.ExternalPub{ExternalPub: freshKey(alice.Insider())})
 				},
 			} {
-				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), changed(a, genuine, change), nil, genuine)
+				a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), changed(a, genuine, change), nil, genuine)
 			}
 		}},
 		{"V-EJ-02", "groupinfo", "by another key", func(a *attempt) {
 			alice, _, carol := a.trio()
-			in := alice.insider()
+			in := alice.Insider()
 			in.Signer = carol.Signer
-			dave := newPlayer(a.T, "dave")
-			a.refusesEntry(dave.entry(in.GroupInfo(a, nil)), dave.entry(alice.info()))
+			dave := newMember(a.T, "dave")
+			a.refusesEntry(dave.ByGroupInfo(in.GroupInfo(a, nil)), dave.ByGroupInfo(alice.Info()))
 		}},
 		{"V-EJ-02", "groupinfo", "before anything else is used", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in, dave := alice.insider(), newPlayer(a.T, "dave")
+			in, dave := alice.Insider(), newMember(a.T, "dave")
 			// Each would fail by another rule, were it looked at first.
 			for _, change := range []func(*framing.GroupInfo){
 				func(i *framing.GroupInfo) {
@@ -280,13 +266,13 @@ func groupInfoRules() []ruleTest {
 				func(i *framing.GroupInfo) { i.Extensions = i.Extensions[:1] },
 			} {
 				bad := changed(a, in.GroupInfo(a, change), func(i *framing.GroupInfo) { i.Signature[3] ^= 1 })
-				a.refusesEntry(dave.entry(bad), dave.entry(alice.info()))
+				a.refusesEntry(dave.ByGroupInfo(bad), dave.ByGroupInfo(alice.Info()))
 			}
 		}},
 		{"V-EJ-03", "groupinfo", "context", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			bob.commit(mls.CommitParams{}, alice, carol)
-			in, dave := alice.insider(), newPlayer(a.T, "dave")
+			bob.Commit(mls.CommitParams{}, alice, carol)
+			in, dave := alice.Insider(), newMember(a.T, "dave")
 			dave.Capabilities.Extensions = []framing.ExtensionType{strange}
 			genuine := in.GroupInfo(a, nil)
 			for _, change := range []func(*framing.GroupContext){
@@ -302,21 +288,20 @@ func groupInfoRules() []ruleTest {
 				},
 			} {
 				bad := in.GroupInfo(a, func(i *framing.GroupInfo) { change(&i.GroupContext) })
-				a.refusesObserving(dave.Client, bad, nil, genuine)
+				a.refusesObserving(dave.Party, bad, nil, genuine)
 			}
 		}},
 		{"V-EJ-03", "groupinfo", "the form of the tree", func(a *attempt) {
-			in := a.grove()[1].insider()
+			in := a.grove()[1].Insider()
 			for _, nodes := range misshapen(in.Tree.Nodes) {
 				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
 			}
 		}},
 		{"V-EJ-03", "groupinfo", "group id and lifetimes", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave := newPlayer(a.T, "dave")
-			genuine := dave.entry(alice.info())
+			alice, dave := a.outsider()
+			genuine := dave.ByGroupInfo(alice.Info())
 			bad := genuine
-			bad.Groups = [][]byte{[]byte("other"), alice.group.GroupID()}
+			bad.Groups = [][]byte{[]byte("other"), alice.Group.GroupID()}
 			a.refusesEntry(bad, genuine)
 			bad = genuine
 			bad.Now = bad.Now.Add(2 * 365 * 24 * time.Hour)
@@ -332,21 +317,19 @@ func groupInfoRules() []ruleTest {
 			} {
 				c := dave.LeafParams
 				change(&c.Capabilities)
-				_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: c, Now: mlstest.Now()})
-				a.gives(err)
+				a.gives(failure(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: c, Now: mlstest.Now()})))
 			}
-			_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now()})
-			require.NoError(a, err)
+			must(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: dave.LeafParams, Now: mlstest.Now()}))
 		}},
 		{"V-EJ-04", "groupinfo", "version and suite", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in, dave := alice.insider(), newPlayer(a.T, "dave")
-			genuine := dave.entry(in.GroupInfo(a, nil))
+			in, dave := alice.Insider(), newMember(a.T, "dave")
+			genuine := dave.ByGroupInfo(in.GroupInfo(a, nil))
 			for _, change := range []func(*framing.GroupContext){
 				func(c *framing.GroupContext) { c.Version = 2 },
 				func(c *framing.GroupContext) { c.CipherSuite = 0x0a0a },
 			} {
-				a.refusesEntry(dave.entry(in.GroupInfo(a, func(i *framing.GroupInfo) { change(&i.GroupContext) })), genuine)
+				a.refusesEntry(dave.ByGroupInfo(in.GroupInfo(a, func(i *framing.GroupInfo) { change(&i.GroupContext) })), genuine)
 			}
 			few := genuine
 			few.Params.Suites = func(cs ciphersuite.CipherSuite) (*ciphersuite.Suite, error) {

@@ -6,10 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"math/big"
-	"slices"
 	"strings"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -17,64 +14,81 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// errNoEntropy is what a broken source of entropy answers.
+// errNoEntropy is what a broken source of entropy returns.
 var errNoEntropy = errors.New("no entropy")
 
 // trio is a group of alice, bob and carol at leaves 0, 1 and 2.
-func (a *attempt) trio() (alice, bob, carol *player) {
-	all := stage(a.T, "alice", "bob", "carol")
-	return all[0], all[1], all[2]
+func (a *attempt) trio() (alice, bob, carol *mlstest.Member) {
+	return three(newCast(a.T, "alice", "bob", "carol"))
+}
+
+// insider returns that group with bob turned bad.
+func (a *attempt) insider() (alice *mlstest.Member, in *mlstest.Insider) {
+	alice, bob, _ := a.trio()
+	return alice, bob.Insider()
+}
+
+// intruder returns that group with dave, who is about to join by external commit and keeps to no rule.
+func (a *attempt) intruder() (alice *mlstest.Member, i *intruder) {
+	alice, _, _ = a.trio()
+	return alice, a.intrude("dave", alice.Info())
+}
+
+// welcomed returns that group with what dave needs to join it.
+func (a *attempt) welcomed() (alice *mlstest.Member, w *welcomed) {
+	alice, _, _ = a.trio()
+	return alice, a.newWelcomed()
+}
+
+// outsider returns that group with dave, who is not in it.
+func (a *attempt) outsider() (alice, dave *mlstest.Member) {
+	alice, _, _ = a.trio()
+	return alice, newMember(a.T, "dave")
 }
 
 // served is a group of alice and bob in which service is an external sender.
-func (a *attempt) served() (alice, bob, service *player) {
-	service = newPlayer(a.T, "service")
-	all := stageOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob")
+func (a *attempt) served() (alice, bob, service *mlstest.Member) {
+	service = newMember(a.T, "service")
+	all := newCastOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob")
 	return all[0], all[1], service
 }
 
 // sendersOf lists players as external senders.
-func sendersOf(a *attempt, players ...*player) *framing.ExternalSenders {
+func sendersOf(a *attempt, players ...*mlstest.Member) *framing.ExternalSenders {
 	var list framing.ExternalSenders
 	for _, p := range players {
-		key, err := p.Suite.PublicKeyOf(p.Signer)
-		require.NoError(a, err)
+		key := must(p.Suite.PublicKeyOf(p.Signer))
 		list = append(list, framing.ExternalSender{SignatureKey: key, Credential: p.Credential})
 	}
 	return &list
 }
 
-// outside sends what an external sender says, whatever it is, with content as change leaves it.
-func (p *player) outside(g *mls.Group, change func(*mlstest.Content)) []byte {
-	p.t.Helper()
-	return p.from(g, framing.Sender{SenderType: framing.SenderTypeExternal}, change)
+// stranger sends from outside of a group, whatever it sends: it has no secret of the group.
+func stranger(m *mlstest.Member, g *mls.Group, from framing.SenderType) *mlstest.Insider {
+	return &mlstest.Insider{Suite: m.Suite, Signer: m.Signer, Sender: framing.Sender{SenderType: from}, Context: g.Context()}
 }
 
-// newcomer sends what somebody says who wants to be added.
-func (p *player) newcomer(g *mls.Group, change func(*mlstest.Content)) []byte {
-	p.t.Helper()
-	return p.from(g, framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}, change)
+// fromOutside sends what an external sender proposes, whatever it is, with content as change leaves it.
+func fromOutside(m *mlstest.Member, g *mls.Group, change func(*mlstest.Content)) []byte {
+	return stranger(m, g, framing.SenderTypeExternal).Send(m.T, framing.ContentTypeProposal, outOfContext(change))
 }
 
-// from sends a proposal from outside of a group: it takes no secret of the group.
-func (p *player) from(g *mls.Group, sender framing.Sender, change func(*mlstest.Content)) []byte {
-	p.t.Helper()
-	stranger := &mlstest.Insider{Suite: p.Suite, Signer: p.Signer, Sender: sender, Context: g.Context()}
-	return stranger.Send(p.t, framing.ContentTypeProposal, func(c *mlstest.Content) {
+// fromNewcomer sends what somebody proposes who wants to be added.
+func fromNewcomer(m *mlstest.Member, g *mls.Group, change func(*mlstest.Content)) []byte {
+	return stranger(m, g, framing.SenderTypeNewMemberProposal).Send(m.T, framing.ContentTypeProposal, outOfContext(change))
+}
+
+// outOfContext leaves the group context out of what is signed, as those outside do.
+func outOfContext(change func(*mlstest.Content)) func(*mlstest.Content) {
+	return func(c *mlstest.Content) {
 		c.Context = nil
 		change(c)
-	})
+	}
 }
 
 // proposing makes content a proposal.
 func proposing(proposal framing.Proposal) func(*mlstest.Content) {
 	return func(c *mlstest.Content) { c.Proposal = proposal }
-}
-
-// addOf is an Add of a player's genuine KeyPackage.
-func (p *player) addOf() *framing.Add {
-	p.t.Helper()
-	return &framing.Add{KeyPackage: p.KeyPackage(p.t).KeyPackage}
 }
 
 // changed is a message with its body changed and nothing made to fit.
@@ -94,7 +108,7 @@ type intruder struct {
 // intrude makes an intruder with a GroupInfo.
 func (a *attempt) intrude(name string, info []byte) *intruder {
 	a.Helper()
-	c := mlstest.NewClient(a, mlstest.Parse[*framing.GroupInfo](a, info).GroupContext.CipherSuite, name)
+	c := mlstest.NewParty(a, mlstest.Parse[*framing.GroupInfo](a, info).GroupContext.CipherSuite, name)
 	return &intruder{mlstest.NewNewcomer(a, c, info), c.KeyPackage(a).KeyPackage.LeafNode}
 }
 
@@ -111,19 +125,19 @@ func (i *intruder) commit(a *attempt, change func(*mlstest.Draft)) []byte {
 
 // welcomed is what dave needs to join a group by a Welcome of an insider's.
 type welcomed struct {
-	dave *player
+	dave *mlstest.Member
 	own  *mls.OwnKeyPackage
 }
 
 func (a *attempt) newWelcomed() *welcomed {
-	dave := newPlayer(a.T, "dave")
+	dave := newMember(a.T, "dave")
 	return &welcomed{dave, dave.KeyPackage(a)}
 }
 
 // by is a Welcome from a commit that change has changed.
 func (w *welcomed) by(in *mlstest.Insider, change func(*mlstest.Draft)) mls.JoinParams {
-	w.dave.t.Helper()
-	made := in.Commit(w.dave.t, func(d *mlstest.Draft) {
+	w.dave.T.Helper()
+	made := in.Commit(w.dave.T, func(d *mlstest.Draft) {
 		d.Proposals = in.ByValue(&framing.Add{KeyPackage: w.own.KeyPackage})
 		if change != nil {
 			change(d)
@@ -135,16 +149,6 @@ func (w *welcomed) by(in *mlstest.Insider, change func(*mlstest.Draft)) mls.Join
 // params is what dave joins with.
 func (w *welcomed) params(welcome []byte) mls.JoinParams {
 	return mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{w.own}, Now: mlstest.Now(), Params: w.dave.Params}
-}
-
-// reloaded is a player's group as a client finds it that starts anew, with the player's present Params.
-func (p *player) reloaded() *mls.Group {
-	p.t.Helper()
-	records, err := p.group.Records(nil)
-	require.NoError(p.t, err)
-	g, err := mls.Load(mls.LoadParams{Records: slices.Values(records), Params: p.Params})
-	require.NoError(p.t, err)
-	return g
 }
 
 // secretOf is a secret of 32 bytes.
@@ -189,10 +193,7 @@ func freshKey(in *mlstest.Insider) ciphersuite.HPKEPublicKey {
 }
 
 // refusesCommit has a member commit proposals by value in its own call.
-func (a *attempt) refusesCommit(p *player, proposals ...framing.Proposal) {
+func (a *attempt) refusesCommit(p *mlstest.Member, proposals ...framing.Proposal) {
 	a.Helper()
-	a.refusesCall(p.group, func() error {
-		_, err := p.group.Commit(mls.CommitParams{Proposals: proposals, Now: mlstest.Now()}, p.Signer)
-		return err
-	})
+	a.refusesCommitting(p, mls.CommitParams{Proposals: proposals})
 }

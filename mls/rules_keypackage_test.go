@@ -18,21 +18,21 @@ import (
 func packageBreaches() []breach {
 	type whole = framing.KeyPackage
 	withTree := append([]string{"tree"}, addDoors...)
-	eve := func(a *attempt) *player { return newPlayer(a.T, "eve") }
+	eve := func(a *attempt) *mlstest.Member { return newMember(a.T, "eve") }
 	return []breach{
 		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, doors: addDoors},
 		{id: "V-KP-01", name: "suite", whole: func(k *whole) { k.CipherSuite = 3 }, doors: addDoors},
-		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
-		{id: "V-KP-03", name: "another key", forge: func(a *attempt, c *player, k *whole) {
+		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *mlstest.Member, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
+		{id: "V-KP-03", name: "another key", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			mlstest.SignKeyPackage(a, c.Suite, eve(a).Signer, k)
 		}, doors: addDoors},
-		{id: "V-KP-03", name: "the leaf's label", forge: func(a *attempt, c *player, k *whole) {
+		{id: "V-KP-03", name: "the leaf's label", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			k.Signature = slices.Clone(k.LeafNode.Signature)
 		}, doors: addDoors},
 		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
 		{id: "V-PR-04", name: "leaf", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
 		{id: "V-PR-04", name: "KeyPackage", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
-		{id: "V-PR-04", name: "signature", forge: func(_ *attempt, _ *player, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
+		{id: "V-PR-04", name: "signature", forge: func(_ *attempt, _ *mlstest.Member, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
 		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
 		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
 		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
@@ -41,15 +41,15 @@ func packageBreaches() []breach {
 		{id: "V-LN-01", name: "commit", leaf: func(l *framing.LeafNode) {
 			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
 		}, doors: addDoors},
-		{id: "V-LN-04", name: "a bit", forge: func(a *attempt, c *player, k *whole) {
+		{id: "V-LN-04", name: "a bit", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			k.LeafNode.Signature[3] ^= 1
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
 		}, doors: addDoors},
-		{id: "V-LN-04", name: "another key", forge: func(a *attempt, c *player, k *whole) {
+		{id: "V-LN-04", name: "another key", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			mlstest.SignLeaf(a, c.Suite, eve(a).Signer, &k.LeafNode, nil, framing.NoLeaf)
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
 		}, doors: addDoors},
-		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *player, k *whole) {
+		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			signBound(a, c.Suite, c.Signer, &k.LeafNode, []byte("group"), 3)
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
 		}, doors: addDoors},
@@ -75,7 +75,7 @@ func packageBreaches() []breach {
 // published has a KeyPackage judged that lives for so long.
 func (a *attempt) published(l framing.Lifetime, longest time.Duration) error {
 	a.Helper()
-	k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(leaf *framing.LeafNode) { leaf.Lifetime = l }, nil)
+	k := newMember(a.T, "dave").ForgeKeyPackage(a, func(leaf *framing.LeafNode) { leaf.Lifetime = l }, nil)
 	_, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now(),
 		Params: mls.Params{MaxLifetime: longest}})
 	return err
@@ -93,17 +93,15 @@ func keyPackageRules() []ruleTest {
 	}
 	return append(out, []ruleTest{
 		{"V-KP-02", "decoder", "", func(a *attempt) {
-			genuine, err := newPlayer(a.T, "alice").KeyPackage(a).Message()
-			require.NoError(a, err)
+			genuine := must(newMember(a.T, "alice").KeyPackage(a).Message())
 			bad := slices.Clone(genuine)
 			bad[5]++ // the version within
 			a.refusesDecoding(new(framing.Message), bad, genuine)
 		}},
 		{"V-KP-06", "published", "off the curve", func(a *attempt) {
-			dave := newPlayer(a.T, "dave").with(ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256)
+			dave := newMember(a.T, "dave").As(ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256)
 			open := func(k *framing.KeyPackage) error {
-				_, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()})
-				return err
+				return failure(mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: mlstest.Message(a, k), Now: mlstest.Now()}))
 			}
 			genuine := dave.ForgeKeyPackage(a, nil, nil)
 			require.NoError(a, open(genuine))
@@ -115,48 +113,44 @@ func keyPackageRules() []ruleTest {
 		}},
 		{"V-KP-08", "value", "one init key", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
-			first := dave.addOf()
+			dave, eve := newMember(a.T, "dave"), newMember(a.T, "eve")
+			first := dave.Add()
 			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			in := bob.insider()
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-				d.Proposals = in.ByValue(first, &framing.Add{KeyPackage: second})
-			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(first, eve.addOf()) }).Commit)
+			in := bob.Insider()
+			a.refusesMessage(alice.Group, a.over(in, first, &framing.Add{KeyPackage: second}), a.over(in, first, eve.Add()))
 		}},
 		{"V-KP-08", "value", "the key of a node", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			carol.commit(mls.CommitParams{ForcePath: true}, alice, bob)
-			in, dave := bob.insider(), newPlayer(a.T, "dave")
-			genuine := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit
+			carol.Commit(mls.CommitParams{ForcePath: true}, alice, bob)
+			in, dave := bob.Insider(), newMember(a.T, "dave")
+			genuine := a.over(in, dave.Add())
 			for _, x := range []treekem.NodeIndex{0, 3, 4} { // a leaf, the root, the newcomer's sibling
 				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
-				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: k}), true, false
 				}).Commit, genuine)
 			}
 		}},
 		{"V-KP-08", "value", "a key that the commit takes away", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			carol.commit(mls.CommitParams{ForcePath: true}, alice, bob)
-			in, dave := bob.insider(), newPlayer(a.T, "dave")
+			carol.Commit(mls.CommitParams{ForcePath: true}, alice, bob)
+			in, dave := bob.Insider(), newMember(a.T, "dave")
 			over := func(p framing.Proposal) []byte {
-				return in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.Welcome = in.ByValue(&framing.Remove{Removed: 2}, p), false
-				}).Commit
+				return a.over(in, &framing.Remove{Removed: 2}, p)
 			}
 			for _, x := range []treekem.NodeIndex{2, 3, 4} { // the committer, the root, the member who leaves
 				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
-				a.refusesMessage(alice.group, over(&framing.Add{KeyPackage: k}), over(dave.addOf()))
+				a.refusesMessage(alice.Group, over(&framing.Add{KeyPackage: k}), over(dave.Add()))
 				a.refusesCommit(alice, &framing.Remove{Removed: 2}, &framing.Add{KeyPackage: k})
 			}
 		}},
 		{"V-KP-08", "value", "the leaf key of another Add", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, dave, eve := bob.insider(), newPlayer(a.T, "dave").addOf(), newPlayer(a.T, "eve")
-			genuine := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave, eve.addOf()) }).Commit
+			in, dave, eve := bob.Insider(), newMember(a.T, "dave").Add(), newMember(a.T, "eve")
+			genuine := a.over(in, dave, eve.Add())
 			for _, noPath := range []bool{false, true} {
 				k := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = dave.KeyPackage.LeafNode.EncryptionKey })
-				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: k}, dave), noPath, false
 				}).Commit, genuine)
 				a.names(3) // eve's, who comes first
@@ -164,42 +158,34 @@ func keyPackageRules() []ruleTest {
 		}},
 		{"V-KP-08", "reference", "one init key", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
-			first := dave.addOf()
+			dave, eve := newMember(a.T, "dave"), newMember(a.T, "eve")
+			first := dave.Add()
 			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			in := bob.insider()
+			in := bob.Insider()
 			var covered []mlstest.Covered
 			for _, p := range []framing.Proposal{first, &framing.Add{KeyPackage: second}} {
 				message, c := in.Propose(a, p, nil)
-				alice.hear(message)
+				alice.Hear(message)
 				covered = append(covered, c)
 			}
 			over := func(list []mlstest.Covered) []byte {
 				return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = list, false }).Commit
 			}
-			a.refusesMessage(alice.group, over(covered), over(covered[:1]))
+			a.refusesMessage(alice.Group, over(covered), over(covered[:1]))
 		}},
 		{"V-KP-08", "send", "a leaf's key", func(a *attempt) {
 			alice, _, _ := a.trio()
-			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) {
-				k.InitKey = alice.insider().OwnLeaf().EncryptionKey
+			k := newMember(a.T, "dave").ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) {
+				k.InitKey = alice.Insider().OwnLeaf().EncryptionKey
 			})
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
-					Proposals: []framing.Proposal{&framing.Add{KeyPackage: k}}}, alice.Signer)
-				return err
-			})
+			a.refusesCommit(alice, &framing.Add{KeyPackage: k})
 		}},
 		{"V-KP-08", "send", "one init key", func(a *attempt) {
 			alice, _, _ := a.trio()
-			dave, eve := newPlayer(a.T, "dave"), newPlayer(a.T, "eve")
-			first := dave.addOf()
+			dave, eve := newMember(a.T, "dave"), newMember(a.T, "eve")
+			first := dave.Add()
 			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Commit(mls.CommitParams{Now: mlstest.Now(),
-					Proposals: []framing.Proposal{first, &framing.Add{KeyPackage: second}}}, alice.Signer)
-				return err
-			})
+			a.refusesCommit(alice, first, &framing.Add{KeyPackage: second})
 		}},
 		{"V-LN-15", "published", "the first and the last second", func(a *attempt) {
 			now := uint64(mlstest.Now().Unix())
@@ -217,12 +203,12 @@ func keyPackageRules() []ruleTest {
 			a.gives(a.published(framing.Lifetime{NotBefore: 2, NotAfter: 1}, -1))
 		}},
 		{"V-KP-09", "create", "", func(a *attempt) {
-			alice, bob := newPlayer(a.T, "alice"), newPlayer(a.T, "bob")
+			alice, bob := newMember(a.T, "alice"), newMember(a.T, "bob")
 			invited := bob.KeyPackage(a).KeyPackage
 			invited.LeafNode.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
-			carol := newPlayer(a.T, "carol").KeyPackage(a).KeyPackage
+			carol := newMember(a.T, "carol").KeyPackage(a).KeyPackage
 			create := func(chosen ciphersuite.CipherSuite, preference []ciphersuite.CipherSuite, invited ...*framing.KeyPackage) error {
-				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Leaf: alice.with(chosen).LeafParams, Lifetime: mlstest.Lifetime(),
+				_, err := mls.Create(mls.CreateParams{CipherSuite: chosen, Leaf: alice.As(chosen).LeafParams, Lifetime: mlstest.Lifetime(),
 					Invited: invited, Preference: preference, Params: alice.Params})
 				return err
 			}

@@ -125,8 +125,7 @@ func leafRules() []ruleTest {
 	}
 	return append(out, []ruleTest{
 		{"V-LN-02", "proposal", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, change := range []func(l *framing.LeafNode){
 				func(l *framing.LeafNode) {
 					l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceKeyPackage, mlstest.Lifetime()
@@ -135,59 +134,56 @@ func leafRules() []ruleTest {
 			} {
 				bad, _ := in.Propose(a, in.UpdateLeaf(a, "key", change), nil)
 				genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
-				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.Group, bad, genuine)
 			}
 		}},
 		{"V-LN-03", "path", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, change := range wrongSources() {
-				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }).Commit, in.Commit(a, nil).Commit)
+				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }).Commit, in.Commit(a, nil).Commit)
 			}
 		}},
 		{"V-LN-03", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			for _, change := range wrongSources() {
-				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }), i.commit(a, nil))
+				a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) { d.OnLeaf = change }), i.commit(a, nil))
 			}
 		}},
 		{"V-LN-04", "update", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			for _, sign := range append(misplaced(a, in, bob, 1),
 				func(l *framing.LeafNode) { signBound(a, in.Suite, carol.Signer, l, []byte("group"), 1) }) {
 				update := in.UpdateLeaf(a, "key", nil)
 				sign(&update.LeafNode)
 				bad, _ := in.Propose(a, update, nil)
 				genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
-				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.Group, bad, genuine)
 			}
 		}},
 		{"V-LN-04", "path", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			for _, sign := range append(misplaced(a, in, bob, 1),
-				func(l *framing.LeafNode) { signBound(a, in.Suite, newPlayer(a.T, "eve").Signer, l, []byte("group"), 1) }) {
-				a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnSigned = sign }).Commit, in.Commit(a, nil).Commit)
+				func(l *framing.LeafNode) { signBound(a, in.Suite, newMember(a.T, "eve").Signer, l, []byte("group"), 1) }) {
+				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) { d.OnSigned = sign }).Commit, in.Commit(a, nil).Commit)
 			}
 		}},
 		{"V-LN-04", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
-			for _, sign := range misplaced(a, i.Insider, newPlayer(a.T, "dave"), 3) {
-				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) { d.OnSigned = sign }), i.commit(a, nil))
+			alice, i := a.intruder()
+			for _, sign := range misplaced(a, i.Insider, newMember(a.T, "dave"), 3) {
+				a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) { d.OnSigned = sign }), i.commit(a, nil))
 			}
 		}},
 		{"V-LN-06", "update", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			a.refusesUpdate(alice, carol, in.UpdateLeaf(a, "key", usesStrange), in)
 			a.names(1)
 		}},
 		{"V-LN-06", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, usesStrange, nil)
+			k := newMember(a.T, "dave").ForgeKeyPackage(a, usesStrange, nil)
 			a.refusesCommit(alice, &framing.Add{KeyPackage: k})
 			var leaf framing.LeafNode
 			usesStrange(&leaf)
@@ -198,11 +194,11 @@ func leafRules() []ruleTest {
 			for _, r := range []framing.RequiredCapabilities{
 				{ExtensionTypes: []framing.ExtensionType{wantedExtension}}, {ProposalTypes: []framing.ProposalType{wantedProposal}},
 			} {
-				a.refusesCreation(newPlayer(a.T, "alice"), extension(a.T, &r))
+				a.refusesCreation(newMember(a.T, "alice"), extension(a.T, &r))
 			}
 		}},
 		{"V-LN-11", "create", "", func(a *attempt) {
-			a.refusesCreation(newPlayer(a.T, "alice"), framing.Extension{Type: contextExtension})
+			a.refusesCreation(newMember(a.T, "alice"), framing.Extension{Type: contextExtension})
 		}},
 		{"V-LN-07", "send", "by external commit", func(a *attempt) {
 			a.refusesEntering(func(c *framing.Capabilities) { c.Extensions = without(c.Extensions, wantedExtension) })
@@ -215,114 +211,98 @@ func leafRules() []ruleTest {
 			a.refusesEntering(func(c *framing.Capabilities) { c.Extensions = without(c.Extensions, contextExtension) })
 		}},
 		{"V-LN-08", "create", "", func(a *attempt) {
-			alice := newPlayer(a.T, "alice")
+			alice := newMember(a.T, "alice")
 			a.refusesCreation(alice, extension(a.T, &framing.RequiredCapabilities{CredentialTypes: []framing.CredentialType{wantedCredential}}))
 		}},
 		{"V-LN-09", "value", "", func(a *attempt) {
-			dave := newPlayer(a.T, "dave")
+			dave := newMember(a.T, "dave")
 			dave.Extensions = framing.Extensions{extension(a.T, &framing.ApplicationID{ApplicationID: []byte("dave")})}
 			alice, _, _ := a.trio()
-			alice.welcome(dave)
-			leaf, _ := alice.group.Tree().Leaf(3)
+			alice.Welcome(dave)
+			leaf, _ := alice.Group.Tree().Leaf(3)
 			a.holds(len(leaf.Capabilities.Extensions) == 0 && len(leaf.Extensions) == 1, "leaf is %v", leaf)
 		}},
 		{"V-LN-09", "create", "", func(a *attempt) {
-			all := stageOf(a.T, nil, framing.Extensions{extension(a.T, &framing.RequiredCapabilities{
+			all := newCastOf(a.T, nil, framing.Extensions{extension(a.T, &framing.RequiredCapabilities{
 				ExtensionTypes: []framing.ExtensionType{1, 2, 3, 4, 5}, ProposalTypes: []framing.ProposalType{1, 2, 3, 4, 5, 6, 7}})},
 				"alice", "bob")
-			together(all...)
+			mlstest.Agree(all...)
 			a.holds(true, "")
 		}},
 		{"V-LN-10", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			for _, c := range listsDefaults() {
-				a.refusesCall(alice.group, func() error {
-					_, err := alice.group.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{Capabilities: c}}, alice.Signer)
-					return err
-				})
-				a.refusesCall(alice.group, func() error {
-					_, err := alice.group.ProposeUpdate(mls.LeafUpdate{Capabilities: c}, mls.ProposeParams{}, alice.Signer)
-					return err
-				})
+				a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Capabilities: c}})
+				a.refusesUpdating(alice, mls.LeafUpdate{Capabilities: c})
 			}
 		}},
 		{"V-LN-10", "create", "", func(a *attempt) {
 			for _, c := range listsDefaults() {
-				alice := newPlayer(a.T, "alice")
+				alice := newMember(a.T, "alice")
 				alice.Capabilities = *c
 				a.refusesCreation(alice)
-				_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams})
-				a.gives(err)
+				a.gives(failure(mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams})))
 			}
 		}},
 		{"V-LN-10", "value", "others may", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, c := range listsDefaults() {
-				k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+				k := newMember(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
 					l.Capabilities.Extensions, l.Capabilities.Proposals = c.Extensions, c.Proposals
 				}, nil)
-				_, err := alice.group.Handle(input(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: k}) }).Commit))
-				a.holds(err == nil, "%v", err)
+				a.takes(alice, a.over(in, &framing.Add{KeyPackage: k}))
 			}
 		}},
 		{"V-LN-13", "value", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
-			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
+			alice, in := a.insider()
+			k := newMember(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) {
 				l.Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: strange}}
 				l.Capabilities.Extensions = []framing.ExtensionType{0x0a0a, strange}
 			}, nil)
-			alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: k}) }).Commit)
-			leaf, _ := alice.group.Tree().Leaf(3)
+			alice.Hear(a.over(in, &framing.Add{KeyPackage: k}))
+			leaf, _ := alice.Group.Tree().Leaf(3)
 			a.holds(string(leaf.Extensions[0].Data) == "grease", "%v", leaf.Extensions)
 		}},
 		{"V-LN-15", "tree", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			info := alice.info()
+			info := alice.Info()
 			late := mlstest.Now().Add(2 * 365 * 24 * time.Hour)
 			for _, now := range []time.Time{late, time.Unix(0, 0)} {
-				_, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: now})
-				a.gives(err)
+				a.gives(failure(mls.Observe(mls.ObserveParams{GroupInfo: info, Now: now})))
 			}
 			_, err := mls.Observe(mls.ObserveParams{GroupInfo: info}) // not judged without a time
 			require.NoError(a, err)
 		}},
 		{"V-LN-15", "send", "no time", func(a *attempt) {
 			alice, _, _ := a.trio()
-			add := newPlayer(a.T, "dave").addOf()
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{add}}, alice.Signer)
-				return err
+			add := newMember(a.T, "dave").Add()
+			a.refusesCall(alice.Group, func() error {
+				return failure(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{add}}, alice.Signer))
 			})
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Propose(add, mls.ProposeParams{}, alice.Signer)
-				return err
-			})
+			a.refusesCall(alice.Group, func() error { return failure(alice.Group.Propose(add, mls.ProposeParams{}, alice.Signer)) })
 		}},
 		{"V-LN-15", "send", "over since it was proposed", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			message := carol.propose(newPlayer(a.T, "dave").addOf(), bob)
-			ref := alice.hear(message).Events[0].(*mls.ProposalReceived).Ref
+			message := carol.Propose(newMember(a.T, "dave").Add(), bob)
+			ref := alice.Hear(message).Events[0].(*mls.ProposalReceived).Ref
 			late := mlstest.Now().Add(2 * 365 * 24 * time.Hour)
 			commit := func(refs []framing.ProposalRef, now time.Time) (*mls.Step, error) {
-				return alice.group.Commit(mls.CommitParams{References: refs, Now: now}, alice.Signer)
+				return alice.Group.Commit(mls.CommitParams{References: refs, Now: now}, alice.Signer)
 			}
-			a.refusesCall(alice.group, func() error { _, err := commit([]framing.ProposalRef{ref}, late); return err })
-			a.refusesCall(alice.group, func() error { _, err := commit([]framing.ProposalRef{ref}, time.Time{}); return err })
+			a.refusesCall(alice.Group, func() error { _, err := commit([]framing.ProposalRef{ref}, late); return err })
+			a.refusesCall(alice.Group, func() error { _, err := commit([]framing.ProposalRef{ref}, time.Time{}); return err })
 			s, err := commit(nil, late) // commits without it
 			require.NoError(a, err)
 			require.Len(a, s.Left, 1)
-			made, _ := bob.commit(mls.CommitParams{})
-			before := dump(a, alice.group)
-			_, err = alice.group.Handle(mls.Input{Message: made, Now: late})
-			a.gives(err)
-			require.Equal(a, before, dump(a, alice.group))
-			alice.take(alice.group.Handle(mls.Input{Message: made})) // recommended, not demanded
+			made := bob.Commit(mls.CommitParams{}).Message
+			before := whole(a, alice.Group)
+			a.gives(failure(alice.Group.Handle(mls.Input{Message: made, Now: late})))
+			require.Equal(a, before, whole(a, alice.Group))
+			alice.Take(alice.Group.Handle(mls.Input{Message: made})) // recommended, not demanded
 		}},
 		{"V-LN-20", "value", "good chains", func(a *attempt) {
 			alice, bob, _, dave, _ := a.demanding()
-			in := bob.insider()
+			in := bob.Insider()
 			for _, chain := range [][]string{
 				{"dave works"}, {"dave works", "works root"}, {"dave works", "works root", "root root"},
 				{"dave dave"}, {"dave works", "root root"}, {"dave works", "shop root", "root root"}, // without those in between
@@ -332,104 +312,98 @@ func leafRules() []ruleTest {
 				good := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
 					l.Credential = framing.X509Credential(chainFor(l.SignatureKey, chain...)...)
 				}, nil)
-				message := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: good}) }).Commit
-				s, err := alice.group.Handle(input(message))
+				message := a.over(in, &framing.Add{KeyPackage: good})
+				s, err := alice.Group.Handle(input(message))
 				require.NoError(a, err, "%q", chain)
 				a.holds(len(s.Claims) == 1 && s.Claims[0].Credential.Type == framing.CredentialTypeX509, "judged: %v", s.Claims)
 			}
 		}},
 		{"V-LN-20", "create", "", func(a *attempt) {
-			alice := newPlayer(a.T, "alice")
+			alice := newMember(a.T, "alice")
 			alice.Credential = framing.X509Credential(certificateFor(make([]byte, 32)))
 			a.refusesCreation(alice)
-			_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams, Lifetime: mlstest.Lifetime()})
-			a.gives(err)
+			a.gives(failure(mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: alice.LeafParams, Lifetime: mlstest.Lifetime()})))
 		}},
 		{"V-LN-17", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, dave := bob.insider(), newPlayer(a.T, "dave")
+			in, dave := bob.Insider(), newMember(a.T, "dave")
 			k := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }, nil)
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Add{KeyPackage: k}) }).Commit,
-				in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave.addOf()) }).Commit)
+			a.refusesMessage(alice.Group, a.over(in, &framing.Add{KeyPackage: k}),
+				a.over(in, dave.Add()))
 		}},
 		{"V-LN-17", "update", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			a.refusesUpdate(alice, carol, in.UpdateLeaf(a, "key", func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }), in)
 		}},
 		{"V-LN-17", "path", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+			alice, in := a.insider()
+			a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 				d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = in.Tree.Leaf(2).EncryptionKey }
 			}).Commit, in.Commit(a, nil).Commit)
 		}},
 		{"V-LN-17", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
-			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+			alice, i := a.intruder()
+			a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 				d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = i.Tree.Leaf(2).EncryptionKey }
 			}), i.commit(a, nil))
 		}},
 		{"V-LN-17", "value", "two Adds", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, dave, eve := bob.insider(), newPlayer(a.T, "dave").addOf(), newPlayer(a.T, "eve")
+			in, dave, eve := bob.Insider(), newMember(a.T, "dave").Add(), newMember(a.T, "eve")
 			k := eve.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = dave.KeyPackage.LeafNode.EncryptionKey }, nil)
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
-				d.Proposals, d.Welcome = in.ByValue(dave, &framing.Add{KeyPackage: k}), false
-			}).Commit, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(dave, eve.addOf()) }).Commit)
+			a.refusesMessage(alice.Group, a.over(in, dave, &framing.Add{KeyPackage: k}), a.over(in, dave, eve.Add()))
 		}},
 		{"V-LN-17", "send", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			leaf, _ := alice.group.Tree().Leaf(2)
-			k := newPlayer(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = leaf.EncryptionKey }, nil)
+			leaf, _ := alice.Group.Tree().Leaf(2)
+			k := newMember(a.T, "dave").ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = leaf.EncryptionKey }, nil)
 			a.refusesCommit(alice, &framing.Add{KeyPackage: k})
 		}},
 		{"V-LN-18", "send", "", func(a *attempt) {
 			alice, _, carol := a.trio()
-			again := newPlayer(a.T, "carol")
+			again := newMember(a.T, "carol")
 			mlstest.Seed(&again.Params, "other keys")
-			a.refusesCommit(alice, again.addOf())
+			a.refusesCommit(alice, again.Add())
 			a.refusesCommitting(alice, mls.CommitParams{Leaf: mls.LeafUpdate{Signer: carol.Signer}})
 		}},
 		{"V-LN-18", "value", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, carol := bob.insider(), newPlayer(a.T, "carol")
+			in, carol := bob.Insider(), newMember(a.T, "carol")
 			mlstest.Seed(&carol.Params, "other keys")
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(carol.addOf()) }).Commit, in.Commit(a, nil).Commit)
+			a.refusesMessage(alice.Group, a.over(in, carol.Add()), in.Commit(a, nil).Commit)
 		}},
 		{"V-LN-18", "update", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			update := in.UpdateLeaf(a, "key", func(l *framing.LeafNode) { l.SignatureKey = in.Tree.Leaf(2).SignatureKey })
 			mlstest.SignLeaf(a, in.Suite, carol.Signer, &update.LeafNode, in.Context.GroupID, 1)
 			a.refusesUpdate(alice, carol, update, in)
 		}},
 		{"V-LN-18", "path", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+			in := bob.Insider()
+			a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 				d.Template.SignatureKey, d.LeafSigner = in.Tree.Leaf(2).SignatureKey, carol.Signer
 			}).Commit, in.Commit(a, nil).Commit)
 		}},
 		{"V-LN-18", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			bad, genuine := a.intrude("carol", alice.info()), a.intrude("dave", alice.info())
+			bad, genuine := a.intrude("carol", alice.Info()), a.intrude("dave", alice.Info())
 			bad.leaf.EncryptionKey = genuine.leaf.EncryptionKey
-			a.refusesMessage(alice.group, bad.commit(a, nil), genuine.commit(a, nil))
+			a.refusesMessage(alice.Group, bad.commit(a, nil), genuine.commit(a, nil))
 		}},
 		{"V-LN-19", "proposal", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			bad, _ := in.Propose(a, in.UpdateLeaf(a, "key", func(l *framing.LeafNode) { l.EncryptionKey = in.OwnLeaf().EncryptionKey }), nil)
 			genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
-			a.refusesMessage(alice.group, bad, genuine)
+			a.refusesMessage(alice.Group, bad, genuine)
 		}},
 	}...)
 }
 
 // misplaced sign a leaf of the group "group" for other places than leaf i: in another group, at another leaf, nowhere.
-func misplaced(a *attempt, in *mlstest.Insider, by *player, i framing.LeafIndex) []func(*framing.LeafNode) {
+func misplaced(a *attempt, in *mlstest.Insider, by *mlstest.Member, i framing.LeafIndex) []func(*framing.LeafNode) {
 	return []func(*framing.LeafNode){
 		func(l *framing.LeafNode) { signBound(a, in.Suite, by.Signer, l, []byte("another"), i) },
 		func(l *framing.LeafNode) { signBound(a, in.Suite, by.Signer, l, []byte("group"), i^1) },
@@ -473,8 +447,7 @@ func (a *attempt) refusesEntering(change func(*framing.Capabilities)) {
 	a.Helper()
 	alice, _, _, dave, _ := a.demanding()
 	enter := func(c mls.LeafParams) error {
-		_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: c, Now: mlstest.Now(), Params: dave.Params})
-		return err
+		return failure(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: c, Now: mlstest.Now(), Params: dave.Params}))
 	}
 	bad := dave.LeafParams
 	change(&bad.Capabilities)
@@ -492,7 +465,7 @@ func listsDefaults() []*framing.Capabilities {
 }
 
 // refusesCreation creates a group that must not be.
-func (a *attempt) refusesCreation(p *player, extensions ...framing.Extension) {
+func (a *attempt) refusesCreation(p *mlstest.Member, extensions ...framing.Extension) {
 	a.Helper()
 	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: p.LeafParams, Lifetime: mlstest.Lifetime(),
 		Extensions: extensions, Params: p.Params})
@@ -501,11 +474,11 @@ func (a *attempt) refusesCreation(p *player, extensions ...framing.Extension) {
 }
 
 // refusesUpdate has an insider propose an Update that is good by itself; carol commits it, and alice refuses that.
-func (a *attempt) refusesUpdate(alice, carol *player, update *framing.Update, in *mlstest.Insider) {
+func (a *attempt) refusesUpdate(alice, carol *mlstest.Member, update *framing.Update, in *mlstest.Insider) {
 	a.Helper()
 	proposal, covered := in.Propose(a, update, nil)
-	tell(proposal, alice)
-	by := carol.insider()
-	a.refusesMessage(alice.group, by.Commit(a, func(d *mlstest.Draft) { d.Proposals = []mlstest.Covered{covered} }).Commit,
+	mlstest.Tell(proposal, alice)
+	by := carol.Insider()
+	a.refusesMessage(alice.Group, by.Commit(a, func(d *mlstest.Draft) { d.Proposals = []mlstest.Covered{covered} }).Commit,
 		by.Commit(a, nil).Commit)
 }

@@ -86,7 +86,7 @@ func (h *hoard) ReceiveExport(to ciphersuite.KeyPair, kemOutput, context []byte)
 }
 
 // hoarding gives a client a provider that remembers.
-func hoarding(c *mlstest.Client) *hoard {
+func hoarding(c *mlstest.Party) *hoard {
 	h := &hoard{Provider: c.Suite.Provider}
 	c.Params.Suites = func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error) { return ciphersuite.NewWithProvider(h) }
 	return h
@@ -113,51 +113,48 @@ func (a *attempt) leaves(h *hoard, when string, groups ...*mls.Group) {
 func leftRules() []ruleTest {
 	return []ruleTest{
 		{"V-KS-01", "store", "nothing is left", func(a *attempt) {
-			alice, bob, carol := newPlayer(a.T, "alice"), newPlayer(a.T, "bob"), newPlayer(a.T, "carol")
-			mine, theirs := hoarding(alice.Client), hoarding(bob.Client)
+			alice, bob, carol := newMember(a.T, "alice"), newMember(a.T, "bob"), newMember(a.T, "carol")
+			mine, theirs := hoarding(alice.Party), hoarding(bob.Party)
 			psk := mls.PSK{ID: external("psk", 1), Secret: secretOf(9)}
-			alice.group = alice.Create(a, "group")
-			a.leaves(mine, "Create", alice.group)
+			alice.Group = alice.Create(a, "group")
+			a.leaves(mine, "Create", alice.Group)
 			own := bob.KeyPackage(a)
-			_, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage},
-				&framing.PreSharedKey{PSK: psk.ID}}, PSKs: mls.PSKs{psk}, ForcePath: true})
-			a.leaves(mine, "a commit that adds bob", alice.group)
-			bob.take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{own},
+			adopted := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: own.KeyPackage},
+				&framing.PreSharedKey{PSK: psk.ID}}, PSKs: mls.PSKs{psk}, ForcePath: true}).Adopted
+			a.leaves(mine, "a commit that adds bob", alice.Group)
+			bob.Take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{own},
 				PSKs: mls.PSKs{psk}, Now: mlstest.Now(), Params: bob.Params}))
 			own.Erase()
-			a.leaves(theirs, "Join", bob.group)
+			a.leaves(theirs, "Join", bob.Group)
 			for range 5 { // more than the past epochs that are kept
-				alice.commit(mls.CommitParams{ForcePath: true}, bob)
-				bob.commit(mls.CommitParams{ForcePath: true}, alice)
+				alice.Commit(mls.CommitParams{ForcePath: true}, bob)
+				bob.Commit(mls.CommitParams{ForcePath: true}, alice)
 			}
-			a.leaves(mine, "commits", alice.group)
-			a.leaves(theirs, "commits", bob.group)
-			external := hoarding(carol.Client)
-			s := carol.take(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: carol.LeafParams,
-				Now: mlstest.Now(), Params: carol.Params}))
-			tell(s.Send[0].Message, alice, bob)
-			carol.take(carol.group.Adopt())
-			a.leaves(external, "JoinExternal", carol.group)
+			a.leaves(mine, "commits", alice.Group)
+			a.leaves(theirs, "commits", bob.Group)
+			external := hoarding(carol.Party)
+			s := carol.Take(mls.JoinExternal(carol.ByGroupInfo(alice.Info())))
+			mlstest.Tell(s.Send[0].Message, alice, bob)
+			carol.Take(carol.Group.Adopt())
+			a.leaves(external, "JoinExternal", carol.Group)
 			for when, p := range map[string]mls.JoinExternalParams{
 				"JoinExternal without its PSK":    {Leaf: carol.LeafParams, PSKIDs: []framing.PreSharedKeyID{psk.ID}},
 				"JoinExternal for a blank leaf":   {Leaf: carol.LeafParams, Resync: new(framing.LeafIndex(99))},
 				"JoinExternal without signer":     {Leaf: mls.LeafParams{Credential: carol.Credential}},
 				"JoinExternal for a member's key": {Leaf: carol.LeafParams},
 			} {
-				p.GroupInfo, p.Now, p.Params = alice.info(), mlstest.Now(), carol.Params
-				_, err := mls.JoinExternal(p)
-				require.Error(a, err, when)
-				a.leaves(external, when, carol.group)
+				p.GroupInfo, p.Now, p.Params = alice.Info(), mlstest.Now(), carol.Params
+				require.Error(a, failure(mls.JoinExternal(p)), when)
+				a.leaves(external, when, carol.Group)
 			}
-			a.leaves(mine, "an external commit", alice.group)
-			alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, bob, carol)
-			a.leaves(theirs, "its removal", bob.group)
-			exported, err := alice.group.Export("label", nil, 32)
-			require.NoError(a, err)
+			a.leaves(mine, "an external commit", alice.Group)
+			alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, bob, carol)
+			a.leaves(theirs, "its removal", bob.Group)
+			exported := must(alice.Group.Export("label", nil, 32))
 			exported.Erase()
-			a.leaves(mine, "Export", alice.group)
+			a.leaves(mine, "Export", alice.Group)
 			// From here on, alice's provider works for the insider.
-			in := alice.insider()
+			in := alice.Insider()
 			for _, bad := range []func(d *mlstest.Draft){
 				func(d *mlstest.Draft) {
 					d.OnTag = func(tag []byte) []byte { return append([]byte{tag[0] ^ 1}, tag[1:]...) }
@@ -166,46 +163,43 @@ func leftRules() []ruleTest {
 					d.OnKeys = func(pairs []ciphersuite.KeyPair) { pairs[len(pairs)-1].Public = freshKey(in) }
 				},
 			} {
-				_, err := carol.group.Handle(input(in.Commit(a, bad).Commit))
-				require.Error(a, err)
-				a.leaves(external, "a bad commit", carol.group)
+				require.Error(a, failure(carol.Group.Handle(input(in.Commit(a, bad).Commit))))
+				a.leaves(external, "a bad commit", carol.Group)
 			}
 		}},
 		{"V-KS-01", "store", "nothing is left of a commit that lost", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			mine := hoarding(alice.Client)
-			alice.group = alice.reloaded()
-			commit := func() { alice.take(alice.group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer)) }
+			mine := hoarding(alice.Party)
+			alice.Group = alice.Reloaded()
+			commit := func() { alice.MakeCommit(mls.CommitParams{ForcePath: true}) }
 			commit()
-			alice.take(alice.group.Drop())
-			a.leaves(mine, "Drop", alice.group)
+			alice.Take(alice.Group.Drop())
+			a.leaves(mine, "Drop", alice.Group)
 			commit()
-			bob.commit(mls.CommitParams{ForcePath: true}, alice, carol)
-			a.leaves(mine, "another commit", alice.group)
-			alice.take(alice.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer))
-			carol.commit(mls.CommitParams{}, alice, bob)
-			a.leaves(mine, "an Update that nobody committed", alice.group)
+			bob.Commit(mls.CommitParams{ForcePath: true}, alice, carol)
+			a.leaves(mine, "another commit", alice.Group)
+			alice.Take(alice.Group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer))
+			carol.Commit(mls.CommitParams{}, alice, bob)
+			a.leaves(mine, "an Update that nobody committed", alice.Group)
 		}},
 		{"V-KS-01", "store", "nothing is left of a commit that fails", func(a *attempt) {
 			alice, _, _ := a.trio()
-			mine := hoarding(alice.Client)
-			alice.group = alice.reloaded()
-			dave := newPlayer(a.T, "dave").addOf()
+			mine := hoarding(alice.Party)
+			alice.Group = alice.Reloaded()
+			dave := newMember(a.T, "dave").Add()
 			for what, c := range map[string]mls.CommitParams{
 				"a PSK that is missing": {Proposals: []framing.Proposal{dave, &framing.PreSharedKey{PSK: external("psk", 1)}}, ForcePath: true},
 				"a Welcome that cannot be": {Proposals: []framing.Proposal{dave}, ForcePath: true,
 					Welcome: mls.WelcomeParams{Extensions: framing.Extensions{{Type: framing.ExtensionTypeRatchetTree}}}},
 			} {
 				c.Now = mlstest.Now()
-				_, err := alice.group.Commit(c, alice.Signer)
-				require.Error(a, err)
-				a.leaves(mine, what, alice.group)
+				require.Error(a, failure(alice.Group.Commit(c, alice.Signer)))
+				a.leaves(mine, what, alice.Group)
 			}
 		}},
 		{"V-KS-01", "welcome", "nothing is left of a bad one", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			h := hoarding(w.dave.Client)
+			alice, w := a.welcomed()
+			h := hoarding(w.dave.Party)
 			for _, bad := range []func(d *mlstest.Draft){
 				func(d *mlstest.Draft) { d.OnGroupInfo = func(i *framing.GroupInfo) { i.ConfirmationTag[0] ^= 1 } },
 				func(d *mlstest.Draft) { d.OnGroupInfo = func(i *framing.GroupInfo) { i.Signer = 1 } },
@@ -216,41 +210,39 @@ func leftRules() []ruleTest {
 					d.OnSecrets = func(_ int, s *framing.GroupSecrets) { s.JoinerSecret = secretOf(1) }
 				},
 			} {
-				_, err := mls.Join(w.by(alice.insider(), bad))
-				require.Error(a, err)
+				require.Error(a, failure(mls.Join(w.by(alice.Insider(), bad))))
 				a.leaves(h, "a bad Welcome")
 			}
 		}},
 		{"V-KS-02", "store", "nothing is left", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			generation := framing.Generation(4)
-			forged := alice.insider().Say(a, "forged", func(c *mlstest.Content) { c.Signer, c.Generation = bob.Signer, &generation })
-			mine, theirs := hoarding(alice.Client), hoarding(bob.Client)
+			forged := alice.Insider().Say(a, "forged", func(c *mlstest.Content) { c.Signer, c.Generation = bob.Signer, &generation })
+			mine, theirs := hoarding(alice.Party), hoarding(bob.Party)
 			alice.Params.Handshake = mls.HandshakePrivate
-			alice.group, bob.group = alice.reloaded(), bob.reloaded()
+			alice.Group, bob.Group = alice.Reloaded(), bob.Reloaded()
 			var sent [][]byte
 			for range 7 {
-				sent = append(sent, alice.say("hello"))
+				sent = append(sent, alice.Say("hello"))
 			}
-			a.leaves(mine, "sending", alice.group)
+			a.leaves(mine, "sending", alice.Group)
 			for _, i := range []int{3, 1, 0, 5, 2} { // two stay away
-				bob.hear(sent[i])
-				a.leaves(theirs, "receiving", bob.group)
+				bob.Hear(sent[i])
+				a.leaves(theirs, "receiving", bob.Group)
 			}
 			bad := changed(a, sent[6], func(m *framing.PrivateMessage) { m.Ciphertext[len(m.Ciphertext)-1] ^= 1 })
 			for _, bad := range [][]byte{bad, sent[3], forged} {
-				_, err := bob.group.Handle(input(bad))
-				require.Error(a, err)
-				a.leaves(theirs, "refusing", bob.group)
+				require.Error(a, failure(bob.Group.Handle(input(bad))))
+				a.leaves(theirs, "refusing", bob.Group)
 			}
-			commit, _ := alice.commit(mls.CommitParams{})
-			bob.hear(commit)
-			a.leaves(theirs, "a private commit", bob.group)
+			commit := alice.Commit(mls.CommitParams{}).Message
+			bob.Hear(commit)
+			a.leaves(theirs, "a private commit", bob.Group)
 			for _, i := range []int{4, 6} {
-				bob.hear(sent[i])
-				a.leaves(theirs, "receiving late", bob.group)
+				bob.Hear(sent[i])
+				a.leaves(theirs, "receiving late", bob.Group)
 			}
-			a.leaves(mine, "a commit", alice.group)
+			a.leaves(mine, "a commit", alice.Group)
 		}},
 	}
 }

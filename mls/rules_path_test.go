@@ -16,10 +16,10 @@ import (
 )
 
 // glade is a grove without its member at leaf 2, which comes back in its place nil. All nodes above leaf 0 have keys.
-func (a *attempt) glade() []*player {
+func (a *attempt) glade() []*mlstest.Member {
 	all := a.grove()
 	others := slices.Concat(all[1:2], all[3:])
-	all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, others...)
+	all[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, others...)
 	all[2] = nil
 	return all
 }
@@ -42,32 +42,28 @@ type pathDraft struct {
 }
 
 func (b badPath) rules() []ruleTest {
-	var out []ruleTest
-	for _, door := range b.doors {
-		out = append(out, ruleTest{b.id, door, b.name, func(a *attempt) {
-			all := a.glade()
-			receiver := all[b.receiver].group
-			draft := func(in *mlstest.Insider) func(*mlstest.Draft) {
-				return func(d *mlstest.Draft) {
-					p := &pathDraft{Draft: d, in: in}
-					d.OnTree = func(tree *mlstest.Tree) { p.tree = tree }
-					d.OnContext = func(c *framing.GroupContext) { p.context = c }
-					b.change(a, p)
-				}
+	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) {
+		all := a.glade()
+		receiver := all[b.receiver].Group
+		draft := func(in *mlstest.Insider) func(*mlstest.Draft) {
+			return func(d *mlstest.Draft) {
+				p := &pathDraft{Draft: d, in: in}
+				d.OnTree = func(tree *mlstest.Tree) { p.tree = tree }
+				d.OnContext = func(c *framing.GroupContext) { p.context = c }
+				b.change(a, p)
 			}
-			if door == "external" {
-				i := a.intrude("joiner", all[0].info())
-				a.refusesMessage(receiver, i.commit(a, draft(i.Insider)), i.commit(a, nil))
-				a.names(2)
-				return
-			}
-			in := all[1].insider()
-			genuine := in.Commit(a, func(d *mlstest.Draft) { d.Welcome = false }).Commit
-			a.refusesMessage(receiver, in.Commit(a, draft(in)).Commit, genuine)
-			a.names(1)
-		}})
-	}
-	return out
+		}
+		if door == "external" {
+			i := a.intrude("joiner", all[0].Info())
+			a.refusesMessage(receiver, i.commit(a, draft(i.Insider)), i.commit(a, nil))
+			a.names(2)
+			return
+		}
+		in := all[1].Insider()
+		genuine := in.Commit(a, func(d *mlstest.Draft) { d.Welcome = false }).Commit
+		a.refusesMessage(receiver, in.Commit(a, draft(in)).Commit, genuine)
+		a.names(1)
+	})
 }
 
 // under encrypts the path under another group context than everything else goes by.
@@ -100,9 +96,8 @@ func (p *pathDraft) seal(a *attempt, to *framing.Node, secret []byte) ciphersuit
 	} else {
 		key = to.ParentNode.EncryptionKey
 	}
-	ct, err := p.in.Suite.EncryptWithLabel(mlstest.Rand("sealed"), "UpdatePathNode", mlstest.Marshal(a, p.context),
-		ciphersuite.Recipient{PublicKey: key, Plaintext: ciphersuite.NewSecret(secret)})
-	require.NoError(a, err)
+	ct := must(p.in.Suite.EncryptWithLabel(mlstest.Rand("sealed"), "UpdatePathNode", mlstest.Marshal(a, p.context),
+		ciphersuite.Recipient{PublicKey: key, Plaintext: ciphersuite.NewSecret(secret)}))
 	return ct
 }
 
@@ -116,7 +111,7 @@ func keyed(k int, key func(in *mlstest.Insider) ciphersuite.HPKEPublicKey) func(
 // welcoming adds somebody to whom the path is encrypted as well: at leaf 2, which the second node of the path covers.
 func welcoming(place func(list []ciphersuite.HPKECiphertext, newcomers ciphersuite.HPKECiphertext) []ciphersuite.HPKECiphertext) func(*attempt, *pathDraft) {
 	return func(a *attempt, p *pathDraft) {
-		p.Proposals, p.Welcome = p.in.ByValue(newPlayer(a.T, "x").addOf()), false
+		p.Proposals, p.Welcome = p.in.ByValue(newMember(a.T, "x").Add()), false
 		p.OnPath = func(path *framing.UpdatePath) {
 			n := &path.Nodes[1]
 			n.EncryptedPathSecret = place(n.EncryptedPathSecret, p.seal(a, p.tree.Nodes[4], make([]byte, 32)))
@@ -168,15 +163,13 @@ func (a *attempt) forged(in *mlstest.Insider, x uint32, sibling []byte, unmerged
 	leaf.ParentHash = treekemtest.ParentHash(in.Suite, &framing.ParentNode{EncryptionKey: parent.EncryptionKey}, sibling)
 	mlstest.SignLeaf(a, in.Suite, in.Signer, leaf, in.Context.GroupID, 0)
 	in.Context.TreeHash = in.Tree.Hash()
-	seen, err := mls.Observe(mls.ObserveParams{GroupInfo: in.GroupInfo(a, nil), Now: mlstest.Now()})
-	require.NoError(a, err)
+	seen := must(mls.Observe(mls.ObserveParams{GroupInfo: in.GroupInfo(a, nil), Now: mlstest.Now()}))
 	made := in.Commit(a, func(d *mlstest.Draft) {
 		if add != nil {
 			d.Proposals, d.NoPath, d.Welcome = in.ByValue(add), true, false
 		}
 	})
-	s, err := seen.Next.Handle(input(made.Commit))
-	require.NoError(a, err)
+	s := must(seen.Next.Handle(input(made.Commit)))
 	a.holds(bytes.Equal(made.Next.Tree.Export(a), s.Next.Tree().Export()), "another tree")
 }
 
@@ -203,8 +196,8 @@ func pathRules() []ruleTest {
 	return append(out, []ruleTest{
 		{"V-CM-04", "path", "what a member sends", func(a *attempt) {
 			all := a.glade()
-			message := all[1].take(all[1].group.Commit(mls.CommitParams{ForcePath: true, Now: mlstest.Now(),
-				Proposals: []framing.Proposal{newPlayer(a.T, "x").addOf(), newPlayer(a.T, "y").addOf()}}, all[1].Signer)).Send[0].Message
+			message := all[1].Take(all[1].Group.Commit(mls.CommitParams{ForcePath: true, Now: mlstest.Now(),
+				Proposals: []framing.Proposal{newMember(a.T, "x").Add(), newMember(a.T, "y").Add()}}, all[1].Signer)).Send[0].Message
 			var counts []int
 			for _, n := range mlstest.Parse[*framing.PublicMessage](a, message).Content.Commit.Path.Nodes {
 				counts = append(counts, len(n.EncryptedPathSecret))
@@ -212,99 +205,97 @@ func pathRules() []ruleTest {
 			// Leaf 0; leaf 3 without x at leaf 2; the parent of the right half and h, who is unmerged there. The tree has
 			// grown for y, who is alone in the other half and gets nothing.
 			a.holds(slices.Equal(counts, []int{1, 1, 2, 0}), "%v", counts)
-			tell(message, all[0], all[3], all[7])
+			mlstest.Tell(message, all[0], all[3], all[7])
 		}},
 		{"V-CM-07", "path", "the commit's own extensions", func(a *attempt) {
 			alice, bob, _, _, _ := a.demanding()
-			in := bob.insider()
+			in := bob.Insider()
 			draft := func(leaf func(*framing.LeafNode)) []byte { // the extension type comes into use by this commit
 				return in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals = in.ByValue(&framing.GroupContextExtensions{Extensions: framing.Extensions{{Type: wantedExtension}}})
 					d.OnLeaf = leaf
 				}).Commit
 			}
-			a.refusesMessage(alice.group, draft(func(l *framing.LeafNode) {
+			a.refusesMessage(alice.Group, draft(func(l *framing.LeafNode) {
 				l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension)
 			}), draft(nil))
 		}},
 		{"V-CM-11", "commit", "a parent above one side only, as a tree may bring it", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in := alice.insider()
+			in := alice.Insider()
 			in.Tree.Nodes[2] = nil // nobody is beside alice
 			a.forged(in, 1, in.Tree.HashOf(2), nil, nil)
 		}},
 		{"V-PL-11", "commit", "left of who is unmerged, as a tree may bring it", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in := alice.insider()
+			in := alice.Insider()
 			in.Tree.Nodes[2] = nil
 			merged := in.Tree.Clone()
 			merged.Nodes[4] = nil // carol
-			a.forged(in, 3, merged.HashOf(5), []framing.LeafIndex{2}, newPlayer(a.T, "dave").addOf())
+			a.forged(in, 3, merged.HashOf(5), []framing.LeafIndex{2}, newMember(a.T, "dave").Add())
 		}},
 		{"V-CM-11", "commit", "against an independent tree", func(a *attempt) {
 			all := a.glade()
-			in := all[6].insider()
+			in := all[6].Insider()
 			require.NotEmpty(a, in.Tree.Parent(11).UnmergedLeaves)
 			made := in.Commit(a, func(d *mlstest.Draft) { // the left half of the right half goes
 				d.Proposals = in.ByValue(&framing.Remove{Removed: 4}, &framing.Remove{Removed: 5})
 			})
-			tell(made.Commit, all[0], all[1], all[3], all[7])
-			for _, p := range []*player{all[0], all[7]} {
-				tree := p.insider().Tree
+			mlstest.Tell(made.Commit, all[0], all[1], all[3], all[7])
+			for _, p := range []*mlstest.Member{all[0], all[7]} {
+				tree := p.Insider().Tree
 				a.holds(tree.Parent(11) == nil, "node 11 dropped out of the filtered path and is not blank")
 				require.Empty(a, tree.Parent(13).UnmergedLeaves)
 				require.Empty(a, tree.Parent(7).UnmergedLeaves)
 				require.Equal(a, made.Next.Tree.Export(a), tree.Export(a))
-				require.Equal(a, made.Next.Tree.Hash(), p.group.Tree().Hash())
+				require.Equal(a, made.Next.Tree.Hash(), p.Group.Tree().Hash())
 			}
 		}},
 		{"V-CM-12", "commit", "against an independent tree", func(a *attempt) {
 			all := a.glade()
-			in := all[1].insider()
+			in := all[1].Insider()
 			var list []framing.Proposal
 			for i := range framing.LeafIndex(5) { // from 8 leaves to 2, over two halvings, then to 4 for three newcomers
 				list = append(list, &framing.Remove{Removed: 3 + i})
 			}
 			for _, name := range []string{"x", "y"} {
-				list = append(list, newPlayer(a.T, name).addOf())
+				list = append(list, newMember(a.T, name).Add())
 			}
 			for _, n := range []int{5, 6, 7} {
 				made := in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = in.ByValue(list[:n]...), false })
-				s, err := all[0].group.Handle(input(made.Commit))
-				require.NoError(a, err)
+				s := must(all[0].Group.Handle(input(made.Commit)))
 				want := map[int]uint32{5: 2, 6: 4, 7: 4}[n]
 				a.holds(s.Next.Tree().Width() == want, "%d leaves, not %d", s.Next.Tree().Width(), want)
 				require.Equal(a, made.Next.Tree.Export(a), s.Next.Tree().Export())
 			}
 		}},
 		{"V-CM-12", "commit", "growing twice", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			var list []framing.Proposal
 			for _, name := range []string{"d", "e", "f", "g", "h", "i"} {
-				list = append(list, newPlayer(a.T, name).addOf())
+				list = append(list, newMember(a.T, name).Add())
 			}
 			made := in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = in.ByValue(list...), false })
-			alice.hear(made.Commit)
-			a.holds(alice.group.Tree().Width() == 16, "%d leaves", alice.group.Tree().Width())
-			require.Equal(a, made.Next.Tree.Export(a), alice.group.Tree().Export())
+			alice.Hear(made.Commit)
+			a.holds(alice.Group.Tree().Width() == 16, "%d leaves", alice.Group.Tree().Width())
+			require.Equal(a, made.Next.Tree.Export(a), alice.Group.Tree().Export())
 		}},
 		{"V-CM-20", "path", "one subtree only", func(a *attempt) {
 			all := a.glade()
-			in := all[1].insider()
+			in := all[1].Insider()
 			bad := in.Commit(a, func(d *mlstest.Draft) {
 				d.OnPath = func(p *framing.UpdatePath) { p.Nodes[2].EncryptedPathSecret[0].Ciphertext[3] ^= 1 }
 			}).Commit
 			genuine := in.Commit(a, nil).Commit
 			for _, i := range []int{4, 5, 6} { // they share the node that it is encrypted to
-				a.refusesMessage(all[i].group, bad, genuine)
+				a.refusesMessage(all[i].Group, bad, genuine)
 			}
-			tell(bad, all[0], all[3], all[7])
-			together(all[0], all[3], all[7])
+			mlstest.Tell(bad, all[0], all[3], all[7])
+			mlstest.Agree(all[0], all[3], all[7])
 			// Who was left behind comes back by itself.
-			leaf := all[4].group.OwnLeaf()
-			all[4].joinAlone(mls.JoinExternalParams{Resync: &leaf}, all[0], all[3], all[7])
-			together(all[0], all[3], all[4], all[7])
+			leaf := all[4].Group.OwnLeaf()
+			all[4].JoinExternal(mls.JoinExternalParams{Resync: &leaf}, all[0], all[3], all[7])
+			mlstest.Agree(all[0], all[3], all[4], all[7])
 		}},
 	}...)
 }

@@ -21,55 +21,51 @@ func privateRules() []ruleTest {
 	return []ruleTest{
 		{"V-FR-14", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			dave := newPlayer(a.T, "dave")
-			in := bob.insider()
+			dave := newMember(a.T, "dave")
+			in := bob.Insider()
 			// dave's Add, signed by dave for a newcomer's public message, comes encrypted by bob: it is read as bob's.
-			bad, _ := in.Propose(a, dave.addOf(), func(c *mlstest.Content) {
+			bad, _ := in.Propose(a, dave.Add(), func(c *mlstest.Content) {
 				c.Sender, c.Signer, c.Context = framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}, dave.Signer, nil
 				c.SendAs = framing.WireFormatPrivateMessage
 			})
-			genuine, _ := in.Propose(a, dave.addOf(), privately)
-			_, err := alice.group.Handle(input(bad))
-			breaks(a.T, "V-FR-05", err)
-			s, err := alice.group.Handle(input(genuine))
-			require.NoError(a, err)
+			genuine, _ := in.Propose(a, dave.Add(), privately)
+			breaks(a.T, "V-FR-05", failure(alice.Group.Handle(input(bad))))
+			s := must(alice.Group.Handle(input(genuine)))
 			a.holds(s.Events[0].(*mls.ProposalReceived).Sender == in.Sender, "sender is %v", s.Events[0])
 		}},
 		{"V-FR-15", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			alice.Params.Handshake = mls.HandshakePrivateOnly
-			in := bob.insider()
+			in := bob.Insider()
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
-			a.refusesMessage(alice.reloaded(), bob.propose(&framing.Remove{Removed: 2}), genuine)
+			a.refusesMessage(alice.Reloaded(), bob.Propose(&framing.Remove{Removed: 2}), genuine)
 			a.names(1)
-			a.refusesMessage(alice.reloaded(), in.Commit(a, nil).Commit, in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit)
-			fromOutside := a.intrude("dave", alice.info()).commit(a, nil) // who cannot do otherwise
-			_, err := alice.reloaded().Handle(input(fromOutside))
-			require.NoError(a, err)
+			a.refusesMessage(alice.Reloaded(), in.Commit(a, nil).Commit, in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit)
+			fromOutside := a.intrude("dave", alice.Info()).commit(a, nil) // who cannot do otherwise
+			must(alice.Reloaded().Handle(input(fromOutside)))
 		}},
 		{"V-FR-15", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			alice.Params.Handshake = mls.HandshakePublicOnly
-			in := bob.insider()
+			in := bob.Insider()
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
-			a.refusesMessage(alice.reloaded(), bad, bob.propose(&framing.Remove{Removed: 2}))
+			a.refusesMessage(alice.Reloaded(), bad, bob.Propose(&framing.Remove{Removed: 2}))
 			a.names(1)
-			a.refusesMessage(alice.reloaded(), in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit, in.Commit(a, nil).Commit)
-			a.refusesMessage(alice.reloaded(), bad, in.Say(a, "data is private in any case", nil))
+			a.refusesMessage(alice.Reloaded(), in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit, in.Commit(a, nil).Commit)
+			a.refusesMessage(alice.Reloaded(), bad, in.Say(a, "data is private in any case", nil))
 		}},
 		{"V-FR-16", "private", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for k := range 3 {
 				padding := make([]byte, 9)
 				padding[4*k] = 1
-				a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { c.Padding = padding }),
+				a.refusesMessage(alice.Group, in.Say(a, "hello", func(c *mlstest.Content) { c.Padding = padding }),
 					in.Say(a, "hello", func(c *mlstest.Content) { c.Padding = make([]byte, 9) }))
 			}
 		}},
 		{"V-FR-17", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := bob.say("hello")
+			genuine := bob.Say("hello")
 			for _, change := range []func(m *framing.PrivateMessage){
 				func(m *framing.PrivateMessage) { m.GroupID = []byte("other") },
 				func(m *framing.PrivateMessage) { m.Epoch++ },
@@ -78,36 +74,35 @@ func privateRules() []ruleTest {
 				func(m *framing.PrivateMessage) { m.ContentType = framing.ContentTypeCommit },
 				func(m *framing.PrivateMessage) { m.AuthenticatedData = []byte{1} },
 			} {
-				a.refusesMessage(alice.group, changed(a, genuine, change), genuine)
+				a.refusesMessage(alice.Group, changed(a, genuine, change), genuine)
 			}
 		}},
 		{"V-FR-17", "private", "a key of the other ratchet", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			crossed := func(c *mlstest.Content) {
 				privately(c)
 				c.Ratchet = 1 - c.Ratchet
 			}
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 2}, crossed)
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, privately)
-			a.refusesMessage(alice.group, bad, genuine)
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) { d.OnContent = crossed }).Commit,
+			a.refusesMessage(alice.Group, bad, genuine)
+			a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) { d.OnContent = crossed }).Commit,
 				in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit)
-			a.refusesMessage(alice.group, in.Say(a, "hello", crossed), in.Say(a, "hello", nil))
+			a.refusesMessage(alice.Group, in.Say(a, "hello", crossed), in.Say(a, "hello", nil))
 		}},
 		{"V-FR-18", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := bob.say("hello")
+			genuine := bob.Say("hello")
 			for _, n := range []int{0, 1, 15, 16, 31, 32, 33} {
-				a.refusesMessage(alice.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext = m.Ciphertext[:n] }), genuine)
+				a.refusesMessage(alice.Group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext = m.Ciphertext[:n] }), genuine)
 			}
 		}},
 		{"V-FR-19", "private", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			bob.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}, carol)
-			in := bob.insider()
+			bob.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}}, carol)
+			in := bob.Insider()
 			for _, i := range []framing.LeafIndex{0, 3, 4, 1<<32 - 1} { // blank, blank, outside, outside
-				a.refusesMessage(carol.group, in.Say(a, "hello", func(c *mlstest.Content) {
+				a.refusesMessage(carol.Group, in.Say(a, "hello", func(c *mlstest.Content) {
 					c.OnSender = func(s *framing.SenderData) { s.LeafIndex = i }
 				}), in.Say(a, "hello", nil))
 				a.names(i)
@@ -117,91 +112,82 @@ func privateRules() []ruleTest {
 		{"V-FR-20", "send", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			*inside.Rand(&bob.Params) = nil // as in production
-			one, two := bob.reloaded(), bob.reloaded()
+			one, two := bob.Reloaded(), bob.Reloaded()
 			var guards [][]byte
 			for _, g := range []*mls.Group{one, two} { // the same generation twice, as an application must never do
-				s, err := g.Protect([]byte("hello"), mls.ProtectParams{}, bob.Signer)
-				require.NoError(a, err)
+				s := must(g.Protect([]byte("hello"), mls.ProtectParams{}, bob.Signer))
 				m := mlstest.Parse[*framing.PrivateMessage](a, s.Send[0].Message)
-				sender, err := m.OpenSenderData(bob.Suite, bob.insider().Secrets.SenderDataSecret)
-				require.NoError(a, err)
+				sender := must(m.OpenSenderData(bob.Suite, bob.Insider().Secrets.SenderDataSecret))
 				require.Zero(a, sender.Generation)
 				guards = append(guards, sender.ReuseGuard[:])
-				_, err = alice.group.Handle(input(s.Send[0].Message)) // the other side mixes it in, too
+				_, err := alice.Group.Handle(input(s.Send[0].Message)) // the other side mixes it in, too
 				require.NoError(a, err)
 			}
 			a.holds(!bytes.Equal(guards[0], guards[1]), "one guard twice: %x", guards[0])
-			_, err := alice.group.Handle(input(bob.insider().Say(a, "guarded by other code", nil)))
-			require.NoError(a, err)
+			must(alice.Group.Handle(input(bob.Insider().Say(a, "guarded by other code", nil))))
 		}},
 		{"V-FR-21", "private", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			genuine := in.Say(a, "hello", nil)
 			for _, g := range []framing.Generation{keyschedule.DefaultForwardDistance + 1, 1<<32 - 1} {
 				bad := in.Say(a, "far", func(c *mlstest.Content) {
 					c.OnSender = func(s *framing.SenderData) { s.Generation = g }
 				})
 				start := time.Now()
-				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.Group, bad, genuine)
 				a.holds(time.Since(start) < 5*time.Second, "it took %v", time.Since(start))
 			}
 		}},
 		{"V-FR-22", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			alice.Params.Ratchets = keyschedule.Limits{SkippedKeys: 4}
-			alice.group = alice.reloaded()
-			at := a.helloAt(bob.insider())
-			alice.hear(at(10)) // leaves the keys of 6 to 9
-			a.refusesMessage(alice.group, at(5), at(6))
-			a.refusesMessage(alice.group, at(0), at(9))
-			alice.hear(at(12)) // adds that of 11, for which that of 6 has to go
-			a.refusesMessage(alice.group, at(6), at(7))
+			alice.Group = alice.Reloaded()
+			at := a.helloAt(bob.Insider())
+			alice.Hear(at(10)) // leaves the keys of 6 to 9
+			a.refusesMessage(alice.Group, at(5), at(6))
+			a.refusesMessage(alice.Group, at(0), at(9))
+			alice.Hear(at(12)) // adds that of 11, for which that of 6 has to go
+			a.refusesMessage(alice.Group, at(6), at(7))
 		}},
 		{"V-FR-22", "private", "age", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			alice.Params.Ratchets = keyschedule.Limits{BackwardDistance: 4}
-			alice.group = alice.reloaded()
-			at := a.helloAt(bob.insider())
-			alice.hear(at(3))
-			a.refusesMessage(alice.group, at(3), at(0)) // used; the others wait
-			alice.hear(at(4))
-			a.refusesMessage(alice.group, at(0), at(1))
-			alice.hear(at(40))
-			a.refusesMessage(alice.group, at(2), at(38))
+			alice.Group = alice.Reloaded()
+			at := a.helloAt(bob.Insider())
+			alice.Hear(at(3))
+			a.refusesMessage(alice.Group, at(3), at(0)) // used; the others wait
+			alice.Hear(at(4))
+			a.refusesMessage(alice.Group, at(0), at(1))
+			alice.Hear(at(40))
+			a.refusesMessage(alice.Group, at(2), at(38))
 		}},
 		{"V-FR-23", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			first, second := bob.say("one"), bob.say("two")
-			alice.hear(first)
-			a.refusesMessage(alice.group, first, second)
-			a.refusesMessage(alice.reloaded(), first, second)
+			first, second := bob.Say("one"), bob.Say("two")
+			alice.Hear(first)
+			a.refusesMessage(alice.Group, first, second)
+			a.refusesMessage(alice.Reloaded(), first, second)
 		}},
 		{"V-FR-23", "private", "late", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			first, second, third := bob.say("one"), bob.say("two"), bob.say("three")
-			alice.hear(second)
-			alice.hear(first) // its key was kept
-			a.refusesMessage(alice.group, first, third)
-			bob.commit(mls.CommitParams{}, alice, carol)
+			first, second, third := bob.Say("one"), bob.Say("two"), bob.Say("three")
+			alice.Hear(second)
+			alice.Hear(first) // its key was kept
+			a.refusesMessage(alice.Group, first, third)
+			bob.Commit(mls.CommitParams{}, alice, carol)
 			for _, again := range [][]byte{first, second} { // of the epoch before
-				a.refusesMessage(alice.group, again, third)
-				a.refusesMessage(alice.reloaded(), again, third)
+				a.refusesMessage(alice.Group, again, third)
+				a.refusesMessage(alice.Reloaded(), again, third)
 			}
-			alice.hear(third)
-			a.refusesMessage(alice.group, third, bob.say("four"))
+			alice.Hear(third)
+			a.refusesMessage(alice.Group, third, bob.Say("four"))
 		}},
 		{"V-FR-24", "send", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			last := atTheEnd(a, alice)
-			a.refusesCall(last, func() error {
-				_, err := last.Commit(mls.CommitParams{}, alice.Signer)
-				return err
-			})
-			s, err := atTheEnd(a, bob).Protect([]byte("still there"), mls.ProtectParams{}, bob.Signer)
-			require.NoError(a, err)
-			_, err = last.Handle(input(s.Send[0].Message))
-			require.NoError(a, err)
+			a.refusesCall(last, func() error { return failure(last.Commit(mls.CommitParams{}, alice.Signer)) })
+			s := must(atTheEnd(a, bob).Protect([]byte("still there"), mls.ProtectParams{}, bob.Signer))
+			must(last.Handle(input(s.Send[0].Message)))
 		}},
 		{"V-FR-24", "commit", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
@@ -210,52 +196,50 @@ func privateRules() []ruleTest {
 		}},
 		{"V-FR-25", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := bob.say("hello")
+			genuine := bob.Say("hello")
 			for range 3 {
-				a.refusesMessage(alice.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext[len(m.Ciphertext)-1] ^= 1 }), genuine)
+				a.refusesMessage(alice.Group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext[len(m.Ciphertext)-1] ^= 1 }), genuine)
 			}
 		}},
 		{"V-FR-25", "private", "under the same key", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			first := framing.Generation(0)
 			same := func(c *mlstest.Content) { privately(c); c.Generation = &first }
 			data := in.Say(a, "hello", same)
-			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { same(c); c.Signer = carol.Signer }), data)
-			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) { same(c); c.Padding = []byte{1} }), data)
+			a.refusesMessage(alice.Group, in.Say(a, "hello", func(c *mlstest.Content) { same(c); c.Signer = carol.Signer }), data)
+			a.refusesMessage(alice.Group, in.Say(a, "hello", func(c *mlstest.Content) { same(c); c.Padding = []byte{1} }), data)
 			commit := in.Commit(a, func(d *mlstest.Draft) { d.OnContent = same }).Commit
 			for _, bad := range []func(*mlstest.Draft){
 				func(d *mlstest.Draft) { d.OnContent = func(c *mlstest.Content) { same(c); c.Signer = carol.Signer } },
 				func(d *mlstest.Draft) { d.OnContent = same; d.OnTag = func([]byte) []byte { return make([]byte, 32) } },
 			} {
-				a.refusesMessage(alice.group, in.Commit(a, bad).Commit, commit)
+				a.refusesMessage(alice.Group, in.Commit(a, bad).Commit, commit)
 			}
 			proposal, _ := in.Propose(a, &framing.Remove{Removed: 2}, same)
 			bad, _ := in.Propose(a, &framing.Remove{Removed: 7}, same)
-			a.refusesMessage(alice.group, bad, proposal)
+			a.refusesMessage(alice.Group, bad, proposal)
 		}},
 		{"V-FR-26", "private", "", func(a *attempt) {
 			_, bob, _ := a.trio()
-			genuine := bob.say("hello")
-			before := dump(a, bob.group)
-			s, err := bob.group.Handle(input(genuine))
-			require.NoError(a, err)
+			genuine := bob.Say("hello")
+			before := whole(a, bob.Group)
+			s := must(bob.Group.Handle(input(genuine)))
 			require.IsType(a, &mls.Echo{}, s.Events[0])
-			require.Equal(a, before, dump(a, s.Next))
-			_, err = bob.group.Handle(input(bob.insider().Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit))
+			require.Equal(a, before, whole(a, s.Next))
+			_, err := bob.Group.Handle(input(bob.Insider().Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit))
 			a.holds(isError(err, "ErrOwnMessage"), "a commit that it knows nothing of gives %v", err)
 		}},
 		{"V-FR-26", "public", "", func(a *attempt) {
 			_, bob, _ := a.trio()
-			genuine := bob.propose(&framing.Remove{Removed: 2})
-			before := dump(a, bob.group)
-			s, err := bob.group.Handle(input(genuine))
-			require.NoError(a, err)
-			require.Equal(a, before, dump(a, s.Next))
+			genuine := bob.Propose(&framing.Remove{Removed: 2})
+			before := whole(a, bob.Group)
+			s := must(bob.Group.Handle(input(genuine)))
+			require.Equal(a, before, whole(a, s.Next))
 			a.holds(len(s.Events) == 1, "%d events", len(s.Events))
 			require.IsType(a, &mls.Echo{}, s.Events[0])
-			unknown, _ := bob.insider().Propose(a, &framing.Remove{Removed: 0}, nil)
-			_, err = bob.group.Handle(input(unknown))
+			unknown, _ := bob.Insider().Propose(a, &framing.Remove{Removed: 0}, nil)
+			_, err := bob.Group.Handle(input(unknown))
 			a.holds(isError(err, "ErrOwnMessage"), "a proposal that it knows nothing of gives %v", err)
 		}},
 		{"V-FR-26", "public", "a commit", func(a *attempt) { a.ownCommit(mls.HandshakePublic) }},
@@ -263,11 +247,11 @@ func privateRules() []ruleTest {
 		{"V-FR-27", "private", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			id := func(message []byte) string {
-				return string(alice.hear(message).Events[0].(*mls.ApplicationMessage).ContentID)
+				return string(alice.Hear(message).Events[0].(*mls.ApplicationMessage).ContentID)
 			}
-			in := carol.insider()
+			in := carol.Insider()
 			var auth framing.FramedContentAuthData
-			first := id(bob.insider().Say(a, "once", func(c *mlstest.Content) {
+			first := id(bob.Insider().Say(a, "once", func(c *mlstest.Content) {
 				c.OnSigned = func(made *framing.FramedContentAuthData) { auth = *made }
 			}))
 			again := func(data string) []byte { // what bob signed, encrypted by carol under bob's next generation
@@ -277,7 +261,7 @@ func privateRules() []ruleTest {
 					c.OnSigned = func(made *framing.FramedContentAuthData) { *made = auth }
 				})
 			}
-			_, err := alice.group.Handle(input(again("twice")))
+			_, err := alice.Group.Handle(input(again("twice")))
 			breaks(a.T, "V-FR-05", err) // carol cannot make bob say anything else
 			a.holds(id(again("once")) == first, "the repeat is not recognizable")
 			seen := map[string]bool{first: true} // and nothing else passes for one
@@ -287,7 +271,7 @@ func privateRules() []ruleTest {
 				func(c *mlstest.Content) { c.Leaf, c.Sender, c.Signer = 2, in.Sender, carol.Signer },
 			} {
 				g := framing.Generation(2 + len(seen))
-				other := id(bob.insider().Say(a, "once", func(c *mlstest.Content) { c.Generation = &g; change(c) }))
+				other := id(bob.Insider().Say(a, "once", func(c *mlstest.Content) { c.Generation = &g; change(c) }))
 				a.holds(!seen[other], "other content has the ID of a repeat")
 				seen[other] = true
 			}
@@ -306,11 +290,10 @@ func (a *attempt) helloAt(in *mlstest.Insider) func(framing.Generation) []byte {
 }
 
 // atTheEnd is a member's group as if it were in the last epoch that has a number.
-func atTheEnd(a *attempt, p *player) *mls.Group {
-	parts := inside.Reveal(p.group)
+func atTheEnd(a *attempt, p *mlstest.Member) *mls.Group {
+	parts := inside.Reveal(p.Group)
 	parts.Context.Epoch = math.MaxUint64
-	g, err := inside.Assemble(&parts, p.Params)
-	require.NoError(a, err)
+	g := must(inside.Assemble(&parts, p.Params))
 	return g.(*mls.Group)
 }
 
@@ -318,32 +301,30 @@ func atTheEnd(a *attempt, p *player) *mls.Group {
 func (a *attempt) ownCommit(policy mls.HandshakePolicy) {
 	alice, bob, _ := a.trio()
 	bob.Params.Handshake = policy
-	bob.group = bob.reloaded()
-	commit := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
-	bob.hear(commit)
-	alice.hear(commit)
-	for _, g := range []*mls.Group{bob.group, bob.reloaded()} {
-		s, err := g.Handle(input(commit))
-		require.NoError(a, err)
+	bob.Group = bob.Reloaded()
+	commit := bob.MakeCommit(mls.CommitParams{}).Send[0].Message
+	bob.Hear(commit)
+	alice.Hear(commit)
+	for _, g := range []*mls.Group{bob.Group, bob.Reloaded()} {
+		s := must(g.Handle(input(commit)))
 		a.holds(len(s.Events) == 1, "%d events", len(s.Events))
 		require.IsType(a, &mls.Echo{}, s.Events[0])
-		require.Equal(a, dump(a, g), dump(a, s.Next))
+		require.Equal(a, whole(a, g), whole(a, s.Next))
 	}
-	together(alice, bob)
+	mlstest.Agree(alice, bob)
 }
 
 // reusedLeaf delivers a late message of carol's after her leaf went to somebody else, or to herself in a new epoch.
 func (a *attempt) reusedLeaf(successor string) {
 	alice, bob, carol := a.trio()
-	late := carol.say("before I go")
-	alice.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, bob)
-	next := newPlayer(a.T, successor)
+	late := carol.Say("before I go")
+	alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, bob)
+	next := newMember(a.T, successor)
 	mlstest.Seed(&next.Params, "another time")
-	bob.hear(alice.welcome(next))
-	require.Equal(a, framing.LeafIndex(2), next.group.OwnLeaf())
-	said := bob.hear(late).Events[0].(*mls.ApplicationMessage)
-	have, err := framing.Marshal(said.Leaf)
-	require.NoError(a, err)
-	before := carol.insider().OwnLeaf()
+	bob.Hear(alice.Welcome(next))
+	require.Equal(a, framing.LeafIndex(2), next.Group.OwnLeaf())
+	said := bob.Hear(late).Events[0].(*mls.ApplicationMessage)
+	have := must(framing.Marshal(said.Leaf))
+	before := carol.Insider().OwnLeaf()
 	a.holds(bytes.Equal(have, mlstest.Marshal(a, &before)), "the message is %q's of epoch %d", said.Leaf.Credential.Identity, said.Epoch)
 }

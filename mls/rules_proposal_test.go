@@ -25,46 +25,59 @@ func (a *attempt) covering(in *mlstest.Insider, list ...mlstest.Covered) []byte 
 }
 
 // refusesSeen is refusesMessage for public messages, which an observer refuses, too.
-func (a *attempt) refusesSeen(p *player, bad, genuine []byte) {
+func (a *attempt) refusesSeen(p *mlstest.Member, bad, genuine []byte) {
 	a.Helper()
-	o := p.observe()
+	o := p.Observe()
 	s, err := o.Handle(input(bad))
 	require.Nil(a, s)
 	a.gives(err)
 	_, err = o.Handle(input(genuine))
 	require.NoError(a, err, "%s: the genuine message, for an observer", a.rule.ID)
-	a.refusesMessage(p.group, bad, genuine)
+	a.refusesMessage(p.Group, bad, genuine)
 }
 
 // refusesCommitting has a member make a commit that must not be.
-func (a *attempt) refusesCommitting(p *player, c mls.CommitParams) {
+func (a *attempt) refusesCommitting(p *mlstest.Member, c mls.CommitParams) {
 	a.Helper()
 	c.Now = mlstest.Now()
-	a.refusesCall(p.group, func() error {
-		_, err := p.group.Commit(c, p.Signer)
-		return err
-	})
+	a.refusesCall(p.Group, func() error { return failure(p.Group.Commit(c, p.Signer)) })
+}
+
+// refusesUpdating has a member propose an update of its leaf that must not be.
+func (a *attempt) refusesUpdating(p *mlstest.Member, u mls.LeafUpdate) {
+	a.Helper()
+	a.refusesCall(p.Group, func() error { return failure(p.Group.ProposeUpdate(u, mls.ProposeParams{}, p.Signer)) })
+}
+
+// refusesProposal is refusesSeen for a proposal of an insider's that change spoils.
+func (a *attempt) refusesProposal(p *mlstest.Member, in *mlstest.Insider, proposal framing.Proposal, change func(*mlstest.Content)) {
+	a.Helper()
+	bad, _ := in.Propose(a, proposal, change)
+	genuine, _ := in.Propose(a, proposal, nil)
+	a.refusesSeen(p, bad, genuine)
+}
+
+// takes checks that a message is in order.
+func (a *attempt) takes(p *mlstest.Member, message []byte) *mls.Step {
+	a.Helper()
+	s, err := p.Group.Handle(input(message))
+	a.holds(err == nil, "%v", err)
+	return s
 }
 
 // refusesProposing has a member make a proposal that must not be.
-func (a *attempt) refusesProposing(p *player, proposal framing.Proposal) {
+func (a *attempt) refusesProposing(p *mlstest.Member, proposal framing.Proposal) {
 	a.Helper()
-	a.refusesCall(p.group, func() error {
-		_, err := p.group.Propose(proposal, mls.ProposeParams{Now: mlstest.Now()}, p.Signer)
-		return err
+	a.refusesCall(p.Group, func() error {
+		return failure(p.Group.Propose(proposal, mls.ProposeParams{Now: mlstest.Now()}, p.Signer))
 	})
 }
 
 // open is a group of alice, bob and carol in which service is an external sender.
-func (a *attempt) open() (alice, bob, carol, service *player) {
-	service = newPlayer(a.T, "service")
-	all := stageOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob", "carol")
+func (a *attempt) open() (alice, bob, carol, service *mlstest.Member) {
+	service = newMember(a.T, "service")
+	all := newCastOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob", "carol")
 	return all[0], all[1], all[2], service
-}
-
-// stranger sends from outside of a group, whatever it sends.
-func (p *player) stranger(g *mls.Group, sender framing.Sender) *mlstest.Insider {
-	return &mlstest.Insider{Suite: p.Suite, Signer: p.Signer, Sender: sender, Context: g.Context()}
 }
 
 // offence is a proposal that nobody may make, at least not by the doors given.
@@ -75,26 +88,22 @@ type offence struct {
 }
 
 func (o offence) rules() []ruleTest {
-	var out []ruleTest
-	for _, door := range o.doors {
-		out = append(out, ruleTest{o.id, door, o.name, func(a *attempt) {
-			bad := o.bad(a)
-			a.offends(door, bad)
-			from := map[string]framing.LeafIndex{"value": 1, "proposal": 1}
-			if remove, ok := bad.(*framing.Remove); ok && o.id == "V-PR-07" {
-				a.names(remove.Removed)
-			} else if i, ok := from[door]; ok && (o.id == "V-PR-10" || o.id == "V-PR-12") {
-				a.names(i)
-			}
-		}})
-	}
-	return out
+	return atEntries(o.id, o.name, o.doors, func(a *attempt, door string) {
+		bad := o.bad(a)
+		a.offends(door, bad)
+		from := map[string]framing.LeafIndex{"value": 1, "proposal": 1}
+		if remove, ok := bad.(*framing.Remove); ok && o.id == "V-PR-07" {
+			a.names(remove.Removed)
+		} else if i, ok := from[door]; ok && (o.id == "V-PR-10" || o.id == "V-PR-12") {
+			a.names(i)
+		}
+	})
 }
 
 // offends tries a bad proposal at a door.
 func (a *attempt) offends(door string, bad framing.Proposal) {
 	alice, bob, _, service := a.open()
-	in, dave := bob.insider(), newPlayer(a.T, "dave")
+	in, dave := bob.Insider(), newMember(a.T, "dave")
 	switch door {
 	case "value":
 		a.refusesSeen(alice, a.over(in, bad), a.over(in))
@@ -103,13 +112,12 @@ func (a *attempt) offends(door string, bad framing.Proposal) {
 		genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
 		a.refusesSeen(alice, message, genuine)
 	case "outside":
-		a.refusesSeen(alice, service.outside(alice.group, proposing(bad)), service.outside(alice.group, proposing(&framing.Remove{Removed: 2})))
-		_, err := alice.observe().Propose(bad, 0, mls.ProposeParams{Now: mlstest.Now()}, service.Signer)
-		a.gives(err)
+		a.refusesSeen(alice, fromOutside(service, alice.Group, proposing(bad)), fromOutside(service, alice.Group, proposing(&framing.Remove{Removed: 2})))
+		a.gives(failure(alice.Observe().Propose(bad, 0, mls.ProposeParams{Now: mlstest.Now()}, service.Signer)))
 	case "newcomer":
-		a.refusesSeen(alice, dave.newcomer(alice.group, proposing(bad)), dave.newcomer(alice.group, proposing(dave.addOf())))
+		a.refusesSeen(alice, fromNewcomer(dave, alice.Group, proposing(bad)), fromNewcomer(dave, alice.Group, proposing(dave.Add())))
 	case "external":
-		i := a.intrude("dave", alice.info())
+		i := a.intrude("dave", alice.Info())
 		a.refusesSeen(alice, i.commit(a, func(d *mlstest.Draft) { d.Proposals = append(d.Proposals, i.ByValue(bad)...) }), i.commit(a, nil))
 	case "send":
 		a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{bad}})
@@ -177,7 +185,7 @@ func offences() []offence {
 			[]string{"value", "proposal", "outside", "newcomer", "send"}},
 		{"V-PR-08", "", func(*attempt) framing.Proposal { return &framing.Remove{Removed: 1} }, []string{"newcomer"}},
 		{"V-PR-06", "", func(a *attempt) framing.Proposal { return newPlayerUpdate(a) }, []string{"outside", "newcomer"}},
-		{"V-PR-05", "", func(a *attempt) framing.Proposal { return newPlayer(a.T, "erin").addOf() }, []string{"newcomer", "external"}},
+		{"V-PR-05", "", func(a *attempt) framing.Proposal { return newMember(a.T, "erin").Add() }, []string{"newcomer", "external"}},
 	}
 	for name, i := range map[string]framing.LeafIndex{"blank": 3, "outside the tree": 4, "the largest index": 1<<32 - 1} {
 		out = append(out, offence{"V-PR-07", name, func(*attempt) framing.Proposal { return &framing.Remove{Removed: i} },
@@ -189,7 +197,7 @@ func offences() []offence {
 
 // newPlayerUpdate is an Update of somebody who is no member.
 func newPlayerUpdate(a *attempt) framing.Proposal {
-	p := newPlayer(a.T, "erin")
+	p := newMember(a.T, "erin")
 	leaf := p.KeyPackage(a).KeyPackage.LeafNode
 	leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
 	mlstest.SignLeaf(a, p.Suite, p.Signer, &leaf, []byte("group"), 0)
@@ -205,97 +213,93 @@ func proposalRules() []ruleTest {
 	return slices.Concat(out, referenceRules(), supportRules(), []ruleTest{
 		{"V-PR-06", "proposal", "", func(a *attempt) {
 			alice, bob, carol, _ := a.open()
-			in := bob.insider()
+			in := bob.Insider()
 			genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
 			update := in.UpdateLeaf(a, "key", nil)
 			mlstest.SignLeaf(a, in.Suite, bob.Signer, &update.LeafNode, in.Context.GroupID, 2)
 			another, _ := in.Propose(a, update, nil)
-			a.refusesMessage(alice.group, another, genuine)
-			theirs, _ := in.Propose(a, carol.insider().UpdateLeaf(a, "key", nil), nil) // good, if carol sent it
-			a.refusesMessage(alice.group, theirs, genuine)
+			a.refusesMessage(alice.Group, another, genuine)
+			theirs, _ := in.Propose(a, carol.Insider().UpdateLeaf(a, "key", nil), nil) // good, if carol sent it
+			a.refusesMessage(alice.Group, theirs, genuine)
 		}},
 		{"V-PR-08", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
-			s, err := alice.group.Handle(input(i.commit(a, func(d *mlstest.Draft) {
+			alice, i := a.intruder()
+			s := must(alice.Group.Handle(input(i.commit(a, func(d *mlstest.Draft) {
 				d.Proposals = append(d.Proposals, i.ByValue(&framing.Remove{Removed: 1})...)
-			})))
-			require.NoError(a, err)
+			}))))
 			a.asks(s.Claims, mls.MomentExternalCommit, "dave")
 			before := s.Claims[0].Predecessors
 			a.holds(len(before) == 1 && string(before[0].Credential.Identity) == "bob", "dave takes the place of %v", before)
 		}},
 		{"V-PR-09", "outside", "", func(a *attempt) {
 			alice, bob, _, service := a.open()
-			message := service.outside(alice.group, proposing(pskOf("psk", "1")))
-			tell(message, alice, bob)
-			commit := alice.take(alice.group.Commit(mls.CommitParams{PSKs: pskSecrets("psk")}, alice.Signer)).Send[0].Message
-			alice.take(alice.group.Adopt())
-			bob.take(bob.group.Handle(mls.Input{Message: commit, PSKs: pskSecrets("psk")}))
-			together(alice, bob)
+			message := fromOutside(service, alice.Group, proposing(pskOf("psk", "1")))
+			mlstest.Tell(message, alice, bob)
+			commit := alice.MakeCommit(mls.CommitParams{PSKs: pskSecrets("psk")}).Send[0].Message
+			alice.Take(alice.Group.Adopt())
+			bob.Take(bob.Group.Handle(mls.Input{Message: commit, PSKs: pskSecrets("psk")}))
+			mlstest.Agree(alice, bob)
 			a.holds(true, "")
-			_, err := bob.group.Handle(input(service.outside(bob.group, proposing(&framing.PreSharedKey{PSK: framing.PreSharedKeyID{
+			_, err := bob.Group.Handle(input(fromOutside(service, bob.Group, proposing(&framing.PreSharedKey{PSK: framing.PreSharedKeyID{
 				PSKType: framing.PSKTypeResumption, Usage: framing.ResumptionPSKUsageReInit, PSKNonce: make([]byte, 32)}}))))
 			breaks(a.T, "V-PSK-03", err)
 		}},
 		{"V-PR-09", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
-			s, err := alice.group.Handle(mls.Input{Now: mlstest.Now(), PSKs: pskSecrets("psk"), Message: i.commit(a, func(d *mlstest.Draft) {
+			alice, i := a.intruder()
+			s := must(alice.Group.Handle(mls.Input{Now: mlstest.Now(), PSKs: pskSecrets("psk"), Message: i.commit(a, func(d *mlstest.Draft) {
 				d.Proposals, d.PSKs = append(d.Proposals, i.ByValue(pskOf("psk", "1"))...), pskSecrets("psk")
-			})})
-			require.NoError(a, err)
+			})}))
 			a.holds(len(s.Events[0].(*mls.EpochChanged).Change.PSKs) == 1, "no PSK")
 		}},
 		{"V-PR-10", "value", "a suite that this build lacks", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.CipherSuite, p.Version = 0x7fff, 2 })))
+			s := alice.Hear(a.over(bob.Insider(), reInit(func(p *framing.ReInit) { p.CipherSuite, p.Version = 0x7fff, 2 })))
 			announced := s.Events[1].(*mls.ReInitialized).ReInit
-			_, err := mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
+			_, err := mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Successor: alice.Group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
 			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
 			a.holds(announced.CipherSuite == 0x7fff, "announced is %v", announced)
 		}},
 		{"V-PR-10", "value", "a version that this build lacks", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.Version = 2 })))
+			s := alice.Hear(a.over(bob.Insider(), reInit(func(p *framing.ReInit) { p.Version = 2 })))
 			a.holds(s.Events[1].(*mls.ReInitialized).ReInit.Version == 2, "announced is %v", s.Events[1])
-			_, err := mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Successor: alice.group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
+			_, err := mls.Create(mls.CreateParams{Leaf: alice.LeafParams, Successor: alice.Group, Lifetime: mlstest.Lifetime(), Params: alice.Params})
 			require.ErrorIs(a, err, ciphersuite.ErrUnsupported)
 		}},
 		{"V-PR-10", "outside", "a good one", func(a *attempt) {
 			alice, bob, _, service := a.open()
-			tell(service.outside(alice.group, proposing(reInit(nil))), alice, bob)
-			alice.commit(mls.CommitParams{}, bob)
-			a.holds(bob.group.Status() == mls.StatusReInitialized, "status is %v", bob.group.Status())
+			mlstest.Tell(fromOutside(service, alice.Group, proposing(reInit(nil))), alice, bob)
+			alice.Commit(mls.CommitParams{}, bob)
+			a.holds(bob.Group.Status() == mls.StatusReInitialized, "status is %v", bob.Group.Status())
 		}},
 		{"V-PR-11", "send", "the group's own id may be", func(a *attempt) { // as the working group's scripts have it
 			alice, bob, _ := a.trio()
 			own := reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })
-			alice.hear(bob.propose(own))
-			message, adopted := alice.commit(mls.CommitParams{}, bob)
+			alice.Hear(bob.Propose(own))
+			made := alice.Commit(mls.CommitParams{}, bob)
+			message, adopted := made.Message, made.Adopted
 			a.holds(adopted.Next.Status() == mls.StatusReInitialized, "status is %v", adopted.Next.Status())
 			require.NotEmpty(a, message)
 		}},
 		{"V-PR-11", "value", "the group's own id may be", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			s := alice.hear(a.over(bob.insider(), reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })))
+			s := alice.Hear(a.over(bob.Insider(), reInit(func(p *framing.ReInit) { p.GroupID = []byte("group") })))
 			a.holds(s.Next.Status() == mls.StatusReInitialized, "status is %v", s.Next.Status())
 		}},
 		{"V-PR-13", "external", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			bad := append(lowOrder(), nil, []byte{4}, make([]byte, 31), make([]byte, 33), bytes.Repeat([]byte{9}, 1<<10))
 			for _, kem := range bad {
-				a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+				a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 					d.OnCommit = func(c *framing.Commit) { c.Proposals[0].Proposal = &framing.ExternalInit{KEMOutput: kem} }
 				}), i.commit(a, nil))
 			}
 		}},
 		{"V-PR-13", "external", "all cipher suites", func(a *attempt) {
 			for _, suite := range ciphersuite.Supported() {
-				alice := newPlayer(a.T, "alice").with(suite)
-				alice.group = alice.Create(a, "group")
-				i := a.intrude("dave", alice.info())
+				alice := newMember(a.T, "alice").As(suite)
+				alice.Group = alice.Create(a, "group")
+				i := a.intrude("dave", alice.Info())
 				good := i.externalInit(a)[0].Proposal.(*framing.ExternalInit).KEMOutput
 				last := len(good) - 1
 				bad := [][]byte{make([]byte, len(good)), good[:last], append(slices.Clone(good), 0)}
@@ -303,7 +307,7 @@ func proposalRules() []ruleTest {
 					bad = append(bad, append(slices.Clone(good[:last]), good[last]^1))
 				}
 				for _, kem := range bad {
-					a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+					a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 						d.Proposals = i.ByValue(&framing.ExternalInit{KEMOutput: kem})
 					}), i.commit(a, nil))
 				}
@@ -311,30 +315,28 @@ func proposalRules() []ruleTest {
 		}},
 		{"V-PR-17", "proposal", "", func(a *attempt) {
 			alice, bob, _, service := a.open()
-			dave := newPlayer(a.T, "dave")
-			fromBob, _ := bob.insider().Propose(a, dave.addOf(), nil)
+			dave := newMember(a.T, "dave")
+			fromBob, _ := bob.Insider().Propose(a, dave.Add(), nil)
 			for message, want := range map[string]framing.Sender{
 				string(fromBob): {SenderType: framing.SenderTypeMember, LeafIndex: 1},
-				string(service.outside(alice.group, proposing(dave.addOf()))): {SenderType: framing.SenderTypeExternal},
-				string(dave.newcomer(alice.group, proposing(dave.addOf()))):   {SenderType: framing.SenderTypeNewMemberProposal},
+				string(fromOutside(service, alice.Group, proposing(dave.Add()))): {SenderType: framing.SenderTypeExternal},
+				string(fromNewcomer(dave, alice.Group, proposing(dave.Add()))):   {SenderType: framing.SenderTypeNewMemberProposal},
 			} {
-				s, err := alice.group.Handle(input([]byte(message)))
-				require.NoError(a, err)
+				s := must(alice.Group.Handle(input([]byte(message))))
 				told := s.Events[0].(*mls.ProposalReceived)
 				a.holds(told.Sender == want && told.Proposal.ProposalType() == framing.ProposalTypeAdd, "told of %v", told)
 			}
 		}},
 		{"V-PR-17", "commit", "", func(a *attempt) {
 			alice, bob, carol, service := a.open()
-			list := append(a.threeAdds(alice, carol, service), bob.insider().ByValue(&framing.Remove{Removed: 2})...)
-			s, err := alice.group.Handle(input(a.covering(bob.insider(), list...)))
-			require.NoError(a, err)
+			list := append(a.threeAdds(alice, carol, service), bob.Insider().ByValue(&framing.Remove{Removed: 2})...)
+			s := must(alice.Group.Handle(input(a.covering(bob.Insider(), list...))))
 			a.tells(s.Events[0].(*mls.EpochChanged).Change, list)
 		}},
 		{"V-PR-17", "send", "", func(a *attempt) {
 			alice, _, carol, service := a.open()
-			list := append(a.threeAdds(alice, carol, service), alice.insider().ByValue(&framing.Remove{Removed: 2})...)
-			s, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}, Now: mlstest.Now()}, alice.Signer)
+			list := append(a.threeAdds(alice, carol, service), alice.Insider().ByValue(&framing.Remove{Removed: 2})...)
+			s, err := alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}, Now: mlstest.Now()}, alice.Signer)
 			require.NoError(a, err)
 			a.tells(s.Change, list)
 		}},
@@ -342,18 +344,18 @@ func proposalRules() []ruleTest {
 }
 
 // threeAdds lets alice hear of Adds by a member, from outside and of a newcomer's.
-func (a *attempt) threeAdds(alice, member, service *player) (out []mlstest.Covered) {
+func (a *attempt) threeAdds(alice, member, service *mlstest.Member) (out []mlstest.Covered) {
 	for k, in := range []*mlstest.Insider{
-		member.insider(),
-		service.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeExternal}),
-		newPlayer(a.T, "newcomer").stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeNewMemberProposal}),
+		member.Insider(),
+		stranger(service, alice.Group, framing.SenderTypeExternal),
+		stranger(newMember(a.T, "newcomer"), alice.Group, framing.SenderTypeNewMemberProposal),
 	} {
-		message, covered := in.Propose(a, newPlayer(a.T, []string{"dave", "erin", "newcomer"}[k]).addOf(), func(c *mlstest.Content) {
+		message, covered := in.Propose(a, newMember(a.T, []string{"dave", "erin", "newcomer"}[k]).Add(), func(c *mlstest.Content) {
 			if k > 0 {
 				c.Context = nil
 			}
 		})
-		alice.hear(message)
+		alice.Hear(message)
 		out = append(out, covered)
 	}
 	return out
@@ -374,7 +376,7 @@ func referenceRules() []ruleTest {
 	return []ruleTest{
 		{"V-PR-01", "proposal", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in, by := carol.insider(), bob.insider()
+			in, by := carol.Insider(), bob.Insider()
 			genuine, _ := in.Propose(a, &framing.Remove{Removed: 1}, nil)
 			for _, change := range []func(*mlstest.Content){
 				func(c *mlstest.Content) {
@@ -388,18 +390,18 @@ func referenceRules() []ruleTest {
 				},
 			} {
 				bad, covered := in.Propose(a, &framing.Remove{Removed: 2}, change)
-				a.refusesMessage(alice.group, bad, genuine)
-				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by)) // it was not kept
+				a.refusesMessage(alice.Group, bad, genuine)
+				a.refusesMessage(alice.Group, a.covering(by, covered), a.over(by)) // it was not kept
 			}
-			alice.hear(genuine)
+			alice.Hear(genuine)
 			_, other := in.Propose(a, &framing.Remove{Removed: 1}, func(c *mlstest.Content) { c.AuthenticatedData = []byte{1} })
-			a.refusesMessage(alice.group, a.covering(by, other), a.over(by)) // the same proposal in another content
+			a.refusesMessage(alice.Group, a.covering(by, other), a.over(by)) // the same proposal in another content
 		}},
 		{"V-PR-01", "outside", "", func(a *attempt) {
 			alice, bob, _, service := a.open()
-			by := bob.insider()
-			genuine := service.outside(alice.group, proposing(&framing.Remove{Removed: 2}))
-			in := service.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeExternal})
+			by := bob.Insider()
+			genuine := fromOutside(service, alice.Group, proposing(&framing.Remove{Removed: 2}))
+			in := stranger(service, alice.Group, framing.SenderTypeExternal)
 			for _, change := range []func(*mlstest.Content){
 				func(c *mlstest.Content) {
 					c.OnSigned = func(auth *framing.FramedContentAuthData) { auth.Signature[7] ^= 1 }
@@ -411,79 +413,77 @@ func referenceRules() []ruleTest {
 					c.Context = nil
 					change(c)
 				})
-				a.refusesMessage(alice.group, bad, genuine)
-				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by))
+				a.refusesMessage(alice.Group, bad, genuine)
+				a.refusesMessage(alice.Group, a.covering(by, covered), a.over(by))
 			}
 		}},
 		{"V-PR-01", "newcomer", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			dave, by := newPlayer(a.T, "dave"), bob.insider()
-			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
-			in := dave.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeNewMemberProposal})
+			dave, by := newMember(a.T, "dave"), bob.Insider()
+			genuine := fromNewcomer(dave, alice.Group, proposing(dave.Add()))
+			in := stranger(dave, alice.Group, framing.SenderTypeNewMemberProposal)
 			for _, change := range []func(*mlstest.Content){
 				func(c *mlstest.Content) {
 					c.OnSigned = func(auth *framing.FramedContentAuthData) { auth.Signature[7] ^= 1 }
 				},
 				func(c *mlstest.Content) { c.Signer = bob.Signer },
 			} {
-				bad, covered := in.Propose(a, dave.addOf(), func(c *mlstest.Content) {
+				bad, covered := in.Propose(a, dave.Add(), func(c *mlstest.Content) {
 					c.Context = nil
 					change(c)
 				})
 				a.refusesSeen(alice, bad, genuine)
-				a.refusesMessage(alice.group, a.covering(by, covered), a.over(by))
+				a.refusesMessage(alice.Group, a.covering(by, covered), a.over(by))
 			}
 		}},
 		{"V-PR-02", "reference", "an observer", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			message, old := carol.insider().Propose(a, &framing.Remove{Removed: 2}, nil)
-			tell(message, alice, bob)
-			in, seen := bob.insider(), alice.observe()
+			message, old := carol.Insider().Propose(a, &framing.Remove{Removed: 2}, nil)
+			mlstest.Tell(message, alice, bob)
+			in, seen := bob.Insider(), alice.Observe()
 			watch := func(message []byte) {
-				s, err := seen.Handle(input(message))
-				require.NoError(a, err)
+				s := must(seen.Handle(input(message)))
 				seen = s.Next
 			}
 			_, err := seen.Handle(input(a.covering(in, old))) // not heard yet
 			a.gives(err)
 			watch(message)
-			_, err = seen.Handle(input(a.covering(in, old)))
-			require.NoError(a, err)
-			commit, _ := bob.commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
+			must(seen.Handle(input(a.covering(in, old))))
+			commit := bob.Commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol).Message
 			watch(commit)
-			_, err = seen.Handle(input(a.covering(bob.insider(), old))) // of the epoch before
+			_, err = seen.Handle(input(a.covering(bob.Insider(), old))) // of the epoch before
 			a.gives(err)
-			watch(a.over(bob.insider()))
+			watch(a.over(bob.Insider()))
 		}},
 		{"V-PR-02", "reference", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			message, old := carol.insider().Propose(a, &framing.Remove{Removed: 2}, nil)
-			tell(message, alice, bob)
-			in := bob.insider()
+			message, old := carol.Insider().Propose(a, &framing.Remove{Removed: 2}, nil)
+			mlstest.Tell(message, alice, bob)
+			in := bob.Insider()
 			for _, ref := range []framing.ProposalRef{{}, old.Ref[:31], append(slices.Clone(old.Ref), 0), bytes.Repeat([]byte{7}, 32)} {
 				unknown := old
 				unknown.Ref = ref
-				a.refusesMessage(alice.group, a.covering(in, unknown), a.covering(in, old))
+				a.refusesMessage(alice.Group, a.covering(in, unknown), a.covering(in, old))
 			}
-			bob.commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
-			in = bob.insider()
-			a.refusesMessage(alice.group, a.covering(in, old), a.over(in)) // of the epoch before
-			a.refusesMessage(alice.group, a.covering(in, append(in.ByValue(&framing.Remove{Removed: 2}), old)...), a.over(in))
+			bob.Commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
+			in = bob.Insider()
+			a.refusesMessage(alice.Group, a.covering(in, old), a.over(in)) // of the epoch before
+			a.refusesMessage(alice.Group, a.covering(in, append(in.ByValue(&framing.Remove{Removed: 2}), old)...), a.over(in))
 		}},
 		{"V-PR-02", "send", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			message, old := carol.insider().Propose(a, &framing.Remove{Removed: 2}, nil)
+			message, old := carol.Insider().Propose(a, &framing.Remove{Removed: 2}, nil)
 			a.refusesCommitting(alice, mls.CommitParams{References: []framing.ProposalRef{old.Ref}}) // not heard yet
-			tell(message, alice, bob)
-			bob.commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
+			mlstest.Tell(message, alice, bob)
+			bob.Commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice, carol)
 			a.refusesCommitting(alice, mls.CommitParams{References: []framing.ProposalRef{old.Ref}})
 		}},
 		{"V-PR-03", "reference", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			update := carol.insider().UpdateLeaf(a, "key", nil)
-			message, covered := carol.insider().Propose(a, update, nil)
-			alice.hear(message)
-			s := alice.hear(a.covering(bob.insider(), covered))
+			update := carol.Insider().UpdateLeaf(a, "key", nil)
+			message, covered := carol.Insider().Propose(a, update, nil)
+			alice.Hear(message)
+			s := alice.Hear(a.covering(bob.Insider(), covered))
 			change := s.Events[0].(*mls.EpochChanged).Change
 			require.Len(a, change.Updated, 2) // carol's, and bob's by his path
 			leaf, _ := s.Next.Tree().Leaf(2)
@@ -491,12 +491,12 @@ func referenceRules() []ruleTest {
 		}},
 		{"V-PR-03", "send", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			tell(carol.take(carol.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, carol.Signer)).Send[0].Message, alice, bob)
-			before, _ := alice.group.Tree().Leaf(2)
-			alice.commit(mls.CommitParams{}, bob, carol)
-			leaf, _ := alice.group.Tree().Leaf(2)
+			mlstest.Tell(carol.Update(mls.LeafUpdate{}), alice, bob)
+			before, _ := alice.Group.Tree().Leaf(2)
+			alice.Commit(mls.CommitParams{}, bob, carol)
+			leaf, _ := alice.Group.Tree().Leaf(2)
 			a.holds(!bytes.Equal(leaf.EncryptionKey, before.EncryptionKey), "carol's leaf is as before")
-			together(alice, bob, carol)
+			mlstest.Agree(alice, bob, carol)
 		}},
 	}
 }

@@ -37,24 +37,24 @@ func ownLink() framing.PreSharedKeyID {
 func (a *attempt) refusesPSK(door string, bad framing.PreSharedKeyID) {
 	a.Helper()
 	alice, bob, service := a.served()
-	in := bob.insider()
+	in := bob.Insider()
 	proposal, good := &framing.PreSharedKey{PSK: bad}, &framing.PreSharedKey{PSK: withNonceOf(32)}
 	switch door {
 	case "value":
-		a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+		a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 			d.Proposals, d.PSKs = in.ByValue(proposal), mls.PSKs{{ID: bad, Secret: in.Secrets.ResumptionPSK}}
 		}).Commit, in.Commit(a, nil).Commit)
 		a.names(1)
 	case "proposal":
 		message, _ := in.Propose(a, proposal, nil)
 		genuine, _ := in.Propose(a, good, nil)
-		a.refusesMessage(alice.group, message, genuine)
+		a.refusesMessage(alice.Group, message, genuine)
 		a.names(1)
 	case "outside":
-		a.refusesMessage(alice.group, service.outside(alice.group, proposing(proposal)), service.outside(alice.group, proposing(good)))
+		a.refusesMessage(alice.Group, fromOutside(service, alice.Group, proposing(proposal)), fromOutside(service, alice.Group, proposing(good)))
 	case "external":
-		i := a.intrude("dave", alice.info())
-		a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+		i := a.intrude("dave", alice.Info())
+		a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 			d.Proposals = append(d.Proposals, i.ByValue(proposal)...)
 		}), i.commit(a, nil))
 		a.names(framing.NoLeaf)
@@ -64,46 +64,35 @@ func (a *attempt) refusesPSK(door string, bad framing.PreSharedKeyID) {
 }
 
 // sendsPSK makes every call by which one could send a PSK proposal.
-func (a *attempt) sendsPSK(alice, service *player, bad framing.PreSharedKeyID) {
+func (a *attempt) sendsPSK(alice, service *mlstest.Member, bad framing.PreSharedKeyID) {
 	a.Helper()
 	if len(bad.PSKNonce) == 0 {
 		return // it gets one
 	}
 	proposal := &framing.PreSharedKey{PSK: bad}
-	a.refusesCall(alice.group, func() error {
-		_, err := alice.group.Propose(proposal, mls.ProposeParams{}, alice.Signer)
-		return err
+	a.refusesCall(alice.Group, func() error { return failure(alice.Group.Propose(proposal, mls.ProposeParams{}, alice.Signer)) })
+	a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{proposal}})
+	a.refusesCall(alice.Group, func() error {
+		return failure(alice.Observe().Propose(proposal, 0, mls.ProposeParams{}, service.Signer))
 	})
-	a.refusesCall(alice.group, func() error {
-		_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{proposal}}, alice.Signer)
-		return err
-	})
-	a.refusesCall(alice.group, func() error {
-		_, err := alice.observe().Propose(proposal, 0, mls.ProposeParams{}, service.Signer)
-		return err
-	})
-	dave := newPlayer(a.T, "dave")
-	_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now(),
-		PSKIDs: []framing.PreSharedKeyID{bad}, Params: dave.Params})
-	a.gives(err)
+	dave := newMember(a.T, "dave")
+	a.gives(failure(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: dave.LeafParams, Now: mlstest.Now(),
+		PSKIDs: []framing.PreSharedKeyID{bad}, Params: dave.Params})))
 }
 
 // missing hands alice a commit of bob's with a PSK that she does not have, whatever else she has, and then the same
 // commit with the PSK.
-func (a *attempt) missing(alice, bob *player, psk mls.PSK, others ...mls.PSK) {
+func (a *attempt) missing(alice, bob *mlstest.Member, psk mls.PSK, others ...mls.PSK) {
 	a.Helper()
-	in := bob.insider()
+	in := bob.Insider()
 	psk.ID.PSKNonce = make([]byte, 32)
 	commit := input(in.Commit(a, func(d *mlstest.Draft) {
 		d.Proposals, d.PSKs = in.ByValue(inject(psk.ID)...), mls.PSKs{psk}
 	}).Commit)
 	genuine := commit
 	commit.PSKs, genuine.PSKs = others, append(slices.Clone(others), psk)
-	a.refuses(alice.group, commit, genuine)
-	a.refusesCall(alice.group, func() error {
-		_, err := alice.group.Commit(mls.CommitParams{Proposals: inject(psk.ID), PSKs: others}, alice.Signer)
-		return err
-	})
+	a.refuses(alice.Group, commit, genuine)
+	a.refusesCommitting(alice, mls.CommitParams{Proposals: inject(psk.ID), PSKs: others})
 }
 
 // resumption is the PSK of an epoch of a group, made up.
@@ -126,8 +115,8 @@ func pskRules() []ruleTest {
 	for _, door := range []string{"commit", "send"} { // missing tries both
 		out = append(out, ruleTest{"V-PSK-04", door, "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			bob.commit(mls.CommitParams{}, alice, carol)
-			now := alice.group.Epoch()
+			bob.Commit(mls.CommitParams{}, alice, carol)
+			now := alice.Group.Epoch()
 			// The right epoch of another group, though alice has that epoch's of her own.
 			a.missing(alice, bob, resumption("another", now, 1))
 			a.missing(alice, bob, resumption("another", now-1, 1), resumption("another", now, 2), resumption("group", now-1, 3))
@@ -153,8 +142,8 @@ func pskRules() []ruleTest {
 		{"V-PSK-05", "commit", "an epoch that is not kept", func(a *attempt) { a.beyondRetention() }},
 		{"V-PSK-05", "welcome", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, w := bob.insider(), a.newWelcomed()
-			for _, psk := range []mls.PSK{externalPSK("one"), resumption("group", alice.group.Epoch(), 1), resumption("another", 1, 1)} {
+			in, w := bob.Insider(), a.newWelcomed()
+			for _, psk := range []mls.PSK{externalPSK("one"), resumption("group", alice.Group.Epoch(), 1), resumption("another", 1, 1)} {
 				psk.ID.PSKNonce = make([]byte, 32)
 				genuine := w.by(in, func(d *mlstest.Draft) {
 					d.Proposals, d.PSKs = append(d.Proposals, in.ByValue(inject(psk.ID)...)...), mls.PSKs{psk}
@@ -185,25 +174,21 @@ func pskRules() []ruleTest {
 				a.Log(name)
 				a.otherPSKs(bob, change)
 			}
-			require.Equal(a, alice.group.Epoch(), carol.group.Epoch())
+			require.Equal(a, alice.Group.Epoch(), carol.Group.Epoch())
 		}},
 		{"V-PSK-07", "send", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			psk := externalPSK("psk")
 			commit := mls.CommitParams{Proposals: inject(slices.Repeat([]framing.PreSharedKeyID{psk.ID}, 1<<16)...), PSKs: mls.PSKs{psk}}
-			a.refusesCall(alice.group, func() error {
-				_, err := alice.group.Commit(commit, alice.Signer)
-				return err
-			})
+			a.refusesCall(alice.Group, func() error { return failure(alice.Group.Commit(commit, alice.Signer)) })
 			commit.Proposals = commit.Proposals[:1<<16-1]
-			message, _ := alice.commit(commit)
-			for _, p := range []*player{bob, carol} {
-				p.take(p.group.Handle(mls.Input{Message: message, PSKs: commit.PSKs}))
+			message := alice.Commit(commit).Message
+			for _, p := range []*mlstest.Member{bob, carol} {
+				p.Take(p.Group.Handle(mls.Input{Message: message, PSKs: commit.PSKs}))
 			}
 		}},
 		{"V-PSK-07", "value", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			bad := in.Commit(a, func(d *mlstest.Draft) {
 				d.OnCommit = func(c *framing.Commit) {
 					for _, id := range tooManyPSKs() {
@@ -216,7 +201,7 @@ func pskRules() []ruleTest {
 		{"V-PSK-08", "commit", "", func(a *attempt) { a.beyondRetention() }},
 		{"V-PSK-09", "commit", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			known, unknown := externalPSK("known"), externalPSK("unknown")
 			errorOf := func(psk mls.PSK, forge func(*mlstest.Content)) string {
 				psk.ID.PSKNonce = make([]byte, 32)
@@ -224,8 +209,8 @@ func pskRules() []ruleTest {
 					d.Proposals, d.PSKs, d.OnContent = in.ByValue(inject(psk.ID)...), mls.PSKs{psk}, forge
 				}).Commit)
 				bad.PSKs = mls.PSKs{known}
-				a.refuses(alice.group, bad, input(in.Commit(a, nil).Commit))
-				_, err := alice.group.Handle(bad)
+				a.refuses(alice.Group, bad, input(in.Commit(a, nil).Commit))
+				_, err := alice.Group.Handle(bad)
 				return err.Error()
 			}
 			for _, forge := range []func(*mlstest.Content){
@@ -255,31 +240,31 @@ func (a *attempt) beyondRetention() {
 	a.Helper()
 	alice, bob, carol := a.trio()
 	alice.Params.ResumptionEpochs = 2
-	alice.group = alice.reloaded()
-	first := alice.group.Epoch()
+	alice.Group = alice.Reloaded()
+	first := alice.Group.Epoch()
 	var psks mls.PSKs
 	for range 4 {
-		psks = append(psks, mls.PSK{ID: mls.ResumptionPSKID(bob.group.GroupID(), bob.group.Epoch()),
-			Secret: partsOf(bob.group).Secrets.ResumptionPSK.Clone()})
-		bob.commit(mls.CommitParams{}, alice, carol)
+		psks = append(psks, mls.PSK{ID: mls.ResumptionPSKID(bob.Group.GroupID(), bob.Group.Epoch()),
+			Secret: partsOf(bob.Group).Secrets.ResumptionPSK.Clone()})
+		bob.Commit(mls.CommitParams{}, alice, carol)
 	}
-	in := bob.insider()
+	in := bob.Insider()
 	commit := func(psk mls.PSK) []byte {
 		psk.ID.PSKNonce = make([]byte, 32)
 		return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.PSKs = in.ByValue(inject(psk.ID)...), mls.PSKs{psk} }).Commit
 	}
-	require.Equal(a, first+4, alice.group.Epoch())
+	require.Equal(a, first+4, alice.Group.Epoch())
 	for _, old := range psks[:2] { // alice keeps the last two, and the present epoch's
-		a.refusesMessage(alice.group, commit(old), commit(psks[2]))
-		a.refusesMessage(alice.reloaded(), commit(old), commit(psks[3]))
+		a.refusesMessage(alice.Group, commit(old), commit(psks[2]))
+		a.refusesMessage(alice.Reloaded(), commit(old), commit(psks[3]))
 	}
 }
 
 // otherPSKs changes the list of PSKs in the group secrets of a Welcome: by itself, and with everything else made to fit,
 // so that only the confirmation tag tells.
-func (a *attempt) otherPSKs(bob *player, change func([]framing.PreSharedKeyID) []framing.PreSharedKeyID) {
+func (a *attempt) otherPSKs(bob *mlstest.Member, change func([]framing.PreSharedKeyID) []framing.PreSharedKeyID) {
 	a.Helper()
-	in, w := bob.insider(), a.newWelcomed()
+	in, w := bob.Insider(), a.newWelcomed()
 	all := mls.PSKs{externalPSK("one"), externalPSK("two"), externalPSK("three")}
 	list := func() []framing.PreSharedKeyID {
 		return []framing.PreSharedKeyID{external("one", 1), external("two", 2), external("three", 3)}

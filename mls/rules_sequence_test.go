@@ -46,7 +46,7 @@ func failures(a *attempt, in *mlstest.Insider) []failing {
 			c.OnPlain = func(plain []byte) []byte { return append(plain, 1) }
 			c.OnPublic = func(m *framing.PublicMessage) { m.MembershipTag = nil }
 		})},
-		{"signature", content(func(c *mlstest.Content) { c.Signer = newPlayer(a.T, "another").Signer })},
+		{"signature", content(func(c *mlstest.Content) { c.Signer = newMember(a.T, "another").Signer })},
 		{"unknown proposal", also(unknown)},
 		{"list", also(in.ByValue(&framing.Remove{Removed: 0}, &framing.Remove{Removed: 0})...)},
 		{"proposal", also(in.ByValue(&framing.Remove{Removed: 7})...)},
@@ -72,16 +72,16 @@ func failures(a *attempt, in *mlstest.Insider) []failing {
 func (a *attempt) failsAnywhere(frame func(*mlstest.Content)) {
 	alice, bob, carol := a.trio()
 	psk := externalPSK("psk")
-	update, coveredUpdate := carol.insider().Propose(a, carol.insider().UpdateLeaf(a, "key", nil), nil)
-	add, coveredAdd := carol.insider().Propose(a, newPlayer(a.T, "dave").addOf(), nil)
-	tell(update, alice)
-	tell(add, alice)
-	own := alice.take(alice.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, alice.Signer)).Send[0].Message
-	in := bob.insider()
+	update, coveredUpdate := carol.Insider().Propose(a, carol.Insider().UpdateLeaf(a, "key", nil), nil)
+	add, coveredAdd := carol.Insider().Propose(a, newMember(a.T, "dave").Add(), nil)
+	mlstest.Tell(update, alice)
+	mlstest.Tell(add, alice)
+	own := alice.Update(mls.LeafUpdate{})
+	in := bob.Insider()
 	coveredOwn := mlstest.Covered{Proposal: mlstest.Parse[*framing.PublicMessage](a, own).Content.Proposal,
 		Sender: framing.Sender{SenderType: framing.SenderTypeMember}, Ref: refOf(alice, 2)}
-	alice.take(alice.group.Commit(mls.CommitParams{Proposals: inject(psk.ID), References: []framing.ProposalRef{},
-		PSKs: mls.PSKs{psk}}, alice.Signer))
+	alice.MakeCommit(mls.CommitParams{Proposals: inject(psk.ID), References: []framing.ProposalRef{},
+		PSKs: mls.PSKs{psk}})
 	id := psk.ID
 	id.PSKNonce = make([]byte, 32)
 	draft := func(change func(*mlstest.Draft)) mls.Input {
@@ -95,94 +95,90 @@ func (a *attempt) failsAnywhere(frame func(*mlstest.Content)) {
 		return mls.Input{Message: commit, PSKs: mls.PSKs{psk}, Now: mlstest.Now()}
 	}
 	genuine := draft(nil)
-	a.refuses(alice.group, mls.Input{Message: genuine.Message, Now: genuine.Now}, genuine)
-	a.refuses(alice.group, mls.Input{Message: genuine.Message[:len(genuine.Message)-1], PSKs: genuine.PSKs}, genuine)
+	a.refuses(alice.Group, mls.Input{Message: genuine.Message, Now: genuine.Now}, genuine)
+	a.refuses(alice.Group, mls.Input{Message: genuine.Message[:len(genuine.Message)-1], PSKs: genuine.PSKs}, genuine)
 	for _, f := range failures(a, in) {
 		a.Logf("%s", f.stage)
-		a.refuses(alice.group, draft(f.change), genuine)
+		a.refuses(alice.Group, draft(f.change), genuine)
 	}
-	pending := alice.group.Pending() != nil
-	require.True(a, pending)
-	mine, err := alice.group.Adopt() // as good as before
+	require.NotNil(a, alice.Group.Pending())
+	mine, err := alice.Group.Adopt() // as good as before
 	require.NoError(a, err)
-	require.Equal(a, alice.group.Epoch()+1, mine.Next.Epoch())
+	require.Equal(a, alice.Group.Epoch()+1, mine.Next.Epoch())
 }
 
 // refOf names the n-th proposal that waits.
-func refOf(p *player, n int) framing.ProposalRef { return p.group.Proposals()[n].Ref }
+func refOf(p *mlstest.Member, n int) framing.ProposalRef { return p.Group.Proposals()[n].Ref }
 
 // sequenceRules are the tests of area (h) that are about a commit as a whole.
 func sequenceRules() []ruleTest {
 	return []ruleTest{
 		{"V-CM-13", "send", "and afterwards", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			former, fresh := alice.Signer, newPlayer(a.T, "later").Signer
+			former, fresh := alice.Signer, newMember(a.T, "later").Signer
 			// Who is added by the commit that brings the new key joins by a GroupInfo signed with it.
-			keys, adds := packagesOf(newPlayer(a.T, "dave"))
-			commit, adopted := alice.commit(mls.CommitParams{Proposals: adds, Leaf: mls.LeafUpdate{Signer: fresh}}, bob, carol)
+			keys, adds := packagesOf(newMember(a.T, "dave"))
+			made := alice.Commit(mls.CommitParams{Proposals: adds, Leaf: mls.LeafUpdate{Signer: fresh}}, bob, carol)
+			commit, adopted := made.Message, made.Adopted
 			require.NotEmpty(a, commit)
-			dave := newPlayer(a.T, "dave")
-			dave.take(dave.join(adopted.Send[0], keys...))
+			dave := newMember(a.T, "dave")
+			dave.Take(dave.TryJoin(adopted.Send[0], keys...))
 			for _, call := range sendingCalls(alice) { // with the former key
-				a.refusesCall(alice.group, call)
+				a.refusesCall(alice.Group, call)
 			}
 			alice.Signer = fresh
 			require.NotEqual(a, former, fresh)
-			together(alice, bob, carol, dave)
+			mlstest.Agree(alice, bob, carol, dave)
 		}},
 		{"V-CM-14", "commit", "of a sibling", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			data := func(s string) func(*mlstest.Content) {
 				return func(c *mlstest.Content) { c.AuthenticatedData = []byte(s) }
 			}
 			sibling := in.Commit(a, func(d *mlstest.Draft) { d.OnContent = data("one") })
-			a.refusesMessage(alice.group, in.Commit(a, func(d *mlstest.Draft) {
+			a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 				d.OnContent, d.OnTag = data("two"), func([]byte) []byte { return sibling.Next.Tag }
 			}).Commit, sibling.Commit)
 		}},
 		{"V-CM-14", "external", "of a sibling", func(a *attempt) {
-			alice, _, _ := a.trio()
-			i := a.intrude("dave", alice.info())
+			alice, i := a.intruder()
 			genuine := i.commit(a, nil)
 			tag := mlstest.Parse[*framing.PublicMessage](a, genuine).Auth.ConfirmationTag
-			a.refusesMessage(alice.group, i.commit(a, func(d *mlstest.Draft) {
+			a.refusesMessage(alice.Group, i.commit(a, func(d *mlstest.Draft) {
 				d.OnContent = func(c *mlstest.Content) { c.AuthenticatedData = []byte("another") }
 				d.OnTag = func([]byte) []byte { return tag }
 			}), genuine)
 		}},
 		{"V-CM-14", "commit", "of a wrong size, for an observer", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, seen := bob.insider(), alice.observe()
+			in, seen := bob.Insider(), alice.Observe()
 			genuine := in.Commit(a, nil).Commit
 			for _, cut := range tags() {
-				_, err := seen.Handle(input(in.Commit(a, func(d *mlstest.Draft) { d.OnTag = cut }).Commit))
-				a.gives(err)
-				_, err = seen.Handle(input(genuine))
-				require.NoError(a, err)
+				a.gives(failure(seen.Handle(input(in.Commit(a, func(d *mlstest.Draft) { d.OnTag = cut }).Commit))))
+				must(seen.Handle(input(genuine)))
 			}
 		}},
 		{"V-CM-15", "commit", "another order", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			one, two := externalPSK("one"), externalPSK("two")
 			one.ID.PSKNonce, two.ID.PSKNonce = bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
-			in := bob.insider()
+			in := bob.Insider()
 			draft := func(change func(*framing.Commit)) mls.Input {
 				return mls.Input{PSKs: mls.PSKs{two, one}, Message: in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals, d.PSKs = in.ByValue(inject(one.ID, two.ID)...), mls.PSKs{one, two}
 					d.OnCommit = change
 				}).Commit}
 			}
-			a.refuses(alice.group, draft(func(c *framing.Commit) { slices.Reverse(c.Proposals) }), draft(nil))
+			a.refuses(alice.Group, draft(func(c *framing.Commit) { slices.Reverse(c.Proposals) }), draft(nil))
 		}},
 		{"V-CM-15", "commit", "neither PSK nor path", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			made := in.Commit(a, func(d *mlstest.Draft) {
-				d.Proposals, d.NoPath, d.Welcome = in.ByValue(newPlayer(a.T, "dave").addOf()), true, false
+				d.Proposals, d.NoPath, d.Welcome = in.ByValue(newMember(a.T, "dave").Add()), true, false
 			})
-			tell(made.Commit, alice, carol)
-			a.holds(bytes.Equal(made.Next.Secrets.EpochAuthenticator.Bytes(), partsOf(alice.group).Secrets.EpochAuthenticator.Bytes()), "epochs differ")
+			mlstest.Tell(made.Commit, alice, carol)
+			a.holds(bytes.Equal(made.Next.Secrets.EpochAuthenticator.Bytes(), partsOf(alice.Group).Secrets.EpochAuthenticator.Bytes()), "epochs differ")
 		}},
 		{"V-CM-16", "commit", "public, at every stage", func(a *attempt) { a.failsAnywhere(nil) }},
 		{"V-CM-16", "commit", "private, at every stage", func(a *attempt) {
@@ -193,110 +189,105 @@ func sequenceRules() []ruleTest {
 		}},
 		{"V-CM-17", "commit", "altered and signed again", func(a *attempt) {
 			_, bob, _ := a.trio()
-			in := bob.insider()
-			mine := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
+			in := bob.Insider()
+			mine := bob.MakeCommit(mls.CommitParams{}).Send[0].Message
 			for _, bad := range [][]byte{
 				in.Resend(a, mine, func(m *framing.PublicMessage) { m.Content.AuthenticatedData = []byte("more") }),
 				in.Resend(a, mine, func(m *framing.PublicMessage) { m.Auth.ConfirmationTag[0] ^= 1 }),
 				in.Commit(a, nil).Commit, // by another device that claims to be bob
 				in.Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit,
 			} {
-				a.refusesMessage(bob.group, bad, mine)
+				a.refusesMessage(bob.Group, bad, mine)
 			}
 		}},
 		{"V-CM-17", "commit", "after a restart", func(a *attempt) {
 			for _, format := range []mls.HandshakePolicy{mls.HandshakePublicOnly, mls.HandshakePrivateOnly} {
-				all := stageOf(a.T, func(c *mlstest.Client) { c.Params.Handshake = format }, nil, "alice", "bob")
-				alice, bob := all[0], all[1]
-				mine := bob.take(bob.group.Commit(mls.CommitParams{Now: mlstest.Now(), ForcePath: true}, bob.Signer)).Send[0].Message
-				bob.reload()
-				bob.hear(mine) // it comes back and is adopted
-				epoch := bob.group.Epoch()
+				alice, bob := two(newCastOf(a.T, func(c *mlstest.Party) { c.Params.Handshake = format }, nil, "alice", "bob"))
+				mine := bob.MakeCommit(mls.CommitParams{ForcePath: true}).Send[0].Message
+				bob.Reload()
+				bob.Hear(mine) // it comes back and is adopted
+				epoch := bob.Group.Epoch()
 				for range 2 {
-					before := dump(a, bob.group)
-					s := bob.hear(mine)
+					before := whole(a, bob.Group)
+					s := bob.Hear(mine)
 					require.IsType(a, &mls.Echo{}, s.Events[0])
-					a.holds(bob.group.Epoch() == epoch, "applied twice")
-					require.Equal(a, before, dump(a, bob.group))
-					bob.reload()
+					a.holds(bob.Group.Epoch() == epoch, "applied twice")
+					require.Equal(a, before, whole(a, bob.Group))
+					bob.Reload()
 				}
-				_, err := bob.group.Adopt()
-				a.gives(err)
-				alice.hear(mine)
-				together(alice, bob)
+				a.gives(failure(bob.Group.Adopt()))
+				alice.Hear(mine)
+				mlstest.Agree(alice, bob)
 			}
 		}},
 		{"V-CM-17", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			for _, adopted := range []bool{true, false} {
-				joiner := newPlayer(a.T, "dave")
-				mine := joiner.take(mls.JoinExternal(joiner.entry(alice.info()))).Send[0].Message
+				joiner := newMember(a.T, "dave")
+				mine := joiner.Take(mls.JoinExternal(joiner.ByGroupInfo(alice.Info()))).Send[0].Message
 				altered := changed(a, mine, func(m *framing.PublicMessage) { m.Auth.ConfirmationTag[0] ^= 1 })
 				if adopted {
-					joiner.take(joiner.group.Adopt())
+					joiner.Take(joiner.Group.Adopt())
 				} else {
-					a.refusesMessage(joiner.group, altered, mine)
-					joiner.hear(mine)
+					a.refusesMessage(joiner.Group, altered, mine)
+					joiner.Hear(mine)
 				}
-				before := dump(a, joiner.group)
+				before := whole(a, joiner.Group)
 				for range 2 {
-					require.IsType(a, &mls.Echo{}, joiner.hear(mine).Events[0])
+					require.IsType(a, &mls.Echo{}, joiner.Hear(mine).Events[0])
 				}
-				require.Equal(a, before, dump(a, joiner.group))
-				a.refusesCall(joiner.group, func() error { _, err := joiner.group.Adopt(); return err })
-				a.gives(handle(joiner.group, altered))
+				require.Equal(a, before, whole(a, joiner.Group))
+				a.refusesCall(joiner.Group, func() error { _, err := joiner.Group.Adopt(); return err })
+				a.gives(handle(joiner.Group, altered))
 			}
 		}},
 		{"V-CM-17", "commit", "another wins", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			keys, adds := packagesOf(newPlayer(a.T, "dave"))
+			keys, adds := packagesOf(newMember(a.T, "dave"))
 			require.Len(a, keys, 1)
-			mine := bob.take(bob.group.Commit(mls.CommitParams{Proposals: adds, Now: mlstest.Now(), ForcePath: true}, bob.Signer)).Send[0].Message
-			loser := bob.group
-			theirs, _ := carol.commit(mls.CommitParams{}, alice)
-			s := bob.hear(theirs)
+			mine := bob.MakeCommit(mls.CommitParams{Proposals: adds, Now: mlstest.Now(), ForcePath: true}).Send[0].Message
+			loser := bob.Group
+			theirs := carol.Commit(mls.CommitParams{}, alice).Message
+			s := bob.Hear(theirs)
 			require.IsType(a, &mls.EpochChanged{}, s.Events[0])
 			require.Empty(a, s.Send, "the Welcome went with the commit")
-			pending := bob.group.Pending() != nil
-			require.False(a, pending)
-			for key := range dump(a, bob.group) {
+			require.Nil(a, bob.Group.Pending())
+			for key := range whole(a, bob.Group) {
 				require.False(a, strings.HasPrefix(key, "pending"), "%s is still kept", key)
 			}
-			a.refusesCall(bob.group, func() error { _, err := bob.group.Adopt(); return err })
-			a.refusesMessage(bob.group, mine, carol.insider().Commit(a, nil).Commit)
-			a.refusesMessage(alice.group, mine, carol.insider().Commit(a, nil).Commit)
-			_, err := loser.Adopt()
-			require.ErrorIs(a, err, mls.ErrErased, "its keys are gone")
-			together(alice, bob, carol)
+			a.refusesCall(bob.Group, func() error { _, err := bob.Group.Adopt(); return err })
+			a.refusesMessage(bob.Group, mine, carol.Insider().Commit(a, nil).Commit)
+			a.refusesMessage(alice.Group, mine, carol.Insider().Commit(a, nil).Commit)
+			require.ErrorIs(a, failure(loser.Adopt()), mls.ErrErased, "its keys are gone")
+			mlstest.Agree(alice, bob, carol)
 		}},
 		{"V-CM-17", "commit", "given up, and comes back", func(a *attempt) {
 			for _, format := range []mls.HandshakePolicy{mls.HandshakePublicOnly, mls.HandshakePrivateOnly} {
-				all := stageOf(a.T, func(c *mlstest.Client) { c.Params.Handshake = format }, nil, "alice", "bob")
-				alice, bob := all[0], all[1]
-				mine := bob.take(bob.group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
-				bob.take(bob.group.Drop())
-				theirs := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer)).Send[0].Message
-				a.refusesMessage(bob.group, mine, theirs)
+				alice, bob := two(newCastOf(a.T, func(c *mlstest.Party) { c.Params.Handshake = format }, nil, "alice", "bob"))
+				mine := bob.MakeCommit(mls.CommitParams{}).Send[0].Message
+				bob.Take(bob.Group.Drop())
+				theirs := alice.MakeCommit(mls.CommitParams{}).Send[0].Message
+				a.refusesMessage(bob.Group, mine, theirs)
 			}
 		}},
 		{"V-CM-18", "commit", "in the same epoch", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			late := carol.insider().Commit(a, nil).Commit
-			in := bob.insider()
-			before := alice.group
-			removal := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: 0}) }).Commit
+			late := carol.Insider().Commit(a, nil).Commit
+			in := bob.Insider()
+			before := alice.Group
+			removal := a.over(in, &framing.Remove{Removed: 0})
 			_, err := before.Handle(input(late)) // instead of the removal, it would do
 			require.NoError(a, err)
-			e := alice.hear(removal).Events[0].(*mls.Removed)
+			e := alice.Hear(removal).Events[0].(*mls.Removed)
 			require.EqualValues(a, 0, e.Change.Removed[0].Leaf)
-			alice.reload()
+			alice.Reload()
 			for _, message := range [][]byte{late, removal} {
-				a.refusesCall(alice.group, func() error { return handle(alice.group, message) })
+				a.refusesCall(alice.Group, func() error { return handle(alice.Group, message) })
 			}
 		}},
 		{"V-CM-18", "commit", "that is not in order", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			in := bob.insider()
+			in := bob.Insider()
 			removal := func(change func(*mlstest.Draft)) []byte {
 				return in.Commit(a, func(d *mlstest.Draft) {
 					d.Proposals = in.ByValue(&framing.Remove{Removed: 0})
@@ -310,50 +301,47 @@ func sequenceRules() []ruleTest {
 				"V-CM-02": func(d *mlstest.Draft) { d.OnPath = func(p *framing.UpdatePath) { p.Nodes = nil } },
 				"V-PL-03": func(d *mlstest.Draft) { d.Proposals = append(d.Proposals, d.Proposals...) },
 			} {
-				before := dump(a, alice.group)
-				breaks(a.T, rule, handle(alice.group, removal(change)))
-				require.Equal(a, before, dump(a, alice.group))
+				before := whole(a, alice.Group)
+				breaks(a.T, rule, handle(alice.Group, removal(change)))
+				require.Equal(a, before, whole(a, alice.Group))
 			}
-			a.holds(alice.group.Status() == mls.StatusActive, "status is %v", alice.group.Status())
-			alice.hear(removal(func(*mlstest.Draft) {}))
-			a.holds(alice.group.Status() == mls.StatusRemoved, "status is %v", alice.group.Status())
+			a.holds(alice.Group.Status() == mls.StatusActive, "status is %v", alice.Group.Status())
+			alice.Hear(removal(func(*mlstest.Draft) {}))
+			a.holds(alice.Group.Status() == mls.StatusRemoved, "status is %v", alice.Group.Status())
 		}},
 		{"V-CM-18", "send", "nor use", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
-			alice.hear(in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: 0}) }).Commit)
-			a.refusesCall(alice.group, func() error { _, err := alice.group.Export("label", nil, 32); return err })
-			a.refusesCall(alice.group, func() error { _, err := alice.group.EpochAuthenticator(); return err })
-			a.holds(len(alice.group.ResumptionPSKs()) == 0, "resumption PSKs are left")
-			for key := range dump(a, alice.group) {
+			alice, in := a.insider()
+			alice.Hear(a.over(in, &framing.Remove{Removed: 0}))
+			a.refusesCall(alice.Group, func() error { _, err := alice.Group.Export("label", nil, 32); return err })
+			a.refusesCall(alice.Group, func() error { _, err := alice.Group.EpochAuthenticator(); return err })
+			a.holds(len(alice.Group.ResumptionPSKs()) == 0, "resumption PSKs are left")
+			for key := range whole(a, alice.Group) {
 				a.holds(!strings.HasPrefix(key, "resumption"), "%s is left", key)
 			}
 		}},
 		{"V-CM-19", "commit", "the first of two", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			for range 2 {
-				s := bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer))
-				tell(s.Send[0].Message, alice, carol)
+				bob.Update(mls.LeafUpdate{}, alice, carol)
 			}
 			choice := mls.CommitParams{References: []framing.ProposalRef{refOf(carol, 0)}}
-			message, _ := carol.commit(choice, alice)
+			message := carol.Commit(choice, alice).Message
 			want := mlstest.Parse[*framing.PublicMessage](a, message)
 			require.Len(a, want.Content.Commit.Proposals, 1)
-			bob.hear(message)
-			key, ok := bob.insider().Key(2)
-			leaf := bob.insider().OwnLeaf()
+			bob.Hear(message)
+			key, ok := bob.Insider().Key(2)
+			leaf := bob.Insider().OwnLeaf()
 			a.holds(ok && bytes.Equal(key.Public, leaf.EncryptionKey), "the private key is not the leaf's")
-			together(alice, bob, carol)
-			alice.commit(mls.CommitParams{}, bob, carol) // encrypted to the new key
-			together(alice, bob, carol)
+			mlstest.Agree(alice, bob, carol)
+			alice.Commit(mls.CommitParams{}, bob, carol) // encrypted to the new key
+			mlstest.Agree(alice, bob, carol)
 		}},
 		{"V-CM-19", "commit", "the key is gone", func(a *attempt) {
 			_, bob, carol := a.trio()
-			carol.hear(bob.take(bob.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, bob.Signer)).Send[0].Message)
-			covering := carol.take(carol.group.Commit(mls.CommitParams{}, carol.Signer)).Send[0].Message
-			other := carol.insider().Commit(a, nil).Commit
-			records, err := bob.group.Records(nil)
-			require.NoError(a, err)
+			carol.Hear(bob.Update(mls.LeafUpdate{}))
+			covering := carol.MakeCommit(mls.CommitParams{}).Send[0].Message
+			other := carol.Insider().Commit(a, nil).Commit
+			records := must(bob.Group.Records(nil))
 			for i, r := range records { // a record of a proposal ends with the private key
 				if r.Key == "proposal/0" {
 					n := len(r.Value) - 32
@@ -361,8 +349,7 @@ func sequenceRules() []ruleTest {
 					records[i].Value = append(bytes.Clone(r.Value[:n-1]), 0)
 				}
 			}
-			group, err := mls.Load(mls.LoadParams{Records: slices.Values(records), Params: bob.Params})
-			require.NoError(a, err)
+			group := must(mls.Load(mls.LoadParams{Records: slices.Values(records), Params: bob.Params}))
 			a.refusesMessage(group, covering, other)
 		}},
 	}

@@ -17,49 +17,46 @@ import (
 func sizeRules() []ruleTest {
 	return []ruleTest{
 		{"V-WIRE-16", "keypackage", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave := newPlayer(a.T, "dave")
-			genuine := dave.newcomer(alice.group, proposing(dave.addOf()))
+			alice, dave := a.outsider()
+			genuine := fromNewcomer(dave, alice.Group, proposing(dave.Add()))
 			for _, key := range sizes(32) {
 				bad := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.SignatureKey = key }, nil)
-				a.refusesCall(alice.group, func() error {
-					_, err := alice.group.Propose(&framing.Add{KeyPackage: bad}, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer)
-					return err
+				a.refusesCall(alice.Group, func() error {
+					return failure(alice.Group.Propose(&framing.Add{KeyPackage: bad}, mls.ProposeParams{Now: mlstest.Now()}, alice.Signer))
 				})
 				bad = dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = key })
-				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: bad})), genuine)
+				a.refusesMessage(alice.Group, fromNewcomer(dave, alice.Group, proposing(&framing.Add{KeyPackage: bad})), genuine)
 				bad = dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
-				a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: bad})), genuine)
+				a.refusesMessage(alice.Group, fromNewcomer(dave, alice.Group, proposing(&framing.Add{KeyPackage: bad})), genuine)
 			}
 		}},
 		{"V-WIRE-16", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := alice.propose(&framing.Remove{Removed: 2})
+			genuine := alice.Propose(&framing.Remove{Removed: 2})
 			for _, tag := range sizes(32) {
-				a.refusesMessage(bob.group, changed(a, genuine, func(m *framing.PublicMessage) { m.MembershipTag = tag }), genuine)
+				a.refusesMessage(bob.Group, changed(a, genuine, func(m *framing.PublicMessage) { m.MembershipTag = tag }), genuine)
 			}
 		}},
 		{"V-WIRE-16", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := alice.say("hello")
+			genuine := alice.Say("hello")
 			for _, b := range sizes(28) {
-				a.refusesMessage(bob.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.EncryptedSenderData = b }), genuine)
+				a.refusesMessage(bob.Group, changed(a, genuine, func(m *framing.PrivateMessage) { m.EncryptedSenderData = b }), genuine)
 			}
 			for _, b := range [][]byte{nil, {1}, make([]byte, 15), make([]byte, 16), make([]byte, 31)} {
-				a.refusesMessage(bob.group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext = b }), genuine)
+				a.refusesMessage(bob.Group, changed(a, genuine, func(m *framing.PrivateMessage) { m.Ciphertext = b }), genuine)
 			}
 		}},
 		{"V-WIRE-16", "external", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in := a.intrude("dave", alice.info())
+			in := a.intrude("dave", alice.Info())
 			for _, output := range append(sizes(32), random(32)) {
 				bad := in.commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.ExternalInit{KEMOutput: output}) })
-				a.refusesMessage(alice.group, bad, in.commit(a, nil))
+				a.refusesMessage(alice.Group, bad, in.commit(a, nil))
 			}
 		}},
 		{"V-WIRE-16", "path", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, b := range append(sizes(32), random(32)) {
 				bad := in.Commit(a, func(d *mlstest.Draft) {
 					d.OnPath = func(p *framing.UpdatePath) {
@@ -70,40 +67,38 @@ func sizeRules() []ruleTest {
 						}
 					}
 				})
-				a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
+				a.refusesMessage(alice.Group, bad.Commit, in.Commit(a, nil).Commit)
 			}
 		}},
 		{"V-WIRE-16", "path", "keys", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, key := range sizes(32) {
 				for _, change := range []func(*mlstest.Draft){
 					func(d *mlstest.Draft) { d.OnLeaf = func(l *framing.LeafNode) { l.EncryptionKey = key } },
 					func(d *mlstest.Draft) { d.OnLeaf = func(l *framing.LeafNode) { l.SignatureKey = key } },
 					func(d *mlstest.Draft) { d.OnPath = func(p *framing.UpdatePath) { p.Nodes[0].EncryptionKey = key } },
 				} {
-					a.refusesMessage(alice.group, in.Commit(a, change).Commit, in.Commit(a, nil).Commit)
+					a.refusesMessage(alice.Group, in.Commit(a, change).Commit, in.Commit(a, nil).Commit)
 					a.names(1)
 				}
 			}
 		}},
 		{"V-WIRE-16", "update", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			genuine, _ := in.Propose(a, in.UpdateLeaf(a, "key", nil), nil)
 			for _, key := range sizes(32) {
 				for _, change := range []func(*framing.LeafNode){
 					func(l *framing.LeafNode) { l.EncryptionKey = key }, func(l *framing.LeafNode) { l.SignatureKey = key },
 				} {
 					bad, _ := in.Propose(a, in.UpdateLeaf(a, "key", change), nil)
-					a.refusesMessage(alice.group, bad, genuine)
+					a.refusesMessage(alice.Group, bad, genuine)
 					a.names(1)
 				}
 			}
 		}},
 		{"V-WIRE-16", "welcome", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in, w := alice.insider(), a.newWelcomed()
+			in, w := alice.Insider(), a.newWelcomed()
 			genuine := w.by(in, nil)
 			for _, b := range sizes(32) {
 				for _, change := range []func(*framing.Welcome){
@@ -120,28 +115,27 @@ func sizeRules() []ruleTest {
 		}},
 		{"V-WIRE-16", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			genuine := alice.info()
+			genuine := alice.Info()
 			for _, b := range sizes(32) {
 				for _, change := range []func(*framing.GroupInfo){
 					func(i *framing.GroupInfo) { i.ConfirmationTag = b },
 					func(i *framing.GroupInfo) { i.GroupContext.ConfirmedTranscriptHash = b },
 				} {
-					a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), alice.insider().GroupInfo(a, change), nil, genuine)
+					a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), alice.Insider().GroupInfo(a, change), nil, genuine)
 				}
 			}
-			first := newPlayer(a.T, "alice")
-			first.group = first.Create(a, "of one")
-			_, err := mls.Observe(mls.ObserveParams{GroupInfo: first.info()}) // there is no transcript yet
+			first := newMember(a.T, "alice")
+			first.Group = first.Create(a, "of one")
+			_, err := mls.Observe(mls.ObserveParams{GroupInfo: first.Info()}) // there is no transcript yet
 			require.NoError(a, err)
-			_, err = mls.Observe(mls.ObserveParams{GroupInfo: first.insider().GroupInfo(a, func(i *framing.GroupInfo) {
+			a.gives(failure(mls.Observe(mls.ObserveParams{GroupInfo: first.Insider().GroupInfo(a, func(i *framing.GroupInfo) {
 				i.GroupContext.ConfirmedTranscriptHash = []byte{1}
-			})})
-			a.gives(err)
+			})})))
 		}},
 		{"V-WIRE-16", "tree", "", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			carol.commit(mls.CommitParams{ForcePath: true}, alice, bob)
-			genuine := alice.info()
+			carol.Commit(mls.CommitParams{ForcePath: true}, alice, bob)
+			genuine := alice.Info()
 			for _, b := range sizes(32) {
 				for k, change := range []func(*mlstest.Tree){
 					func(t *mlstest.Tree) { t.Leaf(2).EncryptionKey = b },
@@ -152,10 +146,10 @@ func sizeRules() []ruleTest {
 					if k == 3 && b == nil {
 						continue // the root has none
 					}
-					in := alice.insider()
+					in := alice.Insider()
 					change(in.Tree)
 					in.Context.TreeHash = in.Tree.Hash()
-					a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
+					a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
 				}
 			}
 		}},

@@ -2,6 +2,7 @@ package mls_test
 
 import (
 	"github.com/stretchr/testify/require"
+	"testing"
 
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
@@ -11,7 +12,7 @@ import (
 // old is a group that has a successor: reinitialized, or active and to be branched from. alice makes the successor, and
 // bob joins it.
 type old struct {
-	alice, bob, carol *player
+	alice, bob, carol *mlstest.Member
 	past              mls.PSK // links to the epoch before
 }
 
@@ -25,18 +26,18 @@ func (a *attempt) ended() *old {
 
 // parent is a group to branch from.
 func (a *attempt) parent() *old {
-	all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
-	past := linkTo(all[0].group)
-	all[0].commit(mls.CommitParams{}, all[1:]...)
+	all := newCastOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
+	past := linkTo(all[0].Group)
+	all[0].Commit(mls.CommitParams{}, all[1:]...)
 	return &old{all[0], all[1], all[2], past}
 }
 
 // succession is the genuine successor, which alice makes with her own engine, and carol is in it, too.
 func (o *old) succession() *succession {
-	s := &succession{create: following(o.alice), guests: []*player{o.carol}, link: linkTo(o.alice.group),
-		join: mls.JoinParams{Successor: o.bob.group}}
+	s := &succession{create: following(o.alice), guests: []*mlstest.Member{o.carol}, link: linkTo(o.alice.Group),
+		join: mls.JoinParams{Successor: o.bob.Group}}
 	s.create.GroupID, s.create.Extensions = announcement().GroupID, announcement().Extensions
-	if o.alice.group.Status() == mls.StatusActive {
+	if o.alice.Group.Status() == mls.StatusActive {
 		s.create.CipherSuite, s.create.Leaf = testSuite, o.alice.LeafParams
 	}
 	return s
@@ -46,7 +47,7 @@ func (o *old) succession() *succession {
 // the genuine one. Neither does anything to the old group.
 func (o *old) refusesSuccession(a *attempt, change func(*succession)) {
 	a.Helper()
-	before := dump(a, o.bob.group)
+	before := whole(a, o.bob.Group)
 	s := o.succession()
 	s.bare, s.forge = true, true
 	change(s)
@@ -57,16 +58,16 @@ func (o *old) refusesSuccession(a *attempt, change func(*succession)) {
 	}
 	first, second, err := o.succession().play(o.alice, o.bob)
 	require.NoError(a, err, "%s: the genuine successor", a.rule.ID)
-	together(first, second)
-	require.Equal(a, before, dump(a, o.bob.group), "%s: the old group is changed", a.rule.ID)
+	mlstest.Agree(first, second)
+	require.Equal(a, before, whole(a, o.bob.Group), "%s: the old group is changed", a.rule.ID)
 }
 
 // founder is alice in the successor that she has just made.
-func (o *old) founder() *player {
+func (o *old) founder() *mlstest.Member {
 	s := o.succession()
-	first := o.alice.with(s.create.CipherSuite)
+	first := o.alice.As(s.create.CipherSuite)
 	s.create.Leaf = first.LeafParams
-	first.take(mls.Create(s.create))
+	first.Take(mls.Create(s.create))
 	return first
 }
 
@@ -75,18 +76,16 @@ func (o *old) refusesFollowing(a *attempt, change func(*mls.CreateParams)) {
 	a.Helper()
 	s := o.succession()
 	genuine := s.create
-	a.refusesCall(o.alice.group, func() error {
+	a.refusesCall(o.alice.Group, func() error {
 		change(&s.create)
-		_, err := mls.Create(s.create)
-		return err
+		return failure(mls.Create(s.create))
 	})
-	_, err := mls.Create(genuine)
-	require.NoError(a, err)
+	must(mls.Create(genuine))
 }
 
 // asksFor lets bob join a successor with guests beside him and alice, and checks who of them is a question, and whom of
 // the old group they may be.
-func (o *old) asksFor(a *attempt, guests []*player, names []string, before ...string) {
+func (o *old) asksFor(a *attempt, guests []*mlstest.Member, names []string, before ...string) {
 	a.Helper()
 	s := o.succession()
 	s.guests = guests
@@ -96,11 +95,11 @@ func (o *old) asksFor(a *attempt, guests []*player, names []string, before ...st
 	require.Equal(a, names, s.asked(a.T, before...))
 }
 
-// founds has alice create a successor for guests, whom she names beforehand. It answers what she is asked.
-func (o *old) founds(a *attempt, guests ...*player) ([]mls.Claim, error) {
+// founds has alice create a successor for guests, whom she names beforehand. It returns what she is asked.
+func (o *old) founds(a *attempt, guests ...*mlstest.Member) ([]mls.Claim, error) {
 	s := o.succession()
 	for _, g := range guests {
-		keys := g.with(s.create.CipherSuite).KeyPackage(a)
+		keys := g.As(s.create.CipherSuite).KeyPackage(a)
 		s.create.Invited = append(s.create.Invited, keys.KeyPackage)
 	}
 	step, err := mls.Create(s.create)
@@ -111,9 +110,9 @@ func (o *old) founds(a *attempt, guests ...*player) ([]mls.Claim, error) {
 }
 
 // twin is a second client of a player's user.
-func (a *player) twin() *player {
-	p := newPlayer(a.t, a.Name+"'s second device")
-	supportsAnnouncement(p.Client)
+func twin(a *mlstest.Member) *mlstest.Member {
+	p := newMember(a.T.(*testing.T), a.Name+"'s second device")
+	supportsAnnouncement(p.Party)
 	p.Credential = a.Credential
 	return p
 }
@@ -181,7 +180,7 @@ func successorRules() []ruleTest {
 			o.refusesFollowing(a, func(c *mls.CreateParams) {
 				s := succession{create: *c}
 				b.change(a, o, &s)
-				s.create.Leaf = o.alice.with(s.create.CipherSuite).LeafParams
+				s.create.Leaf = o.alice.As(s.create.CipherSuite).LeafParams
 				if s.create.Extensions == nil {
 					s.create.Extensions = framing.Extensions{} // nil stands for what was announced
 				}
@@ -192,44 +191,38 @@ func successorRules() []ruleTest {
 	return append(out, []ruleTest{
 		{"V-RE-01", "send", "", func(a *attempt) {
 			o := a.ended()
-			for _, p := range []*player{o.alice, o.bob, o.carol} { // committer, another, proposer
+			for _, p := range []*mlstest.Member{o.alice, o.bob, o.carol} { // committer, another, proposer
 				for _, call := range sendingCalls(p) {
-					a.refusesCall(p.group, call)
+					a.refusesCall(p.Group, call)
 				}
 			}
 		}},
 		{"V-RE-01", "commit", "", func(a *attempt) {
-			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
-			alice, bob, carol := all[0], all[1], all[2]
-			late, in, observer := carol.say("late"), carol.insider(), alice.observe()
+			alice, bob, carol := three(newCastOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol"))
+			late, in, observer := carol.Say("late"), carol.Insider(), alice.Observe()
 			made := in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.NoPath = in.ByValue(announcement()), true })
-			tell(made.Commit, alice, bob) // carol goes on as if nothing had ended
-			observed, err := observer.Handle(input(made.Commit))
-			require.NoError(a, err)
+			mlstest.Tell(made.Commit, alice, bob) // carol goes on as if nothing had ended
+			observed := must(observer.Handle(input(made.Commit)))
 			more, _ := made.Next.Propose(a, &framing.Remove{Removed: 0}, nil)
 			for _, bad := range [][]byte{made.Next.Commit(a, nil).Commit, more, made.Next.Say(a, "more", nil)} {
-				a.refusesMessage(alice.group, bad, late)
-				a.refusesMessage(bob.reloaded(), bad, late)
+				a.refusesMessage(alice.Group, bad, late)
+				a.refusesMessage(bob.Reloaded(), bad, late)
 			}
-			_, err = observed.Next.Handle(input(made.Next.Commit(a, nil).Commit))
-			a.gives(err)
+			a.gives(failure(observed.Next.Handle(input(made.Next.Commit(a, nil).Commit))))
 			second := made.Next.Commit(a, nil).Next // and the commit after that one
-			a.refusesMessage(bob.group, second.Commit(a, nil).Commit, late)
+			a.refusesMessage(bob.Group, second.Commit(a, nil).Commit, late)
 		}},
 		{"V-RE-03", "create", "a version that nobody speaks", func(a *attempt) {
-			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob")
+			all := newCastOf(a.T, supportsAnnouncement, nil, "alice", "bob")
 			future := announcement()
 			future.Version = 2
-			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{future}}, all[1])
-			a.refusesCall(all[0].group, func() error {
-				_, err := mls.Create(following(all[0]))
-				return err
-			})
+			all[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{future}}, all[1])
+			a.refusesCall(all[0].Group, func() error { return failure(mls.Create(following(all[0]))) })
 		}},
 		{"V-PSK-03", "send", "beside the link", func(a *attempt) {
 			for _, o := range []*old{a.ended(), a.parent()} {
 				first := o.founder()
-				link := linkTo(o.alice.group).ID
+				link := linkTo(o.alice.Group).ID
 				for _, change := range []func(*framing.PreSharedKeyID){
 					func(id *framing.PreSharedKeyID) { id.Usage = 5 - id.Usage }, // branch for reinit, and the other way round
 					func(id *framing.PreSharedKeyID) { id.PSKEpoch-- },
@@ -239,22 +232,22 @@ func successorRules() []ruleTest {
 					change(&bad)
 					a.refusesCommit(first, inject(bad)...)
 				}
-				first.commit(mls.CommitParams{})
+				first.Commit(mls.CommitParams{})
 				a.refusesCommit(first, inject(link)...) // it was for the first commit
 			}
 		}},
 		{"V-WEL-13", "send", "", func(a *attempt) {
 			for _, o := range []*old{a.ended(), a.parent()} {
 				first := o.founder()
-				a.refusesCommit(first, inject(linkTo(o.alice.group).ID)...) // the engine has put it in already
-				first.commit(mls.CommitParams{})
+				a.refusesCommit(first, inject(linkTo(o.alice.Group).ID)...) // the engine has put it in already
+				first.Commit(mls.CommitParams{})
 			}
 		}},
 		{"V-RE-03", "welcome", "a version that nobody speaks", func(a *attempt) {
-			all := stageOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
+			all := newCastOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
 			future := announcement()
 			future.Version = 2
-			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{future}}, all[1:]...)
+			all[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{future}}, all[1:]...)
 			o := &old{alice: all[0], bob: all[1], carol: all[2]}
 			s := o.succession()
 			s.bare, s.forge = true, true
@@ -264,59 +257,54 @@ func successorRules() []ruleTest {
 		}},
 		{"V-RE-07", "create", "", func(a *attempt) {
 			o := a.ended()
-			_, err := o.founds(a, o.bob)
-			a.gives(err)
-			judge, err := o.founds(a, o.bob, o.carol)
-			require.NoError(a, err)
+			a.gives(failure(o.founds(a, o.bob)))
+			judge := must(o.founds(a, o.bob, o.carol))
 			a.asks(judge, mls.MomentSuccessorMember)
-			mallory := newPlayer(a.T, "mallory")
-			supportsAnnouncement(mallory.Client)
-			judge, err = o.founds(a, mallory, o.bob)
-			require.NoError(a, err)
+			mallory := newMember(a.T, "mallory")
+			supportsAnnouncement(mallory.Party)
+			judge = must(o.founds(a, mallory, o.bob))
 			a.asks(judge, mls.MomentSuccessorMember, "mallory")
 			require.Equal(a, []byte("carol"), judge[0].Predecessors[0].Credential.Identity)
 		}},
 		{"V-RE-09", "create", "", func(a *attempt) {
 			o := a.parent()
-			judge, err := o.founds(a, o.bob)
-			require.NoError(a, err)
+			judge := must(o.founds(a, o.bob))
 			a.asks(judge, mls.MomentSuccessorMember)
-			mallory := newPlayer(a.T, "mallory")
-			supportsAnnouncement(mallory.Client)
-			judge, err = o.founds(a, o.bob, mallory)
-			require.NoError(a, err)
+			mallory := newMember(a.T, "mallory")
+			supportsAnnouncement(mallory.Party)
+			judge = must(o.founds(a, o.bob, mallory))
 			a.asks(judge, mls.MomentSuccessorMember, "mallory")
 			require.Len(a, judge[0].Predecessors, 3)
 		}},
 		{"V-RE-07", "welcome", "one replaced", func(a *attempt) {
 			o := a.ended()
-			mallory := newPlayer(a.T, "mallory")
-			supportsAnnouncement(mallory.Client)
-			o.asksFor(a, []*player{mallory}, []string{"mallory"}, "carol") // whether that is carol, the application knows alone
+			mallory := newMember(a.T, "mallory")
+			supportsAnnouncement(mallory.Party)
+			o.asksFor(a, []*mlstest.Member{mallory}, []string{"mallory"}, "carol") // whether that is carol, the application knows alone
 		}},
 		{"V-RE-07", "welcome", "one twice", func(a *attempt) {
 			o := a.ended()
-			o.asksFor(a, []*player{o.bob.twin()}, []string{"bob"}, "carol") // as many as before, and carol is not among them
+			o.asksFor(a, []*mlstest.Member{twin(o.bob)}, []string{"bob"}, "carol") // as many as before, and carol is not among them
 		}},
 		{"V-RE-07", "welcome", "one more", func(a *attempt) {
 			o := a.ended()
-			o.asksFor(a, []*player{o.carol, o.bob.twin()}, []string{"bob"})
+			o.asksFor(a, []*mlstest.Member{o.carol, twin(o.bob)}, []string{"bob"})
 		}},
 		{"V-RE-07", "welcome", "two of one credential", func(a *attempt) {
-			all := stageOf(a.T, func(c *mlstest.Client) {
+			all := newCastOf(a.T, func(c *mlstest.Party) {
 				supportsAnnouncement(c)
 				if c.Name == "carol" {
 					c.Credential = framing.BasicCredential([]byte("bob"))
 				}
 			}, nil, "alice", "bob", "carol")
-			all[0].commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, all[1:]...)
+			all[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, all[1:]...)
 			o := &old{alice: all[0], bob: all[1], carol: all[2]}
-			o.asksFor(a, []*player{o.carol}, nil)
-			o.asksFor(a, []*player{o.alice.twin()}, []string{"alice"}, "bob")
+			o.asksFor(a, []*mlstest.Member{o.carol}, nil)
+			o.asksFor(a, []*mlstest.Member{twin(o.alice)}, []string{"alice"}, "bob")
 		}},
 		{"V-RE-09", "welcome", "one twice", func(a *attempt) {
 			o := a.parent()
-			o.asksFor(a, []*player{o.bob.twin()}, nil) // each is a member of the parent
+			o.asksFor(a, []*mlstest.Member{twin(o.bob)}, nil) // each is a member of the parent
 		}},
 		{"V-RE-09", "welcome", "the parent has ended since", func(a *attempt) {
 			o := a.parent()
@@ -324,37 +312,35 @@ func successorRules() []ruleTest {
 			s.guests, s.join.Successor = nil, nil
 			_, _, err := s.play(o.alice, o.bob)
 			require.ErrorIs(a, err, mls.ErrSuccessor)
-			o.carol.commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, o.alice, o.bob)
-			s.join.Successor = o.bob.group
+			o.carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, o.alice, o.bob)
+			s.join.Successor = o.bob.Group
 			_, err = mls.Join(s.join)
 			a.holds(err == nil, "a branch has less members than its parent: %v", err)
 		}},
 		{"V-RE-09", "welcome", "", func(a *attempt) {
 			o := a.parent()
-			mallory := newPlayer(a.T, "mallory")
-			supportsAnnouncement(mallory.Client)
-			o.asksFor(a, []*player{o.carol, mallory}, []string{"mallory"}, "alice", "bob", "carol")
+			mallory := newMember(a.T, "mallory")
+			supportsAnnouncement(mallory.Party)
+			o.asksFor(a, []*mlstest.Member{o.carol, mallory}, []string{"mallory"}, "alice", "bob", "carol")
 		}},
 		{"V-RE-09", "welcome", "a member of another epoch only", func(a *attempt) {
 			o := a.parent()
-			late := newPlayer(a.T, "late")
-			supportsAnnouncement(late.Client)
+			late := newMember(a.T, "late")
+			supportsAnnouncement(late.Party)
 			s := o.succession() // of the epoch before late comes
-			tell(o.alice.welcome(late), o.bob, o.carol)
-			s.bare, s.forge, s.guests = true, true, []*player{late}
-			s.join.Successor = o.bob.group
+			mlstest.Tell(o.alice.Welcome(late), o.bob, o.carol)
+			s.bare, s.forge, s.guests = true, true, []*mlstest.Member{late}
+			s.join.Successor = o.bob.Group
 			_, _, err := s.play(o.alice, o.bob)
 			require.NoError(a, err)
-			step, err := mls.Join(s.join)
-			require.NoError(a, err)
+			step := must(mls.Join(s.join))
 			a.asks(step.Claims, mls.MomentSuccessorMember, "late")
 
 			for range 3 { // bob forgets who was a member then
-				o.carol.commit(mls.CommitParams{}, o.alice, o.bob)
+				o.carol.Commit(mls.CommitParams{}, o.alice, o.bob)
 			}
-			s.join.Successor = o.bob.group
-			_, err = mls.Join(s.join)
-			a.gives(err)
+			s.join.Successor = o.bob.Group
+			a.gives(failure(mls.Join(s.join)))
 		}},
 		{"V-RE-10", "welcome", "the old group comes to help", func(a *attempt) {
 			for _, o := range []*old{a.ended(), a.parent()} {

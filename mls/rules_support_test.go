@@ -5,8 +5,6 @@ package mls_test
 import (
 	"slices"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
 	"github.com/copse-mls/copse/mls/mlstest"
@@ -14,16 +12,16 @@ import (
 
 // uneven is a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave, who has
 // not joined, unlike erin.
-func (a *attempt) uneven(extensions ...framing.Extension) (alice, bob, dave, erin *player) {
-	all := stageOf(a.T, func(c *mlstest.Client) {
+func (a *attempt) uneven(extensions ...framing.Extension) (alice, bob, dave, erin *mlstest.Member) {
+	all := newCastOf(a.T, func(c *mlstest.Party) {
 		if c.Name != "carol" {
 			capable(c)
 		}
 		c.Params.ExternalProposals = []framing.ProposalType{wantedProposal}
 	}, extensions, "alice", "bob", "carol")
-	erin = newPlayer(a.T, "erin")
-	capable(erin.Client)
-	return all[0], all[1], newPlayer(a.T, "dave"), erin
+	erin = newMember(a.T, "erin")
+	capable(erin.Party)
+	return all[0], all[1], newMember(a.T, "dave"), erin
 }
 
 // supportRules are about what members have to support.
@@ -54,13 +52,13 @@ func supportRules() []ruleTest {
 	}{{"V-PR-14", raises, true}, {"V-PR-15", sets, true}, {"V-PR-16", custom, false}} {
 		out = append(out, ruleTest{r.id, "value", "", func(a *attempt) {
 			alice, bob, dave, erin := a.uneven()
-			in := bob.insider()
+			in := bob.Insider()
 			for _, p := range r.list(a) {
-				a.refusesMessage(alice.group, a.over(in, p), a.over(in, p, remove))
+				a.refusesMessage(alice.Group, a.over(in, p), a.over(in, p, remove))
 				if r.newcomers {
-					a.refusesMessage(alice.group, a.over(in, p, remove, dave.addOf()), a.over(in, p, remove, erin.addOf()))
+					a.refusesMessage(alice.Group, a.over(in, p, remove, dave.Add()), a.over(in, p, remove, erin.Add()))
 				} else {
-					a.refusesMessage(alice.group, a.over(in, p, dave.addOf()), a.over(in, p, remove, dave.addOf()))
+					a.refusesMessage(alice.Group, a.over(in, p, dave.Add()), a.over(in, p, remove, dave.Add()))
 				}
 			}
 		}}, ruleTest{r.id, "send", "", func(a *attempt) {
@@ -69,100 +67,97 @@ func supportRules() []ruleTest {
 				a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p}})
 				last := erin
 				if r.newcomers {
-					a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p, remove, dave.addOf()}})
+					a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{p, remove, dave.Add()}})
 				} else {
 					last = dave
 				}
-				_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{p, remove, last.addOf()}, Now: mlstest.Now()}, alice.Signer)
-				require.NoError(a, err)
+				must(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{p, remove, last.Add()}, Now: mlstest.Now()}, alice.Signer))
 			}
 		}}, ruleTest{r.id, "reference", "", func(a *attempt) {
 			for _, p := range r.list(a) {
 				alice, bob, _, _ := a.uneven()
-				in := bob.insider()
+				in := bob.Insider()
 				message, covered := in.Propose(a, p, nil)
-				alice.hear(message)
-				a.refusesMessage(alice.group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
+				alice.Hear(message)
+				a.refusesMessage(alice.Group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
 				a.refusesCommitting(alice, mls.CommitParams{References: []framing.ProposalRef{covered.Ref}})
 				a.names(2)
 			}
 		}}, ruleTest{r.id, "outside", "", func(a *attempt) {
 			for _, p := range r.list(a) {
-				service := newPlayer(a.T, "service")
+				service := newMember(a.T, "service")
 				alice, bob, _, _ := a.uneven(extension(a.T, sendersOf(a, service)))
-				in := bob.insider()
-				message, covered := service.stranger(alice.group, framing.Sender{SenderType: framing.SenderTypeExternal}).Propose(a, p,
+				in := bob.Insider()
+				message, covered := stranger(service, alice.Group, framing.SenderTypeExternal).Propose(a, p,
 					func(c *mlstest.Content) { c.Context = nil })
-				alice.hear(message)
-				a.refusesMessage(alice.group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
+				alice.Hear(message)
+				a.refusesMessage(alice.Group, a.covering(in, covered), a.covering(in, append(in.ByValue(remove), covered)...))
 			}
 		}})
 	}
 	return append(out, ruleTest{"V-PR-15", "value", "another type with the same data", func(a *attempt) {
-		all := stageOf(a.T, func(c *mlstest.Client) {
+		all := newCastOf(a.T, func(c *mlstest.Party) {
 			if capable(c); c.Name == "bob" { // only he, who commits it, supports the other type
 				c.Capabilities.Extensions = append(slices.Clone(c.Capabilities.Extensions), strange)
 			}
 		}, framing.Extensions{{Type: contextExtension}}, "alice", "bob", "carol")
-		in := all[1].insider()
-		a.refusesMessage(all[0].group, a.over(in, extensionsOf(framing.Extension{Type: strange})),
+		in := all[1].Insider()
+		a.refusesMessage(all[0].Group, a.over(in, extensionsOf(framing.Extension{Type: strange})),
 			a.over(in, extensionsOf(framing.Extension{Type: contextExtension})))
 	}}, ruleTest{"V-PR-16", "value", "with the Remove of who supports another type", func(a *attempt) {
-		all := stageOf(a.T, func(c *mlstest.Client) {
+		all := newCastOf(a.T, func(c *mlstest.Party) {
 			if capable(c); c.Name == "carol" {
 				c.Capabilities.Proposals = []framing.ProposalType{strange}
 			}
 		}, nil, "alice", "bob", "carol")
-		in := all[1].insider()
+		in := all[1].Insider()
 		p := custom(a)[0]
-		a.refusesMessage(all[0].group, a.over(in, p), a.over(in, p, remove))
+		a.refusesMessage(all[0].Group, a.over(in, p), a.over(in, p, remove))
 	}}, ruleTest{"V-PR-15", "value", "GREASE", func(a *attempt) {
-		alice, bob, _ := a.trio()
-		in := bob.insider()
-		a.refusesMessage(alice.group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
+		alice, in := a.insider()
+		a.refusesMessage(alice.Group, a.over(in, extensionsOf(framing.Extension{Type: 0x0a0a, Data: []byte("grease")})), a.over(in))
 	}}, ruleTest{"V-PR-16", "value", "GREASE, which all list", func(a *attempt) {
-		all := stageOf(a.T, func(c *mlstest.Client) {
+		all := newCastOf(a.T, func(c *mlstest.Party) {
 			capable(c)
 			c.Capabilities.Proposals = append(c.Capabilities.Proposals, 0x0a0a)
 		}, nil, "alice", "bob", "carol")
-		in, grease := all[1].insider(), &framing.CustomProposal{Type: 0x0a0a}
-		a.refusesMessage(all[0].group, a.over(in, grease), a.over(in, custom(a)...))
+		in, grease := all[1].Insider(), &framing.CustomProposal{Type: 0x0a0a}
+		a.refusesMessage(all[0].Group, a.over(in, grease), a.over(in, custom(a)...))
 		a.names(0)
-		a.refusesMessage(all[0].group, a.over(in, grease, remove), a.over(in, remove))
+		a.refusesMessage(all[0].Group, a.over(in, grease, remove), a.over(in, remove))
 	}}, ruleTest{"V-PR-16", "value", "who lacks it", func(a *attempt) {
-		all := stageOf(a.T, func(c *mlstest.Client) {
+		all := newCastOf(a.T, func(c *mlstest.Party) {
 			if c.Name != "carol" && c.Name != "dave" {
 				capable(c)
 			}
 		}, nil, "alice", "bob", "carol", "dave", "erin")
-		in := all[1].insider()
+		in := all[1].Insider()
 		list := []framing.Proposal{custom(a)[0], remove, &framing.Remove{Removed: 4}, &framing.Remove{Removed: 3}} // erin has it
-		a.refusesMessage(all[0].group, a.over(in, list[:3]...), a.over(in, list...))
+		a.refusesMessage(all[0].Group, a.over(in, list[:3]...), a.over(in, list...))
 		a.names(3)
 	}}, ruleTest{"V-PR-14", "value", "more than was required before", func(a *attempt) {
 		alice, bob, _, _ := a.uneven(extension(a.T, new(framing.RequiredCapabilities)))
-		in := bob.insider()
+		in := bob.Insider()
 		for _, p := range raises(a) {
-			a.refusesMessage(alice.group, a.over(in, p), a.over(in, p, remove))
+			a.refusesMessage(alice.Group, a.over(in, p), a.over(in, p, remove))
 			a.names(2)
 		}
 	}}, ruleTest{"V-PR-14", "send", "what only the committer's new leaf supports", func(a *attempt) {
-		all := stageOf(a.T, func(c *mlstest.Client) {
+		all := newCastOf(a.T, func(c *mlstest.Party) {
 			if c.Name != "alice" {
 				capable(c)
 			}
 		}, nil, "alice", "bob", "carol")
 		alice, bob, carol := all[0], all[1], all[2]
-		able := bob.insider().OwnLeaf().Capabilities
+		able := bob.Insider().OwnLeaf().Capabilities
 		c := mls.CommitParams{Proposals: []framing.Proposal{requires(a, required[0])}}
 		a.refusesCommitting(alice, c)
 		a.names(0)
 		c.Leaf.Capabilities = &able
-		bob.propose(newPlayer(a.T, "dave").addOf(), alice, carol) // he lacks it
-		s, err := alice.group.Commit(mls.CommitParams{Proposals: c.Proposals, Leaf: c.Leaf, Now: mlstest.Now()}, alice.Signer)
-		require.NoError(a, err)
+		bob.Propose(newMember(a.T, "dave").Add(), alice, carol) // he lacks it
+		s := must(alice.Group.Commit(mls.CommitParams{Proposals: c.Proposals, Leaf: c.Leaf, Now: mlstest.Now()}, alice.Signer))
 		a.holds(len(s.Left) == 1, "left out: %v", s.Left)
-		alice.commit(c, bob, carol)
-		together(all...)
+		alice.Commit(c, bob, carol)
+		mlstest.Agree(all...)
 	}})
 }

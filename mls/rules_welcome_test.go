@@ -60,13 +60,13 @@ func daves(_ *attempt, d *mlstest.Draft) *framing.KeyPackage {
 }
 
 func davesOther(a *attempt, d *mlstest.Draft) *framing.KeyPackage {
-	dave := newPlayer(a.T, "dave")
+	dave := newMember(a.T, "dave")
 	mlstest.Seed(&dave.Params, "another time")
 	return dave.KeyPackage(a).KeyPackage
 }
 
 func eves(a *attempt, _ *mlstest.Draft) *framing.KeyPackage {
-	return newPlayer(a.T, "eve").KeyPackage(a).KeyPackage
+	return newMember(a.T, "eve").KeyPackage(a).KeyPackage
 }
 
 // reencrypted lets change what the group secrets are encrypted under, and encrypts them under that.
@@ -77,9 +77,8 @@ func reencrypted(change func(*framing.Welcome)) func(*attempt, *mlstest.Insider,
 		d.OnSecretsPlain = func(_ int, b []byte) []byte { plain = b; return b }
 		d.OnWelcome = func(w *framing.Welcome) {
 			change(w)
-			ct, err := in.Suite.EncryptWithLabel(mlstest.Rand("again"), "Welcome", w.EncryptedGroupInfo,
-				ciphersuite.Recipient{PublicKey: to, Plaintext: ciphersuite.NewSecret(plain)})
-			require.NoError(a, err)
+			ct := must(in.Suite.EncryptWithLabel(mlstest.Rand("again"), "Welcome", w.EncryptedGroupInfo,
+				ciphersuite.Recipient{PublicKey: to, Plaintext: ciphersuite.NewSecret(plain)}))
 			w.Secrets[0].EncryptedGroupSecrets = ct
 		}
 	}
@@ -109,13 +108,12 @@ func badWelcomes() []badWelcome {
 			d.OnTree = func(tree *mlstest.Tree) {
 				leaf := tree.Leaf(3)
 				leaf.Lifetime.NotAfter++
-				mlstest.SignLeaf(a, in.Suite, newPlayer(a.T, "dave").Signer, leaf, nil, framing.NoLeaf)
+				mlstest.SignLeaf(a, in.Suite, newMember(a.T, "dave").Signer, leaf, nil, framing.NoLeaf)
 			}
 		}},
 		{"V-WEL-09", "random", onSecrets(func(s *framing.GroupSecrets) { s.PathSecret = secretOf(9) })},
 		{"V-WEL-09", "right for the lowest node only", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
-			other, err := in.Suite.GenerateKeyPair(mlstest.Rand("other"))
-			require.NoError(a, err)
+			other := must(in.Suite.GenerateKeyPair(mlstest.Rand("other")))
 			d.OnKeys = func(pairs []ciphersuite.KeyPair) { pairs[2] = other } // carol's path is nodes 5 and 3
 		}},
 		{"V-WEL-09", "left out", onSecrets(func(s *framing.GroupSecrets) { s.PathSecret = ciphersuite.Secret{} })},
@@ -188,13 +186,13 @@ func badEntries() []badWelcome {
 		{"V-WEL-02", "with another hash", onWelcome(func(w *framing.Welcome) { w.CipherSuite = 7 })},
 		{"V-WEL-02", "unknown", onWelcome(func(w *framing.Welcome) { w.CipherSuite = 0xf0f0 })},
 		{"V-WEL-04", "the GroupInfo of another Welcome", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
-			other := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(newPlayer(a.T, "eve").addOf()) })
+			other := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(newMember(a.T, "eve").Add()) })
 			d.OnWelcome = func(w *framing.Welcome) {
 				w.EncryptedGroupInfo = mlstest.Parse[*framing.Welcome](a, other.Welcome).EncryptedGroupInfo
 			}
 		}},
 		{"V-WEL-04", "the GroupInfo of another Welcome, secrets encrypted under it", func(a *attempt, in *mlstest.Insider, d *mlstest.Draft) {
-			other := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(newPlayer(a.T, "eve").addOf()) })
+			other := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(newMember(a.T, "eve").Add()) })
 			reencrypted(func(w *framing.Welcome) {
 				w.EncryptedGroupInfo = mlstest.Parse[*framing.Welcome](a, other.Welcome).EncryptedGroupInfo
 			})(a, in, d)
@@ -231,12 +229,10 @@ func badGroupInfos() []badWelcome {
 // refused hands a bad Welcome of carol's to dave, whose KeyPackage stays as it is, and then a genuine one.
 func (b badWelcome) refused(a *attempt) {
 	_, _, carol := a.trio()
-	in, w := carol.insider(), a.newWelcomed()
-	before, err := w.own.Marshal()
-	require.NoError(a, err)
+	in, w := carol.Insider(), a.newWelcomed()
+	before := must(w.own.Marshal())
 	a.refusesJoin(w.by(in, func(d *mlstest.Draft) { b.change(a, in, d) }), w.by(in, nil))
-	after, err := w.own.Marshal()
-	require.NoError(a, err)
+	after := must(w.own.Marshal())
 	require.Equal(a, before, after, "the KeyPackage is changed")
 }
 
@@ -260,8 +256,8 @@ func badInfos() []badInfo {
 
 func (b badInfo) refused(a *attempt) {
 	_, _, carol := a.trio()
-	in := carol.insider()
-	a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, b.change), nil, in.GroupInfo(a, nil))
+	in := carol.Insider()
+	a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), in.GroupInfo(a, b.change), nil, in.GroupInfo(a, nil))
 }
 
 // lacking is what a joiner may lack in the demanding group.
@@ -275,18 +271,15 @@ func lacking() map[string]func(*framing.Capabilities) {
 }
 
 // joinsBoth lets somebody who knows too little join by Welcome or by a GroupInfo, and then somebody who knows enough.
-func (a *attempt) joinsBoth(door string, by, lacks, knows *player) {
+func (a *attempt) joinsBoth(door string, by, lacks, knows *mlstest.Member) {
 	a.Helper()
-	in := by.insider()
+	in := by.Insider()
 	if door == "welcome" {
 		bad, genuine := &welcomed{lacks, lacks.KeyPackage(a)}, &welcomed{knows, knows.KeyPackage(a)}
 		a.refusesJoin(bad.by(in, nil), genuine.by(in, nil))
 		return
 	}
-	join := func(p *player) error {
-		_, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: by.info(), Leaf: p.LeafParams, Now: mlstest.Now(), Params: p.Params})
-		return err
-	}
+	join := func(p *mlstest.Member) error { return failure(mls.JoinExternal(p.ByGroupInfo(by.Info()))) }
 	a.gives(join(lacks))
 	require.NoError(a, join(knows))
 }
@@ -304,8 +297,8 @@ func welcomeRules() []ruleTest {
 		for name, take := range lacking() {
 			out = append(out, ruleTest{"V-WEL-11", door, name, func(a *attempt) {
 				_, bob, _, dave, _ := a.demanding()
-				eve := newPlayer(a.T, "eve")
-				capable(eve.Client)
+				eve := newMember(a.T, "eve")
+				capable(eve.Party)
 				take(&eve.Capabilities)
 				a.joinsBoth(door, bob, eve, dave)
 			}})
@@ -315,7 +308,7 @@ func welcomeRules() []ruleTest {
 	}
 	return append(out, []ruleTest{
 		{"V-WEL-16", "welcome", "the form of the tree", func(a *attempt) {
-			in, w := a.grove()[1].insider(), a.newWelcomed()
+			in, w := a.grove()[1].Insider(), a.newWelcomed()
 			for k := range misshapen(in.Tree.Nodes) {
 				a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
 					d.OnGroupInfo = func(i *framing.GroupInfo) {
@@ -327,47 +320,43 @@ func welcomeRules() []ruleTest {
 			}
 		}},
 		{"V-WEL-16", "welcome", "its hash", func(a *attempt) {
-			in, w := a.grove()[1].insider(), a.newWelcomed()
+			in, w := a.grove()[1].Insider(), a.newWelcomed()
 			a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
 				d.OnNext = func(c *framing.GroupContext) { c.TreeHash = make([]byte, 32) }
 			}), w.by(in, nil))
 		}},
 		{"V-WEL-05", "groupinfo", "a bit", func(a *attempt) {
 			_, _, carol := a.trio()
-			genuine := carol.info()
-			a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"),
+			genuine := carol.Info()
+			a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"),
 				changed(a, genuine, func(i *framing.GroupInfo) { i.Signature[3] ^= 1 }), nil, genuine)
 		}},
 		{"V-WEL-06", "welcome", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			w := a.newWelcomed()
-			before := dump(a, bob.group)
-			genuine := w.by(alice.insider(), nil)
+			before := whole(a, bob.Group)
+			genuine := w.by(alice.Insider(), nil)
 			bad := genuine
-			bad.Groups = [][]byte{[]byte("another"), bob.group.GroupID()}
+			bad.Groups = [][]byte{[]byte("another"), bob.Group.GroupID()}
 			genuine.Groups = [][]byte{[]byte("another")}
 			a.refusesJoin(bad, genuine)
-			require.Equal(a, before, dump(a, bob.group))
+			require.Equal(a, before, whole(a, bob.Group))
 		}},
 		{"V-WEL-06", "groupinfo", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave := newPlayer(a.T, "dave")
-			join := mls.JoinExternalParams{GroupInfo: alice.info(), Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params,
-				Groups: [][]byte{[]byte("another"), alice.group.GroupID()}}
-			_, err := mls.JoinExternal(join)
-			a.gives(err)
+			alice, dave := a.outsider()
+			join := mls.JoinExternalParams{GroupInfo: alice.Info(), Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params,
+				Groups: [][]byte{[]byte("another"), alice.Group.GroupID()}}
+			a.gives(failure(mls.JoinExternal(join)))
 			join.Groups = join.Groups[:1]
-			_, err = mls.JoinExternal(join)
-			require.NoError(a, err)
+			must(mls.JoinExternal(join))
 		}},
 		{"V-WEL-07", "welcome", "two trees", func(a *attempt) {
 			alice, bob, _ := a.trio()
 			w := a.newWelcomed()
-			in := alice.insider()
-			wrong := bob.group.Tree().Export() // of the epoch before
+			in := alice.Insider()
+			wrong := bob.Group.Tree().Export() // of the epoch before
 			made := w.by(in, nil)
-			right, err := mls.Join(made)
-			require.NoError(a, err)
+			right := must(mls.Join(made))
 			tree := right.Next.Tree().Export()
 
 			beside := w.by(in, func(d *mlstest.Draft) { d.OnGroupInfo = func(i *framing.GroupInfo) { i.Extensions = nil } })
@@ -383,56 +372,48 @@ func welcomeRules() []ruleTest {
 		}},
 		{"V-WEL-07", "groupinfo", "two trees", func(a *attempt) {
 			alice, bob, carol := a.trio()
-			wrong := alice.group.Tree().Export()
-			bob.commit(mls.CommitParams{}, alice, carol)
-			dave := mlstest.NewClient(a, testSuite, "dave")
-			without, err := alice.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: true}, alice.Signer)
-			require.NoError(a, err)
-			a.refusesObserving(dave, without, wrong, alice.info())
-			in := alice.insider()
+			wrong := alice.Group.Tree().Export()
+			bob.Commit(mls.CommitParams{}, alice, carol)
+			dave := mlstest.NewParty(a, testSuite, "dave")
+			without := must(alice.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: true}, alice.Signer))
+			a.refusesObserving(dave, without, wrong, alice.Info())
+			in := alice.Insider()
 			inside := in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions[0].Data = wrong })
-			a.refusesObserving(dave, inside, alice.group.Tree().Export(), alice.info())
-			s, err := mls.Observe(mls.ObserveParams{GroupInfo: alice.info(), RatchetTree: wrong, Now: mlstest.Now()})
-			require.NoError(a, err)
-			require.Equal(a, alice.group.Tree().Export(), s.Next.Tree().Export())
+			a.refusesObserving(dave, inside, alice.Group.Tree().Export(), alice.Info())
+			s := must(mls.Observe(mls.ObserveParams{GroupInfo: alice.Info(), RatchetTree: wrong, Now: mlstest.Now()}))
+			require.Equal(a, alice.Group.Tree().Export(), s.Next.Tree().Export())
 		}},
 		{"V-WEL-12", "welcome", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			s, err := mls.Join(a.newWelcomed().by(alice.insider(), func(d *mlstest.Draft) {
+			s, err := mls.Join(a.newWelcomed().by(alice.Insider(), func(d *mlstest.Draft) {
 				d.OnGroupInfo = func(i *framing.GroupInfo) { i.Extensions = append(i.Extensions, unheardOf()...) }
 			}))
 			a.holds(err == nil, "%v", err)
 			require.Empty(a, s.Next.Context().Extensions)
 		}},
 		{"V-WEL-12", "groupinfo", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave := newPlayer(a.T, "dave")
-			info := alice.insider().GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = append(unheardOf(), i.Extensions...) })
+			alice, dave := a.outsider()
+			info := alice.Insider().GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = append(unheardOf(), i.Extensions...) })
 			_, err := mls.Observe(mls.ObserveParams{GroupInfo: info, Now: mlstest.Now()})
 			a.holds(err == nil, "%v", err)
-			_, err = mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: dave.LeafParams, Now: mlstest.Now(), Params: dave.Params})
+			_, err = mls.JoinExternal(dave.ByGroupInfo(info))
 			a.holds(err == nil, "%v", err)
 		}},
 		{"V-WEL-15", "welcome", "", func(a *attempt) {
 			_, _, carol := a.trio()
-			in, w := carol.insider(), a.newWelcomed()
+			in, w := carol.Insider(), a.newWelcomed()
 			genuine := w.by(in, nil)
-			before, err := w.own.Marshal()
-			require.NoError(a, err)
+			before := must(w.own.Marshal())
 			for _, b := range badWelcomes() { // one forged Welcome after the other
-				_, err := mls.Join(w.by(in, func(d *mlstest.Draft) { b.change(a, in, d) }))
-				require.Error(a, err, "%s %s", b.id, b.name)
+				require.Error(a, failure(mls.Join(w.by(in, func(d *mlstest.Draft) { b.change(a, in, d) }))), "%s %s", b.id, b.name)
 			}
-			after, err := w.own.Marshal()
-			require.NoError(a, err)
+			after := must(w.own.Marshal())
 			a.holds(bytes.Equal(before, after), "the KeyPackage is changed")
-			s, err := mls.Join(genuine)
-			require.NoError(a, err)
-			ref, err := w.own.KeyPackage.Ref(in.Suite)
-			require.NoError(a, err)
+			s := must(mls.Join(genuine))
+			ref := must(w.own.KeyPackage.Ref(in.Suite))
 			require.Equal(a, &mls.UsedKey{Ref: ref}, s.Used)
 			w.own.Erase() // as Used asks
-			_, err = mls.Join(genuine)
+			_, err := mls.Join(genuine)
 			a.holds(err != nil, "the same Welcome serves twice")
 			_, err = s.Next.Protect([]byte("hello"), mls.ProtectParams{}, w.dave.Signer)
 			require.NoError(a, err, "the Group has keys of its own")

@@ -36,32 +36,31 @@ func wireRules() []ruleTest {
 			}
 		}},
 		{"V-WIRE-03", "decoder", "", func(a *attempt) {
-			k := mlstest.Marshal(a, newPlayer(a.T, "alice").KeyPackage(a).KeyPackage)
+			k := mlstest.Marshal(a, newMember(a.T, "alice").KeyPackage(a).KeyPackage)
 			for n := range k {
 				a.refusesDecoding(new(framing.KeyPackage), k[:n], k)
 			}
 		}},
 		{"V-WIRE-03", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			a.cutShort(bob.group, alice.propose(&framing.Remove{Removed: 2}))
+			a.cutShort(bob.Group, alice.Propose(&framing.Remove{Removed: 2}))
 		}},
 		{"V-WIRE-03", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			a.cutShort(bob.group, alice.say("hello"))
+			a.cutShort(bob.Group, alice.Say("hello"))
 		}},
 		{"V-WIRE-03", "welcome", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			genuine := w.by(alice.insider(), nil)
+			alice, w := a.welcomed()
+			genuine := w.by(alice.Insider(), nil)
 			for n := 0; n < len(genuine.Welcome); n += 1 + n/16 {
 				a.refusesJoin(w.params(genuine.Welcome[:n]), genuine)
 			}
 		}},
 		{"V-WIRE-03", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			genuine := alice.info()
+			genuine := alice.Info()
 			for n := 0; n < len(genuine); n += 1 + n/4 {
-				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), genuine[:n], nil, genuine)
+				a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), genuine[:n], nil, genuine)
 			}
 		}},
 		{"V-WIRE-04", "decoder", "", func(a *attempt) {
@@ -79,7 +78,7 @@ func wireRules() []ruleTest {
 			a.refusesDecoding(new(framing.RequiredCapabilities), []byte{3, 0, 1, 0, 2, 0, 0}, genuine)
 		}},
 		{"V-WIRE-05", "decoder", "element beyond the end", func(a *attempt) {
-			tree := mlstest.NewTree(a, stage(a.T, "alice")[0].group.Tree()).Export(a)
+			tree := mlstest.NewTree(a, newCast(a.T, "alice")[0].Group.Tree()).Export(a)
 			n, size := int(binary.BigEndian.Uint16(tree)&0x3fff), 2
 			bad := binary.BigEndian.AppendUint16(nil, 0x4000|uint16(n-1))
 			a.refusesDecoding(new(framing.RatchetTree), append(bad, tree[size:]...), tree)
@@ -94,7 +93,7 @@ func wireRules() []ruleTest {
 		{"V-WIRE-07", "decoder", "", closedEnumerations},
 		{"V-WIRE-08", "decoder", "", openRegistries},
 		{"V-WIRE-09", "decoder", "", func(a *attempt) {
-			genuine := stage(a.T, "alice")[0].info()
+			genuine := newCast(a.T, "alice")[0].Info()
 			for at, values := range map[int][]byte{1: {0, 2, 255}, 3: {0, 6, 255}} { // version, wire format
 				for _, v := range values {
 					bad := bytes.Clone(genuine)
@@ -105,61 +104,56 @@ func wireRules() []ruleTest {
 		}},
 		{"V-WIRE-09", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := alice.propose(&framing.Remove{Removed: 2})
+			genuine := alice.Propose(&framing.Remove{Removed: 2})
 			w := a.newWelcomed()
-			keyPackage, err := w.own.Message()
-			require.NoError(a, err)
-			for _, bad := range [][]byte{keyPackage, alice.info(), w.by(bob.insider(), nil).Welcome} {
-				a.refusesMessage(bob.group, bad, genuine)
+			keyPackage := must(w.own.Message())
+			for _, bad := range [][]byte{keyPackage, alice.Info(), w.by(bob.Insider(), nil).Welcome} {
+				a.refusesMessage(bob.Group, bad, genuine)
 			}
 		}},
 		{"V-WIRE-09", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := alice.say("hello")
+			genuine := alice.Say("hello")
 			bad := bytes.Clone(genuine)
 			bad[3] = byte(framing.WireFormatKeyPackage)
-			a.refusesMessage(bob.group, bad, genuine)
+			a.refusesMessage(bob.Group, bad, genuine)
 		}},
 		{"V-WIRE-09", "welcome", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			genuine := w.by(alice.insider(), nil)
-			for _, bad := range [][]byte{alice.info(), alice.say("hello"), alice.propose(&framing.Remove{Removed: 2})} {
+			alice, w := a.welcomed()
+			genuine := w.by(alice.Insider(), nil)
+			for _, bad := range [][]byte{alice.Info(), alice.Say("hello"), alice.Propose(&framing.Remove{Removed: 2})} {
 				a.refusesJoin(w.params(bad), genuine)
 			}
 		}},
 		{"V-WIRE-09", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			genuine := alice.info()
-			keyPackage, err := alice.KeyPackage(a).Message()
-			require.NoError(a, err)
-			for _, bad := range [][]byte{keyPackage, alice.say("hello")} {
-				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), bad, nil, genuine)
-				_, err := alice.observe().Handle(input(bad))
-				a.gives(err)
+			genuine := alice.Info()
+			keyPackage := must(alice.KeyPackage(a).Message())
+			for _, bad := range [][]byte{keyPackage, alice.Say("hello")} {
+				a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), bad, nil, genuine)
+				a.gives(failure(alice.Observe().Handle(input(bad))))
 			}
 		}},
 		{"V-WIRE-10", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := alice.propose(&framing.Remove{Removed: 2})
-			a.refusesMessage(bob.group, append(bytes.Clone(genuine), 0), genuine)
-			a.refusesMessage(bob.group, append(bytes.Clone(genuine), genuine[len(genuine)-33:]...), genuine) // a second tag
+			genuine := alice.Propose(&framing.Remove{Removed: 2})
+			a.refusesMessage(bob.Group, append(bytes.Clone(genuine), 0), genuine)
+			a.refusesMessage(bob.Group, append(bytes.Clone(genuine), genuine[len(genuine)-33:]...), genuine) // a second tag
 		}},
 		{"V-WIRE-10", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			genuine := alice.say("hello")
-			a.refusesMessage(bob.group, append(bytes.Clone(genuine), 0), genuine)
+			genuine := alice.Say("hello")
+			a.refusesMessage(bob.Group, append(bytes.Clone(genuine), 0), genuine)
 		}},
 		{"V-WIRE-10", "welcome", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			genuine := w.by(alice.insider(), nil)
+			alice, w := a.welcomed()
+			genuine := w.by(alice.Insider(), nil)
 			a.refusesJoin(w.params(append(bytes.Clone(genuine.Welcome), 0)), genuine)
 		}},
 		{"V-WIRE-10", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			genuine := alice.info()
-			a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), append(bytes.Clone(genuine), 0), nil, genuine)
+			genuine := alice.Info()
+			a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), append(bytes.Clone(genuine), 0), nil, genuine)
 		}},
 		{"V-WIRE-11", "decoder", "", func(a *attempt) {
 			for _, x := range []framing.ExtensionValue{
@@ -168,63 +162,57 @@ func wireRules() []ruleTest {
 				genuine := extension(a.T, x)
 				bad := framing.Extension{Type: genuine.Type, Data: append(bytes.Clone(genuine.Data), 0)}
 				a.gives(framing.Extensions{bad}.Check())
-				_, err := framing.Extensions{bad}.Get(x)
-				a.gives(err)
+				a.gives(failure(framing.Extensions{bad}.Get(x)))
 				require.NoError(a, framing.Extensions{genuine}.Check())
 			}
 		}},
 		{"V-WIRE-11", "keypackage", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave := newPlayer(a.T, "dave")
+			alice, dave := a.outsider()
 			bad := dave.ForgeKeyPackage(a, func(l *framing.LeafNode) {
 				l.Extensions = framing.Extensions{{Type: framing.ExtensionTypeApplicationID, Data: []byte{1, 'x', 0}}}
 			}, nil)
-			a.refusesMessage(alice.group, dave.newcomer(alice.group, proposing(&framing.Add{KeyPackage: bad})),
-				dave.newcomer(alice.group, proposing(dave.addOf())))
+			a.refusesMessage(alice.Group, fromNewcomer(dave, alice.Group, proposing(&framing.Add{KeyPackage: bad})),
+				fromNewcomer(dave, alice.Group, proposing(dave.Add())))
 		}},
 		{"V-WIRE-11", "value", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			bad := in.Commit(a, func(d *mlstest.Draft) {
 				d.Proposals = in.ByValue(&framing.GroupContextExtensions{Extensions: framing.Extensions{
 					{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0, 0}}}})
 			})
-			a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
-			add := newPlayer(a.T, "dave").addOf() // is judged in the light of what the extensions demand
+			a.refusesMessage(alice.Group, bad.Commit, in.Commit(a, nil).Commit)
+			add := newMember(a.T, "dave").Add() // is judged in the light of what the extensions demand
 			bad = in.Commit(a, func(d *mlstest.Draft) {
 				d.Proposals, d.Welcome = in.ByValue(add, &framing.GroupContextExtensions{Extensions: framing.Extensions{
 					{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0, 0}}}}), false
 			})
-			a.refusesMessage(alice.group, bad.Commit, a.over(in, add))
+			a.refusesMessage(alice.Group, bad.Commit, a.over(in, add))
 		}},
 		{"V-WIRE-11", "welcome", "group secrets", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			a.refusesJoin(w.by(alice.insider(), func(d *mlstest.Draft) {
+			alice, w := a.welcomed()
+			a.refusesJoin(w.by(alice.Insider(), func(d *mlstest.Draft) {
 				d.OnSecretsPlain = func(_ int, plain []byte) []byte { return append(plain, 0) }
-			}), w.by(alice.insider(), nil))
+			}), w.by(alice.Insider(), nil))
 		}},
 		{"V-WIRE-11", "welcome", "group info", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			a.refusesJoin(w.by(alice.insider(), func(d *mlstest.Draft) {
+			alice, w := a.welcomed()
+			a.refusesJoin(w.by(alice.Insider(), func(d *mlstest.Draft) {
 				d.OnInfoPlain = func(plain []byte) []byte { return append(plain, 0) }
-			}), w.by(alice.insider(), nil))
+			}), w.by(alice.Insider(), nil))
 		}},
 		{"V-WIRE-11", "private", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
-			a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) {
+			alice, in := a.insider()
+			a.refusesMessage(alice.Group, in.Say(a, "hello", func(c *mlstest.Content) {
 				c.OnSenderPlain = func(plain []byte) []byte { return append(plain, 0) }
 			}), in.Say(a, "hello", nil))
 		}},
 		{"V-WIRE-11", "tree", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in, dave := alice.insider(), mlstest.NewClient(a, testSuite, "dave")
+			in, dave := alice.Insider(), mlstest.NewParty(a, testSuite, "dave")
 			tree := append(in.Tree.Export(a), 0)
-			a.refusesObserving(dave, in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions[0].Data = tree }), nil, alice.info())
+			a.refusesObserving(dave, in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions[0].Data = tree }), nil, alice.Info())
 			bare := in.GroupInfo(a, func(i *framing.GroupInfo) { i.Extensions = i.Extensions[1:] })
-			a.refusesObserving(dave, bare, tree, alice.info())
+			a.refusesObserving(dave, bare, tree, alice.Info())
 			w := a.newWelcomed()
 			bad, genuine := w.by(in, func(d *mlstest.Draft) {
 				d.OnGroupInfo = func(i *framing.GroupInfo) { i.Extensions[0].Data = append(bytes.Clone(i.Extensions[0].Data), 0) }
@@ -233,24 +221,23 @@ func wireRules() []ruleTest {
 		}},
 		{"V-WIRE-11", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in := alice.insider()
-			a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, func(i *framing.GroupInfo) {
+			in := alice.Insider()
+			a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), in.GroupInfo(a, func(i *framing.GroupInfo) {
 				i.Extensions[1].Data = append(bytes.Clone(i.Extensions[1].Data), 0) // external_pub
-			}), nil, alice.info())
+			}), nil, alice.Info())
 		}},
 		{"V-WIRE-12", "decoder", "", anyBytes},
 		{"V-WIRE-13", "public", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			a.tooLarge(bob, alice.propose(&framing.Remove{Removed: 2}))
+			a.tooLarge(bob, alice.Propose(&framing.Remove{Removed: 2}))
 		}},
 		{"V-WIRE-13", "private", "", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			a.tooLarge(bob, alice.say("hello"))
+			a.tooLarge(bob, alice.Say("hello"))
 		}},
 		{"V-WIRE-13", "welcome", "", func(a *attempt) {
-			alice, _, _ := a.trio()
-			w := a.newWelcomed()
-			genuine := w.by(alice.insider(), nil)
+			alice, w := a.welcomed()
+			genuine := w.by(alice.Insider(), nil)
 			genuine.Params.MaxMessage = len(genuine.Welcome)
 			bad := genuine
 			bad.Params.MaxMessage--
@@ -258,24 +245,24 @@ func wireRules() []ruleTest {
 		}},
 		{"V-WIRE-13", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			dave := mlstest.NewClient(a, testSuite, "dave")
-			info := alice.info()
+			dave := mlstest.NewParty(a, testSuite, "dave")
+			info := alice.Info()
 			dave.Params.MaxMessage = len(info)
 			a.refusesObserving(dave, append(bytes.Clone(info), 0), nil, info)
 		}},
 		{"V-WIRE-13", "groupinfo", "extensions, without the tree", func(a *attempt) {
 			alice, _, _ := a.trio()
-			dave := mlstest.NewClient(a, testSuite, "dave")
+			dave := mlstest.NewParty(a, testSuite, "dave")
 			dave.Params.MaxExtension = 50 // the tree is larger, and its own limit is that of messages
-			a.refusesObserving(dave, alice.insider().GroupInfo(a, func(i *framing.GroupInfo) {
+			a.refusesObserving(dave, alice.Insider().GroupInfo(a, func(i *framing.GroupInfo) {
 				i.Extensions = append(i.Extensions, framing.Extension{Type: strange, Data: make([]byte, 51)})
-			}), nil, alice.info())
+			}), nil, alice.Info())
 		}},
 		{"V-WIRE-13", "tree", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			dave := mlstest.NewClient(a, testSuite, "dave")
+			dave := mlstest.NewParty(a, testSuite, "dave")
 			dave.Params.MaxLeaves = 4
-			in := alice.insider()
+			in := alice.Insider()
 			larger := in.Tree.Clone()
 			for range 2 {
 				larger.Add(&dave.KeyPackage(a).KeyPackage.LeafNode)
@@ -285,63 +272,59 @@ func wireRules() []ruleTest {
 			}), nil, in.GroupInfo(a, nil))
 		}},
 		{"V-WIRE-14", "public", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			genuine := in.Send(a, framing.ContentTypeProposal, proposing(&framing.Remove{Removed: 2}))
 			for _, i := range farLeaves() {
-				a.refusesMessage(alice.group, in.Resend(a, genuine, func(m *framing.PublicMessage) { m.Content.Sender.LeafIndex = i }), genuine)
+				a.refusesMessage(alice.Group, in.Resend(a, genuine, func(m *framing.PublicMessage) { m.Content.Sender.LeafIndex = i }), genuine)
 			}
 		}},
 		{"V-WIRE-14", "private", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			genuine := in.Say(a, "hello", nil)
 			for _, i := range farLeaves() {
-				a.refusesMessage(alice.group, in.Say(a, "hello", func(c *mlstest.Content) {
+				a.refusesMessage(alice.Group, in.Say(a, "hello", func(c *mlstest.Content) {
 					c.OnSender = func(s *framing.SenderData) { s.LeafIndex = i }
 				}), genuine)
 			}
 		}},
 		{"V-WIRE-14", "proposal", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, i := range farLeaves() {
 				bad, _ := in.Propose(a, &framing.Remove{Removed: i}, nil)
 				genuine, _ := in.Propose(a, &framing.Remove{Removed: 2}, nil)
-				a.refusesMessage(alice.group, bad, genuine)
+				a.refusesMessage(alice.Group, bad, genuine)
 			}
 		}},
 		{"V-WIRE-14", "value", "", func(a *attempt) {
-			alice, bob, _ := a.trio()
-			in := bob.insider()
+			alice, in := a.insider()
 			for _, i := range farLeaves() {
 				bad := in.Commit(a, func(d *mlstest.Draft) { d.Proposals = in.ByValue(&framing.Remove{Removed: i}) })
-				a.refusesMessage(alice.group, bad.Commit, in.Commit(a, nil).Commit)
+				a.refusesMessage(alice.Group, bad.Commit, in.Commit(a, nil).Commit)
 			}
 		}},
 		{"V-WIRE-14", "tree", "", func(a *attempt) {
 			_, bob, carol := a.trio()
-			carol.commit(mls.CommitParams{ForcePath: true}, bob)
-			in := bob.insider()
+			carol.Commit(mls.CommitParams{ForcePath: true}, bob)
+			in := bob.Insider()
 			genuine := in.GroupInfo(a, nil)
 			for _, i := range farLeaves()[1:] {
-				in := bob.insider()
+				in := bob.Insider()
 				in.Tree.Parent(3).UnmergedLeaves = []framing.LeafIndex{i}
 				in.Context.TreeHash = in.Tree.Hash()
-				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
+				a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), in.GroupInfo(a, nil), nil, genuine)
 			}
 		}},
 		{"V-WIRE-14", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			in := alice.insider()
+			in := alice.Insider()
 			for _, i := range farLeaves() {
 				bad := in.GroupInfo(a, func(info *framing.GroupInfo) { info.Signer = i })
-				a.refusesObserving(mlstest.NewClient(a, testSuite, "dave"), bad, nil, in.GroupInfo(a, nil))
+				a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), bad, nil, in.GroupInfo(a, nil))
 			}
 		}},
 		{"V-WIRE-15", "decoder", "", func(a *attempt) {
 			alice, _, _ := a.trio()
-			for _, message := range [][]byte{alice.info(), alice.say("hello"), alice.propose(&framing.Remove{Removed: 2})} {
+			for _, message := range [][]byte{alice.Info(), alice.Say("hello"), alice.Propose(&framing.Remove{Removed: 2})} {
 				var m framing.Message
 				require.NoError(a, framing.Unmarshal(message, &m))
 				a.holds(bytes.Equal(message, mlstest.Marshal(a, &m)), "%T encodes otherwise", m.Body)
@@ -374,10 +357,10 @@ func (a *attempt) cutShort(g *mls.Group, genuine []byte) {
 }
 
 // tooLarge gives a member a limit one byte below a message. The limit comes with joining, so that it joins anew.
-func (a *attempt) tooLarge(p *player, message []byte) {
+func (a *attempt) tooLarge(p *mlstest.Member, message []byte) {
 	a.Helper()
 	p.Params.MaxMessage = len(message)
-	again := p.reloaded()
+	again := p.Reloaded()
 	a.refusesMessage(again, append(bytes.Clone(message), 0), message)
 }
 
@@ -447,10 +430,10 @@ func openRegistries(a *attempt) {
 func anyBytes(a *attempt) {
 	alice, bob, _ := a.trio()
 	w := a.newWelcomed()
-	samples := [][]byte{alice.info(), alice.propose(&framing.Remove{Removed: 2}), w.by(bob.insider(), nil).Welcome,
-		alice.insider().Commit(a, nil).Commit, alice.insider().Say(a, "hello", nil)}
+	samples := [][]byte{alice.Info(), alice.Propose(&framing.Remove{Removed: 2}), w.by(bob.Insider(), nil).Welcome,
+		alice.Insider().Commit(a, nil).Commit, alice.Insider().Say(a, "hello", nil)}
 	rng := rand.New(rand.NewPCG(7, 7))
-	before := dump(a, bob.group)
+	before := whole(a, bob.Group)
 	for round := range 400 {
 		bad := bytes.Clone(samples[round%len(samples)])
 		for range 1 + rng.IntN(4) {
@@ -460,13 +443,10 @@ func anyBytes(a *attempt) {
 		if len(bad) > 4 {
 			copy(bad, samples[round%len(samples)][:4]) // get beyond version and wire format
 		}
-		_, err := bob.group.Handle(input(bad))
-		require.Error(a, err)
-		_, err = mls.Join(w.params(bad))
-		require.Error(a, err)
-		_, err = mls.Observe(mls.ObserveParams{GroupInfo: bad})
-		require.Error(a, err)
+		require.Error(a, failure(bob.Group.Handle(input(bad))))
+		require.Error(a, failure(mls.Join(w.params(bad))))
+		require.Error(a, failure(mls.Observe(mls.ObserveParams{GroupInfo: bad})))
 	}
-	require.Equal(a, before, dump(a, bob.group))
+	require.Equal(a, before, whole(a, bob.Group))
 	a.refusesDecoding(new(framing.Message), nil, samples[0])
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/copse-mls/copse/mls"
 	"github.com/copse-mls/copse/mls/internal/inside"
+	"github.com/copse-mls/copse/mls/mlstest"
 )
 
 // shelf is a store of the records of one group.
@@ -25,11 +26,19 @@ func (s shelf) put(t require.TestingT, changes []mls.Record, err error) {
 		seen[r.Key] = true
 		if r.Value == nil {
 			require.NotNil(t, s[r.Key], "a record that is not there is deleted: %s", r.Key)
-			delete(s, r.Key)
 			continue
 		}
 		require.False(t, bytes.Equal(s[r.Key], r.Value), "record %s is written unchanged", r.Key)
-		s[r.Key] = r.Value
+	}
+	s.apply(changes)
+}
+
+// apply writes and deletes.
+func (s shelf) apply(changes []mls.Record) {
+	for _, r := range changes {
+		if s[r.Key] = r.Value; r.Value == nil {
+			delete(s, r.Key)
+		}
 	}
 }
 
@@ -59,12 +68,22 @@ func (s shelf) same(t require.TestingT, other shelf, what ...any) {
 	require.Empty(t, differ, what...)
 }
 
-// size is the length of all values.
+// size returns the length of all values.
 func (s shelf) size() (n int) {
 	for _, value := range s {
 		n += len(value)
 	}
 	return n
+}
+
+// find returns the key of a record that holds a secret; empty when there is none.
+func (s shelf) find(secret []byte) string {
+	for key, value := range s {
+		if bytes.Contains(value, secret) {
+			return key
+		}
+	}
+	return ""
 }
 
 // recorded is a Group or an Observer.
@@ -73,7 +92,7 @@ type recorded[T any] interface {
 	Records(since *T) ([]mls.Record, error)
 }
 
-// whole is what a store holds of a Group or an Observer.
+// whole returns what a store holds of a Group or an Observer.
 func whole[T any, G recorded[T]](t require.TestingT, g G) shelf {
 	records, err := g.Records(nil)
 	s := shelf{}
@@ -81,33 +100,34 @@ func whole[T any, G recorded[T]](t require.TestingT, g G) shelf {
 	return s
 }
 
-// keeper stores a Group as an application does, and checks at each Step that the store follows, gives back the same
-// Group, and has forgotten what is erased.
+// load returns the Group of records.
+func (s shelf) load(params mls.Params) (*mls.Group, error) {
+	return mls.Load(mls.LoadParams{Records: s.records(), Params: params})
+}
+
+// keeper stores a member's Group as an application does.
 type keeper struct {
+	*mlstest.Member
 	t      require.TestingT
-	params mls.Params
 	store  shelf
 	held   *mls.Group // what the store holds
-	drawn  *drawn     // nil when the randomness is not to be looked for
 	erased int        // secrets that went
 }
 
-func newKeeper(t require.TestingT, params mls.Params) *keeper {
-	k := &keeper{t: t, params: params, store: shelf{}}
-	k.drawn, _ = (*inside.Rand(&params)).(*drawn)
+// keep makes a member store each Step before it takes effect. follow then moves held to the next Group.
+func keep(t require.TestingT, m *mlstest.Member, follow func(*keeper, *mls.Step)) *keeper {
+	k := &keeper{Member: m, t: t, store: shelf{}}
+	m.OnStep = func(s *mls.Step) *mls.Group {
+		changes, err := s.Next.Records(k.held)
+		k.store.put(t, changes, err)
+		follow(k, s)
+		return k.held
+	}
 	return k
 }
 
-// follow lets a Step take effect.
-func (k *keeper) follow(s *mls.Step) {
-	changes, err := s.Next.Records(k.held)
-	k.store.put(k.t, changes, err)
-	k.checkErased(s)
-	k.held = s.Next
-}
-
-// checkErased looks in the whole store for what the Step erases.
-func (k *keeper) checkErased(s *mls.Step) {
+// next moves on to the Group of a Step, and looks in the whole store for what the Step erases.
+func (k *keeper) next(s *mls.Step) {
 	secrets := mls.SecretsOf(k.held)
 	before := make([][]byte, len(secrets))
 	for i, x := range secrets {
@@ -120,20 +140,20 @@ func (k *keeper) checkErased(s *mls.Step) {
 			k.checkGone(before[i])
 		}
 	}
-	if k.drawn != nil {
-		for _, random := range k.drawn.take() {
+	if drawn, ok := (*inside.Rand(&k.Params)).(*drawn); ok {
+		for _, random := range drawn.take() {
 			k.checkGone(random)
 		}
 	}
+	k.held = s.Next
 }
 
 func (k *keeper) checkGone(secret []byte) {
 	if len(secret) < 12 {
 		return // too short to be told from chance
 	}
-	for key, value := range k.store {
-		require.False(k.t, bytes.Contains(value, secret), "a secret that is gone is in record %s", key)
-	}
+	key := k.store.find(secret)
+	require.Empty(k.t, key, "a secret that is gone is in record %s", key)
 }
 
 // check compares the store with the Group, and with what comes back from it.
@@ -143,15 +163,7 @@ func (k *keeper) check() {
 }
 
 func (k *keeper) load() *mls.Group {
-	g, err := mls.Load(mls.LoadParams{Records: k.store.records(), Params: k.params})
-	require.NoError(k.t, err)
-	return g
-}
-
-// reload goes on with what the store holds, as after a restart.
-func (k *keeper) reload() *mls.Group {
-	k.held = k.load()
-	return k.held
+	return must(k.store.load(k.Params))
 }
 
 // drawn is a source of randomness that remembers what it gave. All of it leads to secrets and is none itself.

@@ -21,7 +21,7 @@ func announcement() *framing.ReInit {
 }
 
 // supportsAnnouncement lets a client into groups with the announced extension.
-func supportsAnnouncement(c *mlstest.Client) {
+func supportsAnnouncement(c *mlstest.Party) {
 	c.Capabilities.CipherSuites = []ciphersuite.CipherSuite{testSuite, nextSuite}
 	c.Capabilities.Extensions = []framing.ExtensionType{0xf001}
 }
@@ -29,25 +29,25 @@ func supportsAnnouncement(c *mlstest.Client) {
 // succession is a group on its way to another: what its creator makes it of, and what one of the others joins with.
 type succession struct {
 	create mls.CreateParams
-	guests []*player // added beside the joiner
-	bare   bool      // whether the group is created as one that follows no other
-	forge  bool      // whether the creator, without its engine's help, adds link to the commit that adds members
+	guests []*mlstest.Member // added beside the joiner
+	bare   bool              // whether the group is created as one that follows no other
+	forge  bool              // whether the creator, without its engine's help, adds link to the commit that adds members
 	link   mls.PSK
 	later  bool // whether there is a commit before that one
 	join   mls.JoinParams
 }
 
-// play makes the successor by its creator and lets joiner join it. It answers both there, and the error of the join.
-func (s *succession) play(creator, joiner *player) (*player, *player, error) {
-	t := creator.t
+// play makes the successor by its creator and lets joiner join it. It returns both there, and the error of the join.
+func (s *succession) play(creator, joiner *mlstest.Member) (*mlstest.Member, *mlstest.Member, error) {
+	t := creator.T
 	t.Helper()
-	there := func(a *player) *player { return a.with(s.create.CipherSuite) }
+	there := func(a *mlstest.Member) *mlstest.Member { return a.As(s.create.CipherSuite) }
 	first, second := there(creator), there(joiner)
 	if s.bare {
 		s.create.Successor = nil
 	}
 	s.create.Leaf = first.LeafParams
-	first.take(mls.Create(s.create))
+	first.Take(mls.Create(s.create))
 	keys := second.KeyPackage(t)
 	add := mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}}
 	for _, g := range s.guests {
@@ -55,37 +55,26 @@ func (s *succession) play(creator, joiner *player) (*player, *player, error) {
 	}
 	s.join.KeyPackages = []*mls.OwnKeyPackage{keys}
 	if s.later {
-		first.commit(mls.CommitParams{})
+		first.Commit(mls.CommitParams{})
 	}
 	if s.forge {
 		s.join.Welcome = linkedWelcome(first, s.link, add.Proposals)
 	} else {
-		_, adopted := first.commit(add)
+		adopted := first.Commit(add).Adopted
 		s.join.Welcome = adopted.Send[0].Message
 	}
 	s.join.Now, s.join.Params = mlstest.Now(), joiner.Params
 	step, err := mls.Join(s.join)
 	if err == nil {
-		second.take(step, nil)
+		second.Take(step, nil)
 	}
 	return first, second, err
-}
-
-// with is the same client with another cipher suite, and so with another signature key, unless it is the same suite.
-func (a *player) with(suite ciphersuite.CipherSuite) *player {
-	c := *a.Client
-	if suite != a.Suite.CipherSuite() {
-		other := mlstest.NewClient(a.t, suite, a.Name)
-		c.Suite, c.Signer = other.Suite, other.Signer
-	}
-	return &player{Client: &c, t: a.t}
 }
 
 // asked joins once more and names those whose membership in the old group is a question. Each may be any of predecessors.
 func (s *succession) asked(t *testing.T, predecessors ...string) (names []string) {
 	t.Helper()
-	step, err := mls.Join(s.join)
-	require.NoError(t, err)
+	step := must(mls.Join(s.join))
 	for _, j := range step.Claims {
 		if j.Moment == mls.MomentSuccessorMember {
 			names = append(names, string(j.Credential.Identity))
@@ -110,9 +99,9 @@ func linkTo(old *mls.Group) mls.PSK {
 }
 
 // linkedWelcome is the Welcome of a commit of the creator's that has a link whatever the engine thinks of it.
-func linkedWelcome(creator *player, link mls.PSK, proposals []framing.Proposal) []byte {
-	evil := creator.insider()
-	return evil.Commit(creator.t, func(d *mlstest.Draft) {
+func linkedWelcome(creator *mlstest.Member, link mls.PSK, proposals []framing.Proposal) []byte {
+	evil := creator.Insider()
+	return evil.Commit(creator.T, func(d *mlstest.Draft) {
 		d.Proposals = evil.ByValue(append(proposals, &framing.PreSharedKey{PSK: link.ID})...)
 		d.PSKs = mls.PSKs{link}
 	}).Welcome
@@ -120,54 +109,54 @@ func linkedWelcome(creator *player, link mls.PSK, proposals []framing.Proposal) 
 
 // reinitialized is a group of alice, bob and carol that carol's proposal and alice's commit ended.
 // Just before, see gets to see it.
-func reinitialized(t *testing.T, see ...func(*mls.Group)) (alice, bob, carol *player) {
-	cast := stageOf(t, supportsAnnouncement, nil, "alice", "bob", "carol")
+func reinitialized(t *testing.T, see ...func(*mls.Group)) (alice, bob, carol *mlstest.Member) {
+	cast := newCastOf(t, supportsAnnouncement, nil, "alice", "bob", "carol")
 	alice, bob, carol = cast[0], cast[1], cast[2]
-	carol.propose(announcement(), alice, bob)
+	carol.Propose(announcement(), alice, bob)
 	for _, f := range see {
-		f(alice.group)
+		f(alice.Group)
 	}
-	alice.commit(mls.CommitParams{}, bob, carol)
+	alice.Commit(mls.CommitParams{}, bob, carol)
 	return alice, bob, carol
 }
 
 // following is what creator makes the announced group of.
-func following(creator *player) mls.CreateParams {
-	return mls.CreateParams{CipherSuite: nextSuite, Leaf: creator.with(nextSuite).LeafParams, Lifetime: mlstest.Lifetime(),
-		Successor: creator.group, Params: creator.Params}
+func following(creator *mlstest.Member) mls.CreateParams {
+	return mls.CreateParams{CipherSuite: nextSuite, Leaf: creator.As(nextSuite).LeafParams, Lifetime: mlstest.Lifetime(),
+		Successor: creator.Group, Params: creator.Params}
 }
 
 func TestReInit(t *testing.T) {
 	alice, bob, carol := reinitialized(t)
-	for _, a := range []*player{alice, bob, carol} {
-		require.Equal(t, mls.StatusReInitialized, a.group.Status())
+	for _, a := range []*mlstest.Member{alice, bob, carol} {
+		require.Equal(t, mls.StatusReInitialized, a.Group.Status())
 	}
 
 	// Somebody else than proposer and committer makes the new group, and takes everything from the announcement.
-	s := succession{create: following(bob), guests: []*player{carol}, join: mls.JoinParams{Successor: alice.group}}
+	s := succession{create: following(bob), guests: []*mlstest.Member{carol}, join: mls.JoinParams{Successor: alice.Group}}
 	first, second, err := s.play(bob, alice)
 	require.NoError(t, err)
-	together(first, second)
-	context := second.group.Context()
+	mlstest.Agree(first, second)
+	context := second.Group.Context()
 	require.Equal(t, "second", string(context.GroupID))
 	require.Equal(t, nextSuite, context.CipherSuite)
 	require.Equal(t, announcement().Extensions, context.Extensions)
 	require.EqualValues(t, 1, context.Epoch)
 
 	// From here on it is a group like any other: the link was for the first commit.
-	message, _ := second.commit(mls.CommitParams{})
-	first.hear(message)
-	together(first, second)
+	message := second.Commit(mls.CommitParams{}).Message
+	first.Hear(message)
+	mlstest.Agree(first, second)
 }
 
 // TestReInitEndsGroup: V-RE-01.
 func TestReInitEndsGroup(t *testing.T) {
-	cast := stageOf(t, supportsAnnouncement, nil, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	late := carol.say("late")
-	observer := alice.observe()
-	evil := carol.insider()
-	commit, adopted := alice.commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, bob)
+	alice, bob, carol := three(newCastOf(t, supportsAnnouncement, nil, "alice", "bob", "carol"))
+	late := carol.Say("late")
+	observer := alice.Observe()
+	evil := carol.Insider()
+	made := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{announcement()}}, bob)
+	commit, adopted := made.Message, made.Adopted
 	require.IsType(t, &mls.ReInitialized{}, adopted.Events[1])
 	observed, err := observer.Handle(mls.Input{Message: commit})
 	require.NoError(t, err)
@@ -176,7 +165,7 @@ func TestReInitEndsGroup(t *testing.T) {
 		d.Proposals, d.NoPath = evil.ByValue(announcement()), true
 	}).Next // the epoch after an equal commit of carol's
 
-	for _, a := range []*player{alice, bob} {
+	for _, a := range []*mlstest.Member{alice, bob} {
 		inactive := func(err error) {
 			t.Helper()
 			var why *mls.InactiveError
@@ -185,43 +174,39 @@ func TestReInitEndsGroup(t *testing.T) {
 			require.Equal(t, mls.StatusReInitialized, why.Status)
 			require.Equal(t, announcement(), why.ReInit)
 		}
-		_, err := a.group.Protect(nil, mls.ProtectParams{}, a.Signer)
+		_, err := a.Group.Protect(nil, mls.ProtectParams{}, a.Signer)
 		inactive(err)
-		_, err = a.group.Propose(&framing.Remove{Removed: 2}, mls.ProposeParams{}, a.Signer)
+		_, err = a.Group.Propose(&framing.Remove{Removed: 2}, mls.ProposeParams{}, a.Signer)
 		inactive(err)
-		_, err = a.group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, a.Signer)
+		_, err = a.Group.ProposeUpdate(mls.LeafUpdate{}, mls.ProposeParams{}, a.Signer)
 		inactive(err)
-		_, err = a.group.Commit(mls.CommitParams{}, a.Signer)
+		_, err = a.Group.Commit(mls.CommitParams{}, a.Signer)
 		inactive(err)
-		_, err = a.group.GroupInfo(mls.GroupInfoParams{}, a.Signer)
+		_, err = a.Group.GroupInfo(mls.GroupInfoParams{}, a.Signer)
 		inactive(err)
-		_, err = a.group.Handle(mls.Input{Message: next.Commit(t, nil).Commit})
+		_, err = a.Group.Handle(mls.Input{Message: next.Commit(t, nil).Commit})
 		inactive(err)
-		_, err = a.group.Handle(mls.Input{Message: next.Say(t, "new", nil)})
+		_, err = a.Group.Handle(mls.Input{Message: next.Say(t, "new", nil)})
 		inactive(err)
 	}
-	_, err = observed.Next.Handle(mls.Input{Message: next.Commit(t, nil).Commit})
-	require.ErrorIs(t, err, mls.ErrInactive)
-	require.Equal(t, "late", bob.read(late), "what was said before the end is still read")
+	require.ErrorIs(t, failure(observed.Next.Handle(mls.Input{Message: next.Commit(t, nil).Commit})), mls.ErrInactive)
+	require.Equal(t, "late", bob.Read(late), "what was said before the end is still read")
 }
 
 // TestReInitAlone: a ReInit waits for another commit when other proposals are there (V-PL-08).
 func TestReInitAlone(t *testing.T) {
-	cast := stageOf(t, supportsAnnouncement, nil, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	bob.propose(announcement(), alice, carol)
-	bob.propose(&framing.Remove{Removed: carol.group.OwnLeaf()}, alice, carol)
-	s := alice.take(alice.group.Commit(mls.CommitParams{}, alice.Signer))
+	alice, bob, carol := three(newCastOf(t, supportsAnnouncement, nil, "alice", "bob", "carol"))
+	bob.Propose(announcement(), alice, carol)
+	bob.Propose(&framing.Remove{Removed: carol.Group.OwnLeaf()}, alice, carol)
+	s := alice.MakeCommit(mls.CommitParams{})
 	require.Len(t, s.Left, 1)
-	require.Equal(t, bob.group.Proposals()[0].Ref, s.Left[0].Ref)
-	alice.take(alice.group.Adopt())
-	tell(s.Send[0].Message, bob, carol)
-	require.Equal(t, mls.StatusActive, bob.group.Status())
+	require.Equal(t, bob.Group.Proposals()[0].Ref, s.Left[0].Ref)
+	alice.Adopt(s, bob, carol)
+	require.Equal(t, mls.StatusActive, bob.Group.Status())
 
-	_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{announcement(), announcement()}}, alice.Signer)
-	breaks(t, "V-PL-08", err)
-	evil := bob.insider()
-	alice.refuse(evil.Commit(t, func(d *mlstest.Draft) {
+	breaks(t, "V-PL-08", failure(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{announcement(), announcement()}}, alice.Signer)))
+	evil := bob.Insider()
+	refuse(alice, evil.Commit(t, func(d *mlstest.Draft) {
 		d.Proposals = evil.ByValue(announcement(), &framing.PreSharedKey{PSK: framing.PreSharedKeyID{
 			PSKType: framing.PSKTypeExternal, PSKNonce: make([]byte, 32)}})
 	}).Commit, "V-PL-08")
@@ -237,11 +222,9 @@ func TestReInitCreate(t *testing.T) {
 	} {
 		c := following(alice)
 		change(&c)
-		_, err := mls.Create(c)
-		breaks(t, rule, err)
+		breaks(t, rule, failure(mls.Create(c)))
 	}
-	_, err := mls.Create(following(alice))
-	require.NoError(t, err)
+	must(mls.Create(following(alice)))
 }
 
 // TestReInitJoin: nobody joins a group that is not the one announced (V-RE-02 to V-RE-07, V-RE-10).
@@ -251,7 +234,7 @@ func TestReInitJoin(t *testing.T) {
 		past = linkTo(g)
 		past.ID.Usage = framing.ResumptionPSKUsageReInit
 	})
-	join := mls.JoinParams{Successor: bob.group}
+	join := mls.JoinParams{Successor: bob.Group}
 	for name, test := range map[string]struct {
 		rule   string
 		change func(*succession)
@@ -264,7 +247,7 @@ func TestReInitJoin(t *testing.T) {
 		"as announced": {"", func(s *succession) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := succession{create: following(alice), join: join, guests: []*player{carol}, bare: true, forge: true, link: linkTo(alice.group)}
+			s := succession{create: following(alice), join: join, guests: []*mlstest.Member{carol}, bare: true, forge: true, link: linkTo(alice.Group)}
 			s.create.GroupID, s.create.Extensions = announcement().GroupID, announcement().Extensions
 			test.change(&s)
 			_, _, err := s.play(alice, bob)
@@ -281,66 +264,64 @@ func TestReInitJoin(t *testing.T) {
 		_, _, err := s.play(alice, bob)
 		breaks(t, "V-RE-07", err)
 
-		mallory := newPlayer(t, "mallory")
-		supportsAnnouncement(mallory.Client)
-		s = succession{create: following(alice), guests: []*player{mallory}, join: join} // carol is replaced
+		mallory := newMember(t, "mallory")
+		supportsAnnouncement(mallory.Party)
+		s = succession{create: following(alice), guests: []*mlstest.Member{mallory}, join: join} // carol is replaced
 		_, _, err = s.play(alice, bob)
 		require.NoError(t, err)
 		require.Equal(t, []string{"mallory"}, s.asked(t, "carol"), "nobody but the application knows whether that is carol")
 	})
 	t.Run("V-RE-10", func(t *testing.T) {
-		s := succession{create: following(alice), guests: []*player{carol}}
+		s := succession{create: following(alice), guests: []*mlstest.Member{carol}}
 		_, _, err := s.play(alice, bob)
 		require.ErrorIs(t, err, mls.ErrSuccessor)
-		other := stage(t, "bob")[0]
-		s.join.Successor = other.group
+		other := newCast(t, "bob")[0]
+		s.join.Successor = other.Group
 		_, _, err = s.play(alice, bob)
 		var missing *mls.MissingPSKError
 		require.ErrorAs(t, err, &missing)
-		s.join.Successor = bob.group
+		s.join.Successor = bob.Group
 		first, second, err := s.play(alice, bob)
 		require.NoError(t, err)
-		together(first, second)
+		mlstest.Agree(first, second)
 	})
 }
 
 // TestReInitNewCredential: who comes back with another credential has to be judged as a member of the old group.
 func TestReInitNewCredential(t *testing.T) {
 	alice, bob, carol := reinitialized(t)
-	renamed := *carol.Client
+	renamed := *carol.Party
 	renamed.Credential = framing.BasicCredential([]byte("caroline"))
-	s := succession{create: following(alice), guests: []*player{{Client: &renamed, t: t}}, join: mls.JoinParams{Successor: bob.group}}
+	s := succession{create: following(alice), guests: []*mlstest.Member{renamed.Member(t, nil)}, join: mls.JoinParams{Successor: bob.Group}}
 	_, _, err := s.play(alice, bob)
 	require.NoError(t, err)
 	require.Equal(t, []string{"caroline"}, s.asked(t, "carol"))
 }
 
 func TestBranch(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	branch := func() mls.CreateParams {
 		c := following(alice)
 		c.CipherSuite, c.Leaf = testSuite, alice.LeafParams
 		return c
 	}
-	s := succession{create: branch(), join: mls.JoinParams{Successor: bob.group}}
+	s := succession{create: branch(), join: mls.JoinParams{Successor: bob.Group}}
 	first, second, err := s.play(alice, bob)
 	require.NoError(t, err)
-	together(first, second)
-	together(alice, bob, carol) // the parent goes on
+	mlstest.Agree(first, second)
+	mlstest.Agree(alice, bob, carol) // the parent goes on
 
 	t.Run("V-RE-08", func(t *testing.T) {
-		_, err := mls.Create(following(alice))
-		breaks(t, "V-RE-08", err)
+		breaks(t, "V-RE-08", failure(mls.Create(following(alice))))
 	})
 	t.Run("V-RE-09", func(t *testing.T) {
-		s := succession{create: branch(), guests: []*player{newPlayer(t, "mallory")}, join: mls.JoinParams{Successor: bob.group}}
+		s := succession{create: branch(), guests: []*mlstest.Member{newMember(t, "mallory")}, join: mls.JoinParams{Successor: bob.Group}}
 		_, _, err := s.play(alice, bob)
 		require.NoError(t, err)
 		require.Equal(t, []string{"mallory"}, s.asked(t, "alice", "bob", "carol"))
 	})
 	t.Run("V-RE-05", func(t *testing.T) {
-		s := succession{create: branch(), bare: true, forge: true, link: linkTo(alice.group), later: true, join: mls.JoinParams{Successor: bob.group}}
+		s := succession{create: branch(), bare: true, forge: true, link: linkTo(alice.Group), later: true, join: mls.JoinParams{Successor: bob.Group}}
 		_, _, err := s.play(alice, bob)
 		breaks(t, "V-RE-05", err)
 	})
@@ -350,7 +331,7 @@ func TestBranch(t *testing.T) {
 		require.ErrorIs(t, err, mls.ErrSuccessor)
 	})
 	t.Run("V-RE-06", func(t *testing.T) { // a link of usage reinit to a group that goes on
-		s := succession{create: branch(), bare: true, forge: true, link: linkTo(alice.group), join: mls.JoinParams{Successor: bob.group}}
+		s := succession{create: branch(), bare: true, forge: true, link: linkTo(alice.Group), join: mls.JoinParams{Successor: bob.Group}}
 		s.link.ID.Usage = framing.ResumptionPSKUsageReInit
 		_, _, err := s.play(alice, bob)
 		breaks(t, "V-RE-06", err)
@@ -359,11 +340,10 @@ func TestBranch(t *testing.T) {
 		s := succession{create: branch()}
 		_, _, err := s.play(alice, bob)
 		require.ErrorIs(t, err, mls.ErrSuccessor)
-		carol.commit(mls.CommitParams{}, alice, bob)
-		carol.commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: alice.group.OwnLeaf()}}}, bob)
-		s.join.Successor = bob.group
-		step, err := mls.Join(s.join)
-		require.NoError(t, err)
+		carol.Commit(mls.CommitParams{}, alice, bob)
+		carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: alice.Group.OwnLeaf()}}}, bob)
+		s.join.Successor = bob.Group
+		step := must(mls.Join(s.join))
 		for _, j := range step.Claims {
 			require.Equal(t, mls.MomentJoin, j.Moment, "alice was a member of the parent then")
 		}
@@ -373,36 +353,31 @@ func TestBranch(t *testing.T) {
 // TestSuccessorPSKElsewhere: PSKs of usage reinit and branch are for the first commit of a successor group
 // (V-PSK-03).
 func TestSuccessorPSKElsewhere(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	for _, usage := range []framing.ResumptionPSKUsage{framing.ResumptionPSKUsageReInit, framing.ResumptionPSKUsageBranch} {
-		id := mls.ResumptionPSKID(alice.group.GroupID(), alice.group.Epoch())
+		id := mls.ResumptionPSKID(alice.Group.GroupID(), alice.Group.Epoch())
 		id.Usage, id.PSKNonce = usage, make([]byte, 32)
-		_, err := alice.group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: id}}}, alice.Signer)
+		_, err := alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.PreSharedKey{PSK: id}}}, alice.Signer)
 		breaks(t, "V-PSK-03", err)
-		_, err = alice.group.Propose(&framing.PreSharedKey{PSK: id}, mls.ProposeParams{}, alice.Signer)
-		breaks(t, "V-PSK-03", err)
-		evil := bob.insider()
+		breaks(t, "V-PSK-03", failure(alice.Group.Propose(&framing.PreSharedKey{PSK: id}, mls.ProposeParams{}, alice.Signer)))
+		evil := bob.Insider()
 		proposal, _ := evil.Propose(t, &framing.PreSharedKey{PSK: id}, nil)
-		alice.refuse(proposal, "V-PSK-03")
+		refuse(alice, proposal, "V-PSK-03")
 		commit := evil.Commit(t, func(d *mlstest.Draft) {
 			d.Proposals = evil.ByValue(&framing.PreSharedKey{PSK: id})
 			d.PSKs = mls.PSKs{{ID: id, Secret: evil.Secrets.ResumptionPSK}}
 		})
-		alice.refuse(commit.Commit, "V-PSK-03")
+		refuse(alice, commit.Commit, "V-PSK-03")
 	}
-	together(alice, bob)
+	mlstest.Agree(alice, bob)
 }
 
 // TestSuccessorOfErased: who keeps the PSK of an epoch that is over founds no successor of it.
 func TestSuccessorOfErased(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	branch := mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Leaf: alice.LeafParams,
-		Lifetime: mlstest.Lifetime(), Successor: alice.group, Params: alice.Params}
-	_, err := mls.Create(branch)
-	require.NoError(t, err)
-	alice.commit(mls.CommitParams{}, bob)
-	_, err = mls.Create(branch)
-	require.ErrorIs(t, err, mls.ErrErased)
+		Lifetime: mlstest.Lifetime(), Successor: alice.Group, Params: alice.Params}
+	must(mls.Create(branch))
+	alice.Commit(mls.CommitParams{}, bob)
+	require.ErrorIs(t, failure(mls.Create(branch)), mls.ErrErased)
 }

@@ -55,7 +55,7 @@ func TestRandomWalk(t *testing.T) {
 				w.step()
 			}
 			w.end()
-			t.Logf("%d members in epoch %d: %v", len(w.members), w.members[0].group.Epoch(), w.counts)
+			t.Logf("%d members in epoch %d: %v", len(w.members), w.members[0].Group.Epoch(), w.counts)
 		})
 	}
 }
@@ -90,14 +90,13 @@ func (w *world) say() {
 	a := w.current()
 	data := w.name("data")
 	options := mls.ProtectParams{AuthenticatedData: []byte("with " + data), Padding: framing.PadToMultiple(w.rng.IntN(64))}
-	s, err := a.group.Protect([]byte(data), options, a.by())
-	if len(a.group.Proposals()) > 0 {
+	s, err := a.Group.Protect([]byte(data), options, a.By())
+	if len(a.Group.Proposals()) > 0 {
 		require.ErrorIs(w.t, err, mls.ErrPendingProposals)
 		return
 	}
-	require.NoError(w.t, err)
-	w.adopt(a, s)
-	m := mail{message: s.Send[0].Message, epoch: a.group.Epoch(), from: a.group.OwnLeaf(), data: data}
+	a.Take(s, err)
+	m := mail{message: s.Send[0].Message, epoch: a.Group.Epoch(), from: a.Group.OwnLeaf(), data: data}
 	for _, b := range w.members {
 		if b != a && b.knows(m) {
 			b.inbox = append(b.inbox, m)
@@ -116,13 +115,13 @@ func (w *world) deliver(a *walker) {
 	}
 	k := w.rng.IntN(len(a.inbox))
 	m := &a.inbox[k]
-	s, err := a.group.Handle(mls.Input{Message: m.message})
-	now := a.group.Epoch()
-	if a.group.Status() == mls.StatusRemoved {
+	s, err := a.Handle(m.message)
+	now := a.Group.Epoch()
+	if a.Group.Status() == mls.StatusRemoved {
 		now++ // the epoch in which it was removed is over
 	}
 	switch {
-	case m.epoch > now || m.epoch == now && a.group.Status() == mls.StatusRemoved:
+	case m.epoch > now || m.epoch == now && a.Group.Status() == mls.StatusRemoved:
 		require.ErrorIs(w.t, err, mls.ErrFutureEpoch)
 		w.counts["early data"]++
 		return
@@ -139,7 +138,7 @@ func (w *world) deliver(a *walker) {
 		require.Equal(w.t, []string{m.data, "with " + m.data}, []string{string(got.Data), string(got.AuthenticatedData)})
 		require.Equal(w.t, m.from, got.Sender)
 		require.Equal(w.t, m.epoch, got.Epoch)
-		w.adopt(a, s)
+		a.Take(s, nil)
 		w.counts["data read"]++
 		if m.epoch < now {
 			w.counts["late data"]++
@@ -163,19 +162,19 @@ func (w *world) proposal(own framing.LeafIndex) framing.Proposal {
 	a := w.current()
 	switch w.rng.IntN(6) {
 	case 0:
-		if o, ok := w.offer(); ok {
-			return &framing.Add{KeyPackage: o.KeyPackage}
+		if _, k := w.offer(); k != nil {
+			return &framing.Add{KeyPackage: k}
 		}
 	case 1:
 		if len(w.members) > 4 {
-			if victim := pick(w, w.members).group.OwnLeaf(); victim != own && a.group.Tree().HasLeaf(victim) {
+			if victim := pick(w, w.members).Group.OwnLeaf(); victim != own && a.Group.Tree().HasLeaf(victim) {
 				return &framing.Remove{Removed: victim}
 			}
 		}
 	case 2:
-		epoch := a.group.Epoch() - framing.Epoch(w.rng.IntN(8))
-		if w.authOf[epoch] != nil {
-			return &framing.PreSharedKey{PSK: mls.ResumptionPSKID(a.group.GroupID(), epoch)}
+		epoch := a.Group.Epoch() - framing.Epoch(w.rng.IntN(8))
+		if _, ok := w.views[epoch]; ok {
+			return &framing.PreSharedKey{PSK: mls.ResumptionPSKID(a.Group.GroupID(), epoch)}
 		}
 	case 3:
 		return &framing.GroupContextExtensions{Extensions: w.extensions()}
@@ -194,7 +193,7 @@ func (w *world) leafUpdate(a *walker) (u mls.LeafUpdate) {
 	}
 	if w.chance(2) {
 		u.Signer = w.signer()
-		w.own(a, u.Signer)
+		a.Own(u.Signer)
 	}
 	credential := framing.BasicCredential([]byte(w.name(a.Name)))
 	u.Credential = &credential
@@ -209,19 +208,19 @@ func (w *world) propose() {
 	var err error
 	what := "update"
 	if w.chance(3) {
-		s, err = a.group.ProposeUpdate(w.leafUpdate(a), params, a.by())
+		s, err = a.Group.ProposeUpdate(w.leafUpdate(a), params, a.By())
 	} else {
-		p := w.proposal(a.group.OwnLeaf())
+		p := w.proposal(a.Group.OwnLeaf())
 		w.catchUp(a)
 		what = p.ProposalType().String()
-		s, err = a.group.Propose(p, params, a.by())
+		s, err = a.Group.Propose(p, params, a.By())
 	}
 	require.NoError(w.t, err, what)
-	w.adopt(a, s)
+	a.Take(s, nil)
 	w.note("propose "+what, "%s", a.Name)
 	w.publish(s.Send[0].Message, false)
 	a.at = len(w.log)
-	if s, err := a.group.Handle(mls.Input{Message: s.Send[0].Message}); w.chance(3) { // it comes back
+	if s, err := a.Handle(s.Send[0].Message); w.chance(3) { // it comes back
 		require.NoError(w.t, err)
 		require.IsType(w.t, &mls.Echo{}, s.Events[0])
 	}
@@ -234,12 +233,12 @@ func (w *world) proposeFromOutside() {
 	var message []byte
 	var err error
 	if w.chance(2) {
-		newcomer, ok := w.offer()
-		if !ok {
+		newcomer, k := w.offer()
+		if k == nil {
 			return
 		}
-		message, err = o.ProposeSelf(newcomer.KeyPackage, params, newcomer.walker.Signer)
-		w.note("propose itself", "%s", newcomer.walker.Name)
+		message, err = o.ProposeSelf(k, params, newcomer.Signer)
+		w.note("propose itself", "%s", newcomer.Name)
 	} else {
 		p := w.proposal(framing.NoLeaf)
 		if p.ProposalType() == worldProposal {
@@ -257,46 +256,39 @@ func (w *world) proposeFromOutside() {
 func (w *world) joinExternally(resync bool) {
 	witness := w.current()
 	omit := w.chance(3)
-	info, err := witness.group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: omit}, witness.by())
-	require.NoError(w.t, err)
-	p := mls.JoinExternalParams{GroupInfo: info, Now: mlstest.Now(), PSKs: w.psks, AuthenticatedData: []byte("here I come")}
-	if omit {
-		p.RatchetTree = witness.group.Tree().Export()
-	}
+	info := must(witness.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true, OmitTree: omit}, witness.By()))
 	var a *walker
+	var former *framing.LeafIndex
 	if resync {
 		if a = pick(w, w.members); a == witness {
 			return
 		}
-		i := a.group.OwnLeaf()
-		p.Resync = &i
-	} else {
-		o, ok := w.offer()
-		if !ok {
-			return
-		}
-		a = o.walker
+		i := a.Group.OwnLeaf()
+		former = &i
+	} else if a, _ = w.offer(); a == nil {
+		return
 	}
-	p.Leaf, p.Params = a.LeafParams, a.Params
+	p := a.ByGroupInfo(info)
+	p.PSKs, p.Resync, p.AuthenticatedData = w.psks, former, []byte("here I come")
+	if omit {
+		p.RatchetTree = witness.Group.Tree().Export()
+	}
 	if w.chance(2) {
 		p.PSKIDs = []framing.PreSharedKeyID{pick(w, w.psks).ID}
 	}
 	if resync { // not under a key that it gave up
-		p.Leaf.Signer = a.by()
+		p.Leaf.Signer = a.By()
 	}
-	s, err := mls.JoinExternal(p)
-	require.NoError(w.t, err)
+	s := must(mls.JoinExternal(p))
 	require.Equal(w.t, mls.StatusJoining, s.Next.Status())
 	w.publish(s.Send[0].Message, true)
 	if resync {
 		w.members = slices.DeleteFunc(w.members, func(b *walker) bool { return a == b })
 	}
-	joined, err := s.Next.Adopt()
-	require.NoError(w.t, err)
-	a.saved = nil
-	w.adopt(a, joined)
+	a.held, a.store = nil, shelf{}
+	a.Take(s.Next.Adopt())
 	w.enters(a)
-	w.note(fmt.Sprintf("external join, resync %v", resync), "%s at leaf %d in epoch %d", a.Name, a.group.OwnLeaf(), a.group.Epoch())
+	w.note(fmt.Sprintf("external join, resync %v", resync), "%s at leaf %d in epoch %d", a.Name, a.Group.OwnLeaf(), a.Group.Epoch())
 }
 
 // commit lets one to three members make commits for one epoch, of which one wins.
@@ -313,13 +305,12 @@ func (w *world) commit() {
 	k := w.rng.IntN(len(candidates))
 	winner := candidates[k]
 	w.publish(commits[k], true)
-	s, err := winner.group.Adopt()
+	s, err := winner.Group.Adopt()
 	if w.chance(2) {
-		s, err = winner.group.Handle(mls.Input{Message: commits[k]})
+		s, err = winner.Handle(commits[k])
 	}
-	require.NoError(w.t, err)
 	winner.at = len(w.log)
-	w.adopt(winner, s)
+	winner.Take(s, err)
 	w.settled(winner)
 	change := s.Events[0].(*mls.EpochChanged).Change
 	w.note("commit", "%s in epoch %d: %s", winner.Name, change.Epoch, kinds(change))
@@ -329,13 +320,11 @@ func (w *world) commit() {
 	w.counts["lost race"] += len(candidates) - 1
 	for i, a := range candidates {
 		if i != k && w.chance(2) { // it learns from the service that it lost, before it sees the winner
-			s, err := a.group.Drop()
-			require.NoError(w.t, err)
-			w.adopt(a, s)
+			a.Take(a.Group.Drop())
 		}
 	}
 	w.leave(change)
-	w.welcome(s.Send)
+	w.welcome(s)
 }
 
 func kinds(c *mls.Change) (out []string) {
@@ -353,19 +342,18 @@ func (w *world) makeCommit(a *walker) []byte {
 		c.Leaf = w.leafUpdate(a)
 	}
 	for range w.rng.IntN(3) {
-		c.Proposals = append(c.Proposals, w.proposal(a.group.OwnLeaf()))
+		c.Proposals = append(c.Proposals, w.proposal(a.Group.OwnLeaf()))
 	}
 	c.Proposals = compatible(c.Proposals)
 	c.PSKs = w.psks
-	s, err := a.group.Commit(c, a.by())
+	s, err := a.Group.Commit(c, a.By())
 	if errors.Is(err, mls.ErrOwnRemoval) {
 		c.References = []framing.ProposalRef{}
-		s, err = a.group.Commit(c, a.by())
+		s, err = a.Group.Commit(c, a.By())
 	}
-	require.NoError(w.t, err, "%s commits %v and %v", a.Name, a.group.Proposals(), c.Proposals)
-	w.adopt(a, s)
-	_, err = a.group.Commit(c, a.by())
-	require.ErrorIs(w.t, err, mls.ErrPending)
+	require.NoError(w.t, err, "%s commits %v and %v", a.Name, a.Group.Proposals(), c.Proposals)
+	a.Take(s, nil)
+	require.ErrorIs(w.t, failure(a.Group.Commit(c, a.By())), mls.ErrPending)
 	return s.Send[0].Message
 }
 
@@ -399,31 +387,20 @@ func (w *world) end() {
 	first := w.members[0]
 	w.observed()
 	for _, a := range w.members {
-		require.Equal(w.t, first.group.Tree().Hash(), a.group.Tree().Hash())
-		require.Equal(w.t, first.group.Context(), a.group.Context())
-		x, y := first.group.TranscriptHashes()
-		confirmed, interim := a.group.TranscriptHashes()
+		x, y := first.Group.TranscriptHashes()
+		confirmed, interim := a.Group.TranscriptHashes()
 		require.Equal(w.t, [][]byte{x, y}, [][]byte{confirmed, interim})
 		w.settled(a)
 	}
-	if len(first.group.Proposals()) > 0 {
+	if len(first.Group.Proposals()) > 0 {
 		w.commit()
 	}
+	var all mlstest.Cast
 	for _, a := range w.members {
 		w.catchUp(a)
-		s, err := a.group.Protect([]byte(a.Name), mls.ProtectParams{}, a.by())
-		require.NoError(w.t, err)
-		w.adopt(a, s)
-		for _, b := range w.members {
-			if w.catchUp(b); a == b {
-				continue
-			}
-			got, err := b.group.Handle(mls.Input{Message: s.Send[0].Message})
-			require.NoError(w.t, err)
-			require.Equal(w.t, a.Name, string(got.Events[0].(*mls.ApplicationMessage).Data))
-			w.adopt(b, got)
-		}
+		all = append(all, a.Member)
 	}
+	mlstest.Agree(all...)
 	w.reInit()
 	for _, kind := range []string{"add", "update", "remove", "psk", "group_context_extensions"} {
 		require.NotZero(w.t, w.counts["commit of "+kind], kind)
@@ -434,23 +411,16 @@ func (w *world) end() {
 // reInit ends the group by a proposal of one member that another commits.
 func (w *world) reInit() {
 	a, b := w.members[0], w.members[1]
-	s, err := a.group.Propose(&framing.ReInit{
-		GroupID: []byte("the next world"), Version: framing.MLS10, CipherSuite: 3}, mls.ProposeParams{}, a.by())
-	require.NoError(w.t, err)
-	w.publish(s.Send[0].Message, false)
-	w.adopt(a, s)
+	w.publish(a.Propose(&framing.ReInit{GroupID: []byte("the next world"), Version: framing.MLS10, CipherSuite: 3}), false)
 	a.at++
 	w.catchUp(b)
-	s, err = b.group.Commit(mls.CommitParams{}, b.by())
-	require.NoError(w.t, err)
-	w.adopt(b, s)
-	w.publish(s.Send[0].Message, true)
+	w.publish(b.MakeCommit(mls.CommitParams{}).Send[0].Message, true)
 	for _, a := range w.members {
 		for ; a.at < len(w.log); a.at++ {
-			w.adopt(a, w.handle(a, w.log[a.at].message))
+			a.Take(w.handle(a, w.log[a.at].message), nil)
 		}
-		require.Equal(w.t, mls.StatusReInitialized, a.group.Status())
-		_, err := a.group.Protect(nil, mls.ProtectParams{}, a.by())
+		require.Equal(w.t, mls.StatusReInitialized, a.Group.Status())
+		_, err := a.Group.Protect(nil, mls.ProtectParams{}, a.By())
 		var over *mls.InactiveError
 		require.True(w.t, errors.As(err, &over))
 		require.Equal(w.t, "the next world", string(over.ReInit.GroupID))

@@ -17,13 +17,13 @@ import (
 
 // person is a user on the tour, whose folder has the same name.
 type person struct {
-	*mlstest.Client
+	*mlstest.Party
 	group *mls.Group // nil when in none
 }
 
 // open reads what a person has stored.
 func open(name, command string) (*person, error) {
-	p := &person{Client: mlstest.NewClient(mlstest.Panics{}, suite, name)}
+	p := &person{Party: mlstest.NewParty(mlstest.Panics{}, suite, name)}
 	if err := os.MkdirAll(p.file("group"), 0o700); err != nil {
 		return nil, err
 	}

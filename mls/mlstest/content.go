@@ -237,7 +237,7 @@ func (in *Insider) Say(t TB, data string, change func(*Content)) []byte {
 	})
 }
 
-// Propose sends a proposal, and answers it as a commit can cover it by reference.
+// Propose sends a proposal, and returns it as a commit can cover it by reference.
 func (in *Insider) Propose(t TB, p framing.Proposal, change func(*Content)) ([]byte, Covered) {
 	t.Helper()
 	c := in.content(framing.ContentTypeProposal)

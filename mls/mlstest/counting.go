@@ -39,7 +39,7 @@ func NewCounting(t TB, cs ciphersuite.CipherSuite) (*Counting, *ciphersuite.Suit
 	return c, suite
 }
 
-// During answers what call used.
+// During returns what call used.
 func (c *Counting) During(call func()) Counts {
 	before := c.now()
 	call()

@@ -1,9 +1,10 @@
 // Package mlstest makes clients and groups for tests of package mls and of applications on top of it, and clients that
 // misbehave.
 //
-// NewClient makes a client from nothing but its name; its methods Create, KeyPackage and Invite lead to groups. Build
-// makes a group of any size and shape with as many of its members as a test needs, fast. Counting counts the primitives
-// that a transition uses.
+// NewCast makes a group of Members from nothing but their names. A Member is a Party, which is who somebody is
+// outside of any group, with its view of one group; its methods do what a careful application does, and Agree checks
+// that Members see the same. Build makes a group of any size and shape with as many of its members as a test needs,
+// fast. Counting counts the primitives that a transition uses.
 //
 // Take lets a Step take effect for a client that stores nothing. Store is what a client stores, and keeps the contract of
 // package mls: outbox, inbox and records in one transaction. Crash ends it at any point on the way.

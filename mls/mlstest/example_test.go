@@ -10,41 +10,39 @@ import (
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
-// Three clients come together, in three lines.
-func ExampleClient_Invite() {
+// Three clients come together, one commits, and one joins by itself.
+func ExampleNewCast() {
 	t := mlstest.Panics{} // in a test, that test
-	alice, bob, carol := mlstest.NewClient(t, 1, "alice"), mlstest.NewClient(t, 1, "bob"), mlstest.NewClient(t, 1, "carol")
-	own, theirs, _ := alice.Invite(t, alice.Create(t, "friends"), bob, carol)
-	fmt.Println(own.Epoch(), theirs[0].OwnLeaf(), theirs[1].OwnLeaf())
-	// Output: 1 1 2
+	c := mlstest.NewCast(t, mlstest.CastParams{}, "alice", "bob", "carol")
+	alice, bob, carol := c[0], c[1], c[2]
+	bob.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 2}}}, alice, carol)
+	dave := mlstest.NewMember(t, 1, "dave")
+	dave.JoinExternal(mls.JoinExternalParams{}, alice, bob)
+	mlstest.Agree(alice, bob, dave)
+	fmt.Println(dave.Read(alice.Say("hello")), dave.Group.Epoch(), dave.Group.OwnLeaf(), carol.Group.Status())
+	// Output: hello 3 2 member was removed
 }
 
 // Two members of a large group, in which everybody has committed.
 func ExampleBuild() {
 	t := mlstest.Panics{}
 	f := mlstest.Build(t, mlstest.GroupParams{Members: 1000, Shape: treekemtest.Full})
-	one, other := f.Group(t, 1), f.Group(t, 999)
-	s, err := one.Commit(mls.CommitParams{}, f.SignerOf(1))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	s, err = other.Handle(mls.Input{Message: s.Send[0].Message})
-	fmt.Println(s.Next.Epoch(), err)
-	// Output: 2 <nil>
+	one, other := f.Member(t, 1), f.Member(t, 999)
+	one.Commit(mls.CommitParams{}, other)
+	fmt.Println(other.Group.Epoch())
+	// Output: 2
 }
 
 // Bob commits with a leaf whose source is wrong. All signatures, hashes and tags are in order, so that nothing but the
 // rule itself can find it.
 func ExampleInsider_Commit() {
 	t := mlstest.Panics{}
-	alice, bob := mlstest.NewClient(t, 1, "alice"), mlstest.NewClient(t, 1, "bob")
-	own, theirs, _ := alice.Invite(t, alice.Create(t, "friends"), bob)
-	evil := mlstest.NewInsider(t, theirs[0], bob.Signer)
+	c := mlstest.NewCast(t, mlstest.CastParams{}, "alice", "bob")
+	evil := c[1].Insider()
 	made := evil.Commit(t, func(d *mlstest.Draft) {
 		d.OnLeaf = func(leaf *framing.LeafNode) { leaf.LeafNodeSource = framing.LeafNodeSourceUpdate }
 	})
-	_, err := own.Handle(mls.Input{Message: made.Commit})
+	err := c[0].Refuse(made.Commit)
 	var rule *mls.RuleError
 	fmt.Println(errors.As(err, &rule), rule)
 	// Output: true mls: rule V-LN-03, leaf 1: source of the leaf is update, not commit

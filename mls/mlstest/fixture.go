@@ -83,3 +83,11 @@ func (f *Fixture) suites(cs ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
 
 // SignerOf is the signature key of the member at leaf i, for the transitions of its Group.
 func (f *Fixture) SignerOf(i framing.LeafIndex) crypto.Signer { return f.Signer(i) }
+
+// Member is the member at leaf i with its signature key. Each call makes a new one, as Group does.
+func (f *Fixture) Member(t TB, i framing.LeafIndex) *Member {
+	t.Helper()
+	c := &Party{Name: fmt.Sprintf("member %d", i), Suite: f.params.Suite, Params: f.params.Params}
+	c.Signer = f.SignerOf(i)
+	return c.Member(t, f.Group(t, i))
+}

@@ -14,7 +14,7 @@ import (
 
 // Insider is a member, or a newcomer on its way in, that keeps to no rule. It has copies of all that the member knows
 // in one epoch, and may change any of it. It follows no group: make a new one for the next epoch, or go on with what
-// Commit answers.
+// Commit returns.
 type Insider struct {
 	Suite   *ciphersuite.Suite
 	Signer  crypto.Signer
@@ -95,7 +95,7 @@ func (in *Insider) takeMessages(t TB, from *keyschedule.SecretTree) {
 
 // NewNewcomer is somebody who is about to join by external commit and keeps to no rule. Its Commit covers the
 // ExternalInit by itself; everything else is for the caller to put in.
-func NewNewcomer(t TB, c *Client, groupInfo []byte) *Insider {
+func NewNewcomer(t TB, c *Party, groupInfo []byte) *Insider {
 	t.Helper()
 	info := Parse[*framing.GroupInfo](t, groupInfo)
 	in := &Insider{

@@ -14,28 +14,12 @@ import (
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
-// handle is g after a message that it accepts.
-func handle(t *testing.T, g *mls.Group, message []byte) *mls.Step {
+// refused asserts that a member refuses a message by a rule.
+func refused(t *testing.T, m *mlstest.Member, message []byte, rule string) {
 	t.Helper()
-	s, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})
-	require.NoError(t, err)
-	return s
-}
-
-func authenticator(t *testing.T, g *mls.Group) []byte {
-	t.Helper()
-	a, err := g.EpochAuthenticator()
-	require.NoError(t, err)
-	return a
-}
-
-// refused asserts that g refuses a message by a rule.
-func refused(t *testing.T, g *mls.Group, message []byte, rule string) {
-	t.Helper()
-	_, err := g.Handle(mls.Input{Message: message, Now: mlstest.Now()})
 	var broken *mls.RuleError
-	require.ErrorAs(t, err, &broken)
-	require.Equal(t, rule, broken.Rule, err)
+	require.ErrorAs(t, m.Refuse(message), &broken)
+	require.Equal(t, rule, broken.Rule, "%v", broken)
 }
 
 // TestBuild takes members of groups of every shape through a commit and data.
@@ -44,18 +28,10 @@ func TestBuild(t *testing.T) {
 		for _, members := range []int{2, 3, 17, 64} {
 			t.Run(fmt.Sprintf("%v/%d", shape, members), func(t *testing.T) {
 				f := mlstest.Build(t, mlstest.GroupParams{Members: members, Shape: shape, Seed: 7})
-				last := framing.LeafIndex(members - 1)
-				a, b := f.Group(t, 0), f.Group(t, last)
-				require.Equal(t, authenticator(t, a), authenticator(t, b))
-				s, err := b.Commit(mls.CommitParams{}, f.SignerOf(last))
-				require.NoError(t, err)
-				a = handle(t, a, s.Send[0].Message).Next
-				b = handle(t, s.Next, s.Send[0].Message).Next
-				require.Equal(t, authenticator(t, a), authenticator(t, b))
-				p, err := a.Protect([]byte("hello"), mls.ProtectParams{}, f.SignerOf(0))
-				require.NoError(t, err)
-				got := handle(t, b, p.Send[0].Message).Events[0].(*mls.ApplicationMessage)
-				require.Equal(t, "hello", string(got.Data))
+				a, b := f.Member(t, 0), f.Member(t, framing.LeafIndex(members-1))
+				mlstest.Agree(a, b)
+				b.Commit(mls.CommitParams{}, a)
+				mlstest.Agree(a, b)
 			})
 		}
 	}
@@ -65,27 +41,21 @@ func TestBuild(t *testing.T) {
 func TestDeterministic(t *testing.T) {
 	make := func() []byte {
 		f := mlstest.Build(t, mlstest.GroupParams{Members: 9, Shape: treekemtest.Mixed, Seed: 3})
-		s, err := f.Group(t, 0).Commit(mls.CommitParams{}, f.SignerOf(0))
-		require.NoError(t, err)
-		return s.Send[0].Message
+		return f.Member(t, 0).Commit(mls.CommitParams{}).Message
 	}
 	require.Equal(t, make(), make())
 	alice := func() []byte {
-		k, err := mlstest.NewClient(t, 1, "alice").KeyPackage(t).Message()
+		k, err := mlstest.NewParty(t, 1, "alice").KeyPackage(t).Message()
 		require.NoError(t, err)
 		return k
 	}
 	require.Equal(t, alice(), alice())
 }
 
-// three is a group of Alice, Bob and Carol, as each of them sees it.
-func three(t *testing.T, cs ciphersuite.CipherSuite) (clients []*mlstest.Client, groups []*mls.Group) {
-	t.Helper()
-	for _, name := range []string{"alice", "bob", "carol"} {
-		clients = append(clients, mlstest.NewClient(t, cs, name))
-	}
-	own, theirs, _ := clients[0].Invite(t, clients[0].Create(t, "three"), clients[1:]...)
-	return clients, append([]*mls.Group{own}, theirs...)
+// three is a group of alice, bob and carol.
+func three(t *testing.T, cs ciphersuite.CipherSuite) (alice, bob, carol *mlstest.Member) {
+	c := mlstest.NewCast(t, mlstest.CastParams{CipherSuite: cs}, "alice", "bob", "carol")
+	return c[0], c[1], c[2]
 }
 
 // TestHonestInsider does with the insider what an honest member does: everybody accepts it. Without this, a refusal of
@@ -93,16 +63,22 @@ func three(t *testing.T, cs ciphersuite.CipherSuite) (clients []*mlstest.Client,
 func TestHonestInsider(t *testing.T) {
 	for _, cs := range ciphersuite.Supported() {
 		t.Run(cs.String(), func(t *testing.T) {
-			clients, groups := three(t, cs)
-			evil := mlstest.NewInsider(t, groups[1], clients[1].Signer)
-			alice, carol := groups[0], groups[2]
-			alice = handle(t, alice, evil.Say(t, "hi", nil)).Next
-			alice = handle(t, alice, evil.Say(t, "hi again", nil)).Next
+			alice, bob, carol := three(t, cs)
+			evil := bob.Insider()
+			require.Equal(t, "hi", alice.Read(evil.Say(t, "hi", nil)))
+			require.Equal(t, "hi again", alice.Read(evil.Say(t, "hi again", nil)))
 
-			update, covered := mlstest.NewInsider(t, carol, clients[2].Signer).Propose(t,
-				mlstest.NewInsider(t, carol, clients[2].Signer).UpdateLeaf(t, "fresh", nil), nil)
-			alice = handle(t, alice, update).Next
-			dave := mlstest.NewClient(t, cs, "dave")
+			update, covered := carol.Insider().Propose(t, carol.Insider().UpdateLeaf(t, "fresh", nil), nil)
+			alice.Hear(update)
+			dave := mlstest.NewMember(t, cs, "dave")
+			alice.PSKs, dave.PSKs = psk(), psk()
+			agreed := func(in *mlstest.Insider) {
+				mlstest.Agree(alice, dave)
+				authenticator, err := alice.Group.EpochAuthenticator()
+				require.NoError(t, err)
+				require.Equal(t, in.Secrets.EpochAuthenticator.Bytes(), authenticator)
+				require.Equal(t, in.Tree.Hash(), alice.Group.Tree().Hash())
+			}
 			k := dave.KeyPackage(t)
 			made := evil.Commit(t, func(d *mlstest.Draft) {
 				d.Proposals = append([]mlstest.Covered{covered}, evil.ByValue(
@@ -111,65 +87,55 @@ func TestHonestInsider(t *testing.T) {
 						PSKID: []byte("psk"), PSKNonce: make([]byte, evil.Suite.HashSize)}})...)
 				d.PSKs = psk()
 			})
-			s, err := alice.Handle(mls.Input{Message: made.Commit, Now: mlstest.Now(), PSKs: psk()})
-			require.NoError(t, err)
-			alice = s.Next
-			j, err := mls.Join(mls.JoinParams{
-				Welcome: made.Welcome, KeyPackages: []*mls.OwnKeyPackage{k}, Now: mlstest.Now(), PSKs: psk(), Params: dave.Params})
-			require.NoError(t, err)
-			require.Equal(t, authenticator(t, alice), authenticator(t, j.Next))
-			require.Equal(t, made.Next.Secrets.EpochAuthenticator.Bytes(), authenticator(t, alice))
+			alice.Hear(made.Commit)
+			dave.Take(dave.TryJoin(mls.Outgoing{Message: made.Welcome}, k))
+			agreed(made.Next)
 
 			// The insider goes on by itself, in private messages too, and without a path.
 			evil = made.Next
 			made = evil.Commit(t, func(d *mlstest.Draft) {
 				d.NoPath = true
-				erin := mlstest.NewClient(t, cs, "erin").KeyPackage(t)
-				d.Proposals = evil.ByValue(&framing.Add{KeyPackage: erin.KeyPackage})
+				d.Proposals = evil.ByValue(mlstest.NewMember(t, cs, "erin").Add())
 				d.OnContent = func(c *mlstest.Content) { c.Format = framing.WireFormatPrivateMessage }
 			})
-			alice, dan := handle(t, alice, made.Commit).Next, handle(t, j.Next, made.Commit).Next
+			mlstest.Tell(made.Commit, alice, dave)
 			made = made.Next.Commit(t, func(d *mlstest.Draft) {
 				d.Proposals = made.Next.ByValue(&framing.Remove{Removed: 2})
 			})
-			alice, dan = handle(t, alice, made.Commit).Next, handle(t, dan, made.Commit).Next
-			require.Equal(t, authenticator(t, alice), authenticator(t, dan))
-			tree := alice.Tree().Hash()
-			require.Equal(t, tree, made.Next.Tree.Hash())
+			mlstest.Tell(made.Commit, alice, dave)
+			agreed(made.Next)
 		})
 	}
 }
 
 // TestHonestNewcomer joins by external commit and replaces a former self.
 func TestHonestNewcomer(t *testing.T) {
-	clients, groups := three(t, 1)
-	info, err := groups[0].GroupInfo(mls.GroupInfoParams{ExternalPub: true}, clients[0].Signer)
-	require.NoError(t, err)
-	fresh := mlstest.NewClient(t, 1, "carol")
-	evil := mlstest.NewNewcomer(t, fresh, info)
+	alice, bob, _ := three(t, 1)
+	fresh := mlstest.NewParty(t, 1, "carol")
+	evil := mlstest.NewNewcomer(t, fresh, alice.Info())
 	made := evil.Commit(t, func(d *mlstest.Draft) {
 		d.Proposals = append(d.Proposals, evil.ByValue(&framing.Remove{Removed: 2})...)
 		d.Template = fresh.KeyPackage(t).KeyPackage.LeafNode
 	})
-	alice, bob := handle(t, groups[0], made.Commit).Next, handle(t, groups[1], made.Commit).Next
-	require.Equal(t, authenticator(t, alice), authenticator(t, bob))
-	require.Equal(t, authenticator(t, alice), made.Next.Secrets.EpochAuthenticator.Bytes())
-	handle(t, alice, made.Next.Say(t, "here again", nil))
+	mlstest.Tell(made.Commit, alice, bob)
+	mlstest.Agree(alice, bob)
+	authenticator, err := alice.Group.EpochAuthenticator()
+	require.NoError(t, err)
+	require.Equal(t, authenticator, made.Next.Secrets.EpochAuthenticator.Bytes())
+	require.Equal(t, "here again", alice.Read(made.Next.Say(t, "here again", nil)))
 
 	// A GroupInfo of the insider's serves newcomers, too.
-	info = made.Next.GroupInfo(t, nil)
-	x, err := mls.JoinExternal(mls.JoinExternalParams{GroupInfo: info, Leaf: mlstest.NewClient(t, 1, "dave").LeafParams})
-	require.NoError(t, err)
-	handle(t, bob, x.Send[0].Message)
+	dave := mlstest.NewMember(t, 1, "dave")
+	dave.JoinExternal(mls.JoinExternalParams{GroupInfo: made.Next.GroupInfo(t, nil)}, alice, bob)
+	mlstest.Agree(alice, bob, dave)
 }
 
 // TestEvilInsider breaks one rule by each kind of hook, all else being in order.
 func TestEvilInsider(t *testing.T) {
-	clients, groups := three(t, 1)
-	bob, alice := groups[1], groups[0]
-	evil := func() *mlstest.Insider { return mlstest.NewInsider(t, bob, clients[1].Signer) }
+	alice, bob, carol := three(t, 1)
+	evil := bob.Insider
 	commit := func(change func(*mlstest.Draft)) []byte { return evil().Commit(t, change).Commit }
-	before := authenticator(t, alice)
+	before := mlstest.ViewOf(t, alice.Group)
 
 	refused(t, alice, commit(func(d *mlstest.Draft) {
 		d.OnLeaf = func(l *framing.LeafNode) { l.LeafNodeSource = framing.LeafNodeSourceUpdate }
@@ -198,7 +164,7 @@ func TestEvilInsider(t *testing.T) {
 		d.NoPath = true
 	}), "V-PL-02")
 	refused(t, alice, commit(func(d *mlstest.Draft) {
-		d.OnContent = func(c *mlstest.Content) { c.Signer = clients[2].Signer }
+		d.OnContent = func(c *mlstest.Content) { c.Signer = carol.Signer }
 	}), "V-FR-05")
 	refused(t, alice, commit(func(d *mlstest.Draft) {
 		d.OnContent = func(c *mlstest.Content) {
@@ -213,39 +179,37 @@ func TestEvilInsider(t *testing.T) {
 		c.OnSender = func(s *framing.SenderData) { s.LeafIndex = 3 }
 	}), "V-FR-19")
 
-	_, err := alice.Handle(mls.Input{Message: evil().Say(t, "bytes behind", func(c *mlstest.Content) {
-		c.OnPlain = func(p []byte) []byte { return p[:len(p)-1] }
-	})})
 	var syntax *mls.SyntaxError
-	require.ErrorAs(t, err, &syntax)
+	require.ErrorAs(t, alice.Refuse(evil().Say(t, "bytes behind", func(c *mlstest.Content) {
+		c.OnPlain = func(p []byte) []byte { return p[:len(p)-1] }
+	})), &syntax)
 
-	k := clients[2].ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) { k.InitKey = k.LeafNode.EncryptionKey })
+	k := carol.ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) { k.InitKey = k.LeafNode.EncryptionKey })
 	refused(t, alice, commit(func(d *mlstest.Draft) {
 		d.Proposals = evil().ByValue(&framing.Remove{Removed: 2}, &framing.Add{KeyPackage: k})
 	}), "V-KP-05")
-	k = mlstest.NewClient(t, 1, "dave").ForgeKeyPackage(t, func(l *framing.LeafNode) {
+	k = mlstest.NewParty(t, 1, "dave").ForgeKeyPackage(t, func(l *framing.LeafNode) {
 		l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1
 	}, nil)
 	message, _ := evil().Propose(t, &framing.Add{KeyPackage: k}, nil)
 	refused(t, alice, message, "V-LN-15")
 
-	require.Equal(t, before, authenticator(t, alice))
-	handle(t, alice, commit(nil))
+	require.Equal(t, before, mlstest.ViewOf(t, alice.Group))
+	alice.Hear(commit(nil))
 }
 
 // TestEvilWelcome spoils what a newcomer gets.
 func TestEvilWelcome(t *testing.T) {
-	clients, groups := three(t, 1)
-	evil := mlstest.NewInsider(t, groups[1], clients[1].Signer)
-	dave := mlstest.NewClient(t, 1, "dave")
+	_, bob, _ := three(t, 1)
+	evil := bob.Insider()
+	dave := mlstest.NewMember(t, 1, "dave")
 	k := dave.KeyPackage(t)
 	join := func(change func(*mlstest.Draft)) error {
 		made := evil.Commit(t, func(d *mlstest.Draft) {
 			d.Proposals = evil.ByValue(&framing.Add{KeyPackage: k.KeyPackage})
 			change(d)
 		})
-		_, err := mls.Join(mls.JoinParams{
-			Welcome: made.Welcome, KeyPackages: []*mls.OwnKeyPackage{k}, Now: mlstest.Now(), Params: dave.Params})
+		_, err := dave.TryJoin(mls.Outgoing{Message: made.Welcome}, k)
 		return err
 	}
 	for rule, change := range map[string]func(*mlstest.Draft){
@@ -283,19 +247,16 @@ func TestEvilWelcome(t *testing.T) {
 
 // TestRetag changes a captured message and repairs what the insider can repair.
 func TestRetag(t *testing.T) {
-	clients, groups := three(t, 1)
-	evil := mlstest.NewInsider(t, groups[1], clients[1].Signer)
-	s, err := groups[2].Propose(&framing.Remove{Removed: 1}, mls.ProposeParams{}, clients[2].Signer)
-	require.NoError(t, err)
-	genuine := s.Send[0].Message
+	alice, bob, carol := three(t, 1)
+	evil, genuine := bob.Insider(), carol.Propose(&framing.Remove{Removed: 1})
 	change := func(m *framing.PublicMessage) { m.Content.Proposal = &framing.Remove{Removed: 0} }
-	refused(t, groups[0], evil.Retag(t, genuine, change), "V-FR-05")
+	refused(t, alice, evil.Retag(t, genuine, change), "V-FR-05")
 	require.Equal(t, genuine, evil.Retag(t, genuine, func(*framing.PublicMessage) {}))
 	resent := evil.Resend(t, genuine, func(m *framing.PublicMessage) {
 		m.Content.Sender.LeafIndex = 1
 		m.Content.Proposal = &framing.Remove{Removed: 2}
 	})
-	got := handle(t, groups[0], resent).Events[0].(*mls.ProposalReceived)
+	got := alice.Hear(resent).Events[0].(*mls.ProposalReceived)
 	require.Equal(t, framing.LeafIndex(1), got.Sender.LeafIndex)
 }
 

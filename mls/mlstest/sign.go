@@ -30,7 +30,7 @@ func SignKeyPackage(t TB, suite *ciphersuite.Suite, signer crypto.Signer, k *fra
 // ForgeKeyPackage makes a KeyPackage of the client's that change has changed: before the leaf is signed by the client's
 // signer, when leaf is set, and before the whole is signed, when whole is set. The private keys are those of the
 // genuine one.
-func (c *Client) ForgeKeyPackage(t TB, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) *framing.KeyPackage {
+func (c *Party) ForgeKeyPackage(t TB, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) *framing.KeyPackage {
 	t.Helper()
 	k := c.KeyPackage(t).KeyPackage
 	if leaf != nil {

@@ -13,7 +13,7 @@ import (
 
 // stored is a client that stores its group.
 type stored struct {
-	*mlstest.Client
+	*mlstest.Party
 	mlstest.Store
 	group *mls.Group
 	shown []string
@@ -21,7 +21,7 @@ type stored struct {
 
 // newStored is a client alone in a group.
 func newStored(t *testing.T, name string) *stored {
-	s := &stored{Client: mlstest.NewClient(t, 1, name)}
+	s := &stored{Party: mlstest.NewParty(t, 1, name)}
 	s.Take(t, &s.group)(mls.Create(mls.CreateParams{
 		CipherSuite: 1, GroupID: []byte("group"), Leaf: s.LeafParams, Lifetime: mlstest.Lifetime(), Params: s.Params}))
 	return s
@@ -83,11 +83,11 @@ func TestStoreReceives(t *testing.T) {
 	points := []string{"before the transaction", "in the transaction",
 		"after the transaction, before Erase", "before delivery", "after delivery, before the removal"}
 	for i, want := range points {
-		alice, bob := newStored(t, "alice"), &stored{Client: mlstest.NewClient(t, 1, "bob")}
-		own, theirs, _ := alice.Invite(t, alice.group, bob.Client)
-		bob.Take(t, &bob.group)(theirs[0].Forget(9), nil) // stores it
-		message := mlstest.Take(t, &own)(own.Protect([]byte("hi"), mls.ProtectParams{}, alice.Signer)).Send[0].Message
-		in := mls.Input{Message: message, Now: mlstest.Now()}
+		alice, bob := newStored(t, "alice"), &stored{Party: mlstest.NewParty(t, 1, "bob")}
+		own, his := alice.Member(t, alice.group), bob.Member(t, nil)
+		own.Welcome(his)
+		bob.Take(t, &bob.group)(his.Group.Forget(9), nil) // stores it
+		in := mls.Input{Message: own.Say("hi"), Now: mlstest.Now()}
 
 		bob.Crash = &mlstest.Crash{At: i + 1}
 		require.True(t, bob.Crash.Run(func() {
@@ -126,7 +126,7 @@ func TestStoreBoxesInMemory(t *testing.T) {
 // TestStoreRefuses drops a Step whose Claim is answered with no, and one of two from the same Group.
 func TestStoreRefuses(t *testing.T) {
 	s := newStored(t, "alice")
-	bob := mlstest.NewClient(t, 1, "bob").KeyPackage(t)
+	bob := mlstest.NewParty(t, 1, "bob").KeyPackage(t)
 	add := mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: bob.KeyPackage}}, Now: mlstest.Now()}
 	s.Trusts = func(c mls.Claim) bool { return string(c.Credential.Identity) != "bob" }
 	before := s.group
@@ -138,7 +138,7 @@ func TestStoreRefuses(t *testing.T) {
 	require.Equal(t, "before a claim", s.Crash.Point)
 
 	s.Take(t, &s.group)(s.group.Protect([]byte("one"), mls.ProtectParams{}, s.Signer))
-	old := &stored{Client: s.Client, group: before}
+	old := &stored{Party: s.Party, group: before}
 	require.PanicsWithValue(t, "mlstest: the store does not hold the Group that the Step began with", func() {
 		s.Take(mlstest.Panics{}, &old.group)(s.group.Protect([]byte("two"), mls.ProtectParams{}, s.Signer))
 	})
@@ -146,7 +146,7 @@ func TestStoreRefuses(t *testing.T) {
 
 // TestStoreKeyPackages joins after a restart, and by a KeyPackage only once.
 func TestStoreKeyPackages(t *testing.T) {
-	alice, bob := newStored(t, "alice"), &stored{Client: mlstest.NewClient(t, 1, "bob")}
+	alice, bob := newStored(t, "alice"), &stored{Party: mlstest.NewParty(t, 1, "bob")}
 	once := bob.KeyPackage(t)
 	last, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		CipherSuite: 1, Leaf: bob.LeafParams, Lifetime: mlstest.Lifetime(), LastResort: true, Params: bob.Params})

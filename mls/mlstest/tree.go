@@ -193,7 +193,7 @@ func (n *Tree) Key(x treekem.NodeIndex) ciphersuite.HPKEPublicKey {
 }
 
 // SetPath puts keys on the filtered path of leaf i, with the parent hashes that follow, and blanks what else is above.
-// It answers the parent hash for the leaf.
+// It returns the parent hash for the leaf.
 func (n *Tree) SetPath(i framing.LeafIndex, keys []ciphersuite.HPKEPublicKey) []byte {
 	path, copath := n.FilteredPath(i)
 	n.BlankPath(i)

@@ -68,21 +68,22 @@ func Suite(t TB, cs ciphersuite.CipherSuite) *ciphersuite.Suite {
 	return suite
 }
 
-// Client is a client with a basic credential that is its name. Its fields may be changed before it makes anything.
-type Client struct {
+// Party is who somebody is outside of any group: a name, a basic credential that is the name, a signature key, and
+// Params. Its fields may be changed before it makes anything. A Member is a Party with its view of a group.
+type Party struct {
 	mls.LeafParams
 	Name   string
 	Suite  *ciphersuite.Suite
 	Params mls.Params // with randomness that follows from the name
 }
 
-// NewClient makes a client from a cipher suite and a name: the same one each time.
-func NewClient(t TB, cs ciphersuite.CipherSuite, name string) *Client {
+// NewParty makes a Party from a cipher suite and a name: the same one each time.
+func NewParty(t TB, cs ciphersuite.CipherSuite, name string) *Party {
 	t.Helper()
 	suite := Suite(t, cs)
 	signer, err := suite.GenerateSigner(Rand("signer of " + name))
 	must(t, err, "signer")
-	c := &Client{
+	c := &Party{
 		LeafParams: mls.LeafParams{Credential: framing.BasicCredential([]byte(name)), Signer: signer},
 		Name:       name,
 		Suite:      suite,
@@ -92,7 +93,7 @@ func NewClient(t TB, cs ciphersuite.CipherSuite, name string) *Client {
 }
 
 // KeyPackage makes a fresh KeyPackage with its private keys.
-func (c *Client) KeyPackage(t TB) *mls.OwnKeyPackage {
+func (c *Party) KeyPackage(t TB) *mls.OwnKeyPackage {
 	t.Helper()
 	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
 		CipherSuite: c.Suite.CipherSuite(), Leaf: c.LeafParams, Lifetime: Lifetime(), Params: c.Params})
@@ -100,8 +101,8 @@ func (c *Client) KeyPackage(t TB) *mls.OwnKeyPackage {
 	return k
 }
 
-// Create makes a group of which the client is the only member.
-func (c *Client) Create(t TB, groupID string, extensions ...framing.Extension) *mls.Group {
+// Create makes a group of which the Party is the only member.
+func (c *Party) Create(t TB, groupID string, extensions ...framing.Extension) *mls.Group {
 	t.Helper()
 	s, err := mls.Create(mls.CreateParams{
 		CipherSuite: c.Suite.CipherSuite(), GroupID: []byte(groupID), Leaf: c.LeafParams, Lifetime: Lifetime(),
@@ -110,26 +111,12 @@ func (c *Client) Create(t TB, groupID string, extensions ...framing.Extension) *
 	return s.Next
 }
 
-// Invite adds clients to the client's group g by one commit, and answers the client's group after it and theirs, in
-// the order of newcomers. Members that were there already have to handle commit.
-func (c *Client) Invite(t TB, g *mls.Group, newcomers ...*Client) (own *mls.Group, theirs []*mls.Group, commit []byte) {
-	t.Helper()
-	params := mls.CommitParams{References: []framing.ProposalRef{}, Now: Now()}
-	packages := make([]*mls.OwnKeyPackage, len(newcomers))
-	for k, n := range newcomers {
-		packages[k] = n.KeyPackage(t)
-		params.Proposals = append(params.Proposals, &framing.Add{KeyPackage: packages[k].KeyPackage})
-	}
-	s, err := g.Commit(params, c.Signer)
-	must(t, err, "commit of "+c.Name)
-	commit = s.Send[0].Message
-	s, err = s.Next.Adopt()
-	must(t, err, "adoption")
-	for k, n := range newcomers {
-		j, err := mls.Join(mls.JoinParams{
-			Welcome: s.Send[0].Message, KeyPackages: packages[k : k+1], Now: Now(), Params: n.Params})
-		must(t, err, "joining of "+n.Name)
-		theirs = append(theirs, j.Next)
-	}
-	return s.Next, theirs, commit
+// ByWelcome returns what the Party joins with by a Welcome and KeyPackages of its own.
+func (c *Party) ByWelcome(welcome []byte, keys ...*mls.OwnKeyPackage) mls.JoinParams {
+	return mls.JoinParams{Welcome: welcome, KeyPackages: keys, Now: Now(), Params: c.Params}
+}
+
+// ByGroupInfo returns what the Party joins with by external commit.
+func (c *Party) ByGroupInfo(info []byte) mls.JoinExternalParams {
+	return mls.JoinExternalParams{GroupInfo: info, Leaf: c.LeafParams, Now: Now(), Params: c.Params}
 }
