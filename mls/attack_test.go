@@ -14,9 +14,8 @@ import (
 
 // Extensions of a KeyPackage that its capabilities do not list, as GREASE of other implementations, harm nobody.
 func TestRealWorldKeyPackage(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
-	carol := newPlayer(t, "carol")
+	alice, bob := two(newCast(t, "alice", "bob"))
+	carol := newMember(t, "carol")
 	keys := carol.KeyPackage(t)
 	keys.KeyPackage.Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: 0xf0f0}}
 	mlstest.SignKeyPackage(t, carol.Suite, carol.Signer, keys.KeyPackage)
@@ -25,11 +24,11 @@ func TestRealWorldKeyPackage(t *testing.T) {
 	k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
 	require.NoError(t, err)
 	add := &framing.Add{KeyPackage: k}
-	bob.propose(add, alice)
-	_, adopted := alice.commit(mls.CommitParams{}, bob)
-	carol.take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys},
+	bob.Propose(add, alice)
+	adopted := alice.Commit(mls.CommitParams{}, bob).Adopted
+	carol.Take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys},
 		Now: mlstest.Now(), Params: carol.Params}))
-	together(alice, bob, carol)
+	mlstest.Agree(alice, bob, carol)
 
 	own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: carol.LeafParams, Lifetime: mlstest.Lifetime(),
 		Extensions: framing.Extensions{{Type: 0xf0f0}}})
@@ -40,56 +39,54 @@ func TestRealWorldKeyPackage(t *testing.T) {
 // Any member can encrypt what bob signed once more, under the keys that bob has not come to yet. A repeated proposal takes
 // no key, so that what bob sends next can still be read.
 func TestAttackRepeatedProposal(t *testing.T) {
-	cast := stageOf(t, func(c *mlstest.Client) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	signed := bob.insider() // who signs the same content gets the same signature: this is what others can copy
-	bob.propose(&framing.GroupContextExtensions{}, alice, carol)
+	alice, bob, carol := three(newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol"))
+	signed := bob.Insider() // who signs the same content gets the same signature: this is what others can copy
+	bob.Propose(&framing.GroupContextExtensions{}, alice, carol)
 	for next := range framing.Generation(10) {
 		repeat, _ := signed.Propose(t, &framing.GroupContextExtensions{}, func(c *mlstest.Content) {
 			c.Format, c.Generation = framing.WireFormatPrivateMessage, &next
 		})
-		for _, a := range []*player{alice, carol} {
-			s, err := a.group.Handle(input(repeat))
+		for _, a := range []*mlstest.Member{alice, carol} {
+			s, err := a.Group.Handle(input(repeat))
 			if next == 0 { // the genuine one
 				require.ErrorIs(t, err, mls.ErrReplay)
 				continue
 			}
 			require.NoError(t, err)
-			require.Same(t, a.group, s.Next, "nothing has changed")
-			require.True(t, a.take(s, nil).Events[0].(*mls.ProposalReceived).Again)
+			require.Same(t, a.Group, s.Next, "nothing has changed")
+			require.True(t, a.Take(s, nil).Events[0].(*mls.ProposalReceived).Again)
 		}
-		s, err := bob.group.Handle(input(repeat))
+		s, err := bob.Group.Handle(input(repeat))
 		require.NoError(t, err)
 		require.IsType(t, &mls.Echo{}, s.Events[0])
-		require.Same(t, bob.group, s.Next)
+		require.Same(t, bob.Group, s.Next)
 	}
-	bob.commit(mls.CommitParams{}, alice, carol) // under the key of generation 1
-	together(alice, bob, carol)
+	bob.Commit(mls.CommitParams{}, alice, carol) // under the key of generation 1
+	mlstest.Agree(alice, bob, carol)
 }
 
 // Adds that do not go together, of which anybody may send any number, do not keep a member from being removed.
 func TestAttackCrowdedOut(t *testing.T) {
-	cast := stage(t, "alice", "bob", "carol")
-	alice, bob, carol := cast[0], cast[1], cast[2]
-	for _, message := range conflicting(t, alice.observe(), 80) {
-		alice.hear(message)
-		carol.hear(message)
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	for _, message := range conflicting(t, alice.Observe(), 80) {
+		alice.Hear(message)
+		carol.Hear(message)
 	}
-	carol.propose(&framing.Remove{Removed: bob.group.OwnLeaf()}, alice)
-	s := alice.take(alice.group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	carol.Propose(&framing.Remove{Removed: bob.Group.OwnLeaf()}, alice)
+	s := alice.Take(alice.Group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
 	require.Len(t, s.Change.Removed, 1)
-	require.Equal(t, bob.group.OwnLeaf(), s.Change.Removed[0].Leaf)
+	require.Equal(t, bob.Group.OwnLeaf(), s.Change.Removed[0].Leaf)
 	require.NotEmpty(t, s.Left)
-	alice.take(alice.group.Adopt())
-	tell(s.Send[0].Message, carol)
-	together(alice, carol)
+	alice.Take(alice.Group.Adopt())
+	mlstest.Tell(s.Send[0].Message, carol)
+	mlstest.Agree(alice, carol)
 }
 
 // conflicting are Adds of newcomers whose leaves all have one encryption key, which shows only when they are put together.
 func conflicting(t *testing.T, o *mls.Observer, n int) (messages [][]byte) {
-	key := newPlayer(t, "first").KeyPackage(t).KeyPackage.LeafNode.EncryptionKey
+	key := newMember(t, "first").KeyPackage(t).KeyPackage.LeafNode.EncryptionKey
 	for i := range n {
-		c := newPlayer(t, fmt.Sprintf("newcomer %d", i))
+		c := newMember(t, fmt.Sprintf("newcomer %d", i))
 		k := c.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
 		message, err := o.ProposeSelf(k, mls.ProposeParams{Now: mlstest.Now()}, c.Signer)
 		require.NoError(t, err)
@@ -105,7 +102,7 @@ func TestAttackCustomBesideRemoves(t *testing.T) {
 	for k := range names {
 		names[k] = fmt.Sprint("member ", k)
 	}
-	first := stageOf(t, func(c *mlstest.Client) { c.Capabilities.Proposals = []framing.ProposalType{custom} }, nil, names...)[0]
+	first := newCastOf(t, func(c *mlstest.Party) { c.Capabilities.Proposals = []framing.ProposalType{custom} }, nil, names...)[0]
 	allocations := func(k int) float64 {
 		c := mls.CommitParams{}
 		for i := range k {
@@ -113,7 +110,7 @@ func TestAttackCustomBesideRemoves(t *testing.T) {
 				&framing.Remove{Removed: framing.LeafIndex(i + 1)})
 		}
 		return testing.AllocsPerRun(3, func() {
-			_, err := first.group.Commit(c, first.Signer)
+			_, err := first.Group.Commit(c, first.Signer)
 			require.NoError(t, err)
 		})
 	}
@@ -123,19 +120,18 @@ func TestAttackCustomBesideRemoves(t *testing.T) {
 
 // Finding the secrets of many PSKs takes one look at each source.
 func TestAttackManyPSKs(t *testing.T) {
-	cast := stage(t, "alice", "bob")
-	alice, bob := cast[0], cast[1]
+	alice, bob := two(newCast(t, "alice", "bob"))
 	const n = 3000
 	c := mls.CommitParams{}
 	for k := range n {
 		psk := externalPSK(fmt.Sprint(k))
 		c.Proposals, c.PSKs = append(c.Proposals, &framing.PreSharedKey{PSK: psk.ID}), append(c.PSKs, psk)
 	}
-	message := alice.take(alice.group.Commit(c, alice.Signer)).Send[0].Message
-	alice.take(alice.group.Adopt())
+	message := alice.Take(alice.Group.Commit(c, alice.Signer)).Send[0].Message
+	alice.Take(alice.Group.Adopt())
 	slices.Reverse(c.PSKs)
-	bob.take(bob.group.Handle(mls.Input{Message: message, PSKs: c.PSKs}))
-	_, err := bob.group.Handle(input(alice.take(alice.group.Commit(c, alice.Signer)).Send[0].Message))
+	bob.Take(bob.Group.Handle(mls.Input{Message: message, PSKs: c.PSKs}))
+	_, err := bob.Group.Handle(input(alice.Take(alice.Group.Commit(c, alice.Signer)).Send[0].Message))
 	var missing *mls.MissingPSKError
 	require.ErrorAs(t, err, &missing)
 	require.Len(t, missing.IDs, n)

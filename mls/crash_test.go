@@ -278,8 +278,8 @@ func (p *crashPlay) fork(at int) *crashPlay {
 	q.problems, q.before, q.members = slices.Clone(p.problems), nil, nil
 	q.service = p.service.fork()
 	for _, m := range p.members {
-		n, client := *m, *m.Client
-		n.Client, n.play, n.Crash, n.told = &client, &q, q.crash, slices.Clone(m.told)
+		n, party := *m, *m.Party
+		n.Party, n.play, n.Crash, n.told = &party, &q, q.crash, slices.Clone(m.told)
 		q.restart(&n)
 		q.members = append(q.members, &n)
 	}

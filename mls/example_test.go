@@ -673,35 +673,59 @@ func (d *database) write(step *mls.Step, before *mls.Group, message string) {
 			d.records[r.Key] = r.Value
 		}
 	}
-	save(&mls.Step{Next: alice.Group}, nil)
-	step, err := alice.Group.Protect([]byte("one"), mls.ProtectParams{}, alice.Signer)
-	check(err)
-	save(step, alice.Group) // before it is sent
-	one := alice.Take(step, nil).Send[0].Message
+	d.outbox = append(d.outbox, step.Send...)
+	d.inbox = append(d.inbox, step.Events...)
+	if message != "" {
+		d.handled = message
+	}
+}
 
-	alice.Group, err = mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
-		for key, value := range store {
+// load makes the group of what is stored.
+func (d *database) load() *mls.Group {
+	group, err := mls.Load(mls.LoadParams{Records: func(yield func(mls.Record) bool) {
+		for key, value := range d.records {
 			if !yield(mls.Record{Key: key, Value: value}) {
 				return
 			}
 		}
 	}})
 	check(err)
-	two := alice.Take(alice.Group.Protect([]byte("two"), mls.ProtectParams{}, alice.Signer)).Send[0].Message
-	for _, message := range [][]byte{one, two} {
-		m := bob.Hear(message).Events[0].(*mls.ApplicationMessage)
-		fmt.Printf("%s, generation %d\n", m.Data, m.Generation)
+	return group
+}
+
+// Alice stores after every step her group, what she has to send, and what she received, in one transaction. Her process
+// ends before anything was sent or shown, and she goes on from what is stored.
+func ExampleGroup_Records() {
+	people := friends("alice", "bob")
+	alice, bob := people[0], people[1]
+	store := &database{records: map[string][]byte{}}
+	store.write(&mls.Step{Next: alice.Group}, nil, "")
+
+	good := bob.Take(bob.Group.Protect([]byte("good morning"), mls.ProtectParams{}, bob.Signer)).Send[0].Message
+	step, err := alice.Group.Handle(mls.Input{Message: good, Now: mlstest.Now()})
+	check(err)
+	store.write(step, alice.Group, "message 1")
+	alice.Take(step, nil)
+	step, err = alice.Group.Protect([]byte("and to you"), mls.ProtectParams{}, alice.Signer)
+	check(err)
+	store.write(step, alice.Group, "")
+
+	// The process ends here. Another one begins.
+	alice.Group = store.load()
+	fmt.Println("handled up to", store.handled)
+	for _, e := range store.inbox {
+		fmt.Printf("bob: %s\n", e.(*mls.ApplicationMessage).Data)
 	}
 	store.inbox = nil // now that the application has it
 	for _, out := range store.outbox {
-		m := bob.receive(out.Message).Events[0].(*mls.ApplicationMessage)
+		m := bob.Hear(out.Message).Events[0].(*mls.ApplicationMessage)
 		fmt.Printf("alice: %s, generation %d\n", m.Data, m.Generation)
 	}
 	store.outbox = nil // now that the delivery service has it
-	step, err = alice.group.Protect([]byte("see you"), mls.ProtectParams{}, alice.Signer)
+	step, err = alice.Group.Protect([]byte("see you"), mls.ProtectParams{}, alice.Signer)
 	check(err)
-	store.write(step, alice.group, "")
-	m := bob.receive(alice.take(step, nil).Send[0].Message).Events[0].(*mls.ApplicationMessage)
+	store.write(step, alice.Group, "")
+	m := bob.Hear(alice.Take(step, nil).Send[0].Message).Events[0].(*mls.ApplicationMessage)
 	fmt.Printf("alice: %s, generation %d\n", m.Data, m.Generation)
 	// Output:
 	// handled up to message 1

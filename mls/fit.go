@@ -43,14 +43,31 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (
 		return list, nil // what comes by value is to blame
 	}
 	waiting = slices.DeleteFunc(waiting, f.misfits)
-	// Adds come last, for a stranger can send any number of them: none may take the place of what a member asked for.
-	isAdd := func(c covered) bool { return c.proposal.ProposalType() == framing.ProposalTypeAdd }
-	isOther := func(c covered) bool { return !isAdd(c) }
-	for _, left := range []func(covered) bool{isAdd, isOther} {
+	for rank := range ranks {
 		f.conflicts = maxConflicts
-		f.add(slices.DeleteFunc(slices.Clone(waiting), left))
+		f.add(slices.DeleteFunc(slices.Clone(waiting), func(c covered) bool { return c.rank() != rank }))
 	}
-	return newProposalList(append(f.fit, f.byValue...)), f.left
+	fits := map[string]bool{}
+	for _, c := range f.fit {
+		fits[string(c.ref)] = true
+	}
+	inOrder := slices.DeleteFunc(waiting, func(c covered) bool { return !fits[string(c.ref)] })
+	return newProposalList(append(inOrder, f.byValue...)), f.left
+}
+
+// ranks is how many ranks there are.
+const ranks = 3
+
+// rank says in which turn a proposal is fitted: Removes and Updates first, then what members ask for, then the rest. Anybody
+// may send any number of Adds from outside, and none may take the place of a removal or of what a member asked for.
+func (c *covered) rank() int {
+	switch t := c.proposal.ProposalType(); {
+	case t == framing.ProposalTypeRemove || t == framing.ProposalTypeUpdate:
+		return 0
+	case c.sender.SenderType == framing.SenderTypeMember:
+		return 1
+	}
+	return 2
 }
 
 // maxConflicts bounds the search for proposals that fit alone, but not together. Of those that are left when it is reached,
