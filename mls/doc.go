@@ -15,10 +15,13 @@
 //		return // group is unchanged
 //	}
 //	records, err := step.Next.Records(group)
-//	err = db.Transaction(func(tx Tx) { // all of this or nothing; on failure, Load group again
+//	err = db.Transaction(func(tx Tx) { // all of this or nothing
 //		tx.Put(records, step.Send, step.Events, id) // the group, an outbox, an inbox, and which message was handled
 //		tx.DeleteKeyPackage(step.Used)              // its private part, unless it is one of last resort
 //	})
+//	if err != nil {
+//		return // Load group again: it may have been written all the same
+//	}
 //	step.Erase()
 //	group = step.Next
 //	acknowledge(id) // the delivery service need not keep the message any longer
@@ -26,16 +29,16 @@
 //	db.Deliver()    // from the inbox, and remove what the application has taken
 //
 // A policy about who may do what looks at Step.Change and at the [Change] of events before the transaction. After a crash,
-// [Load] the records and go on with outbox and inbox. Whoever stores nothing leaves out the transaction and nothing else.
-// Then
+// [Load] the records and go on with outbox and inbox. A client that stores nothing leaves out the transaction and nothing
+// else. Then
 //
-//   - nothing is lost: what was handled is in the inbox, what was made is in the outbox, and what was not handled is not
+//   - no crash loses anything: what was handled is in the inbox, what was made is in the outbox, and what was not handled is not
 //     acknowledged. Whatever is not in the transaction can be lost in a crash;
 //   - no key is used twice, for no message leaves before its key is stored as used;
 //   - messages are sent at least once, and a copy does no harm: see [Outgoing];
 //   - events are delivered at least once, and exactly once if the application's effect and the removal from the inbox are
 //     one transaction;
-//   - a commit in the outbox is in [Group.Pending] after a restart, too.
+//   - a commit whose fate is open is in [Group.Pending] after a restart, too.
 //
 // A transition that fails changes nothing, and the genuine message still works. A Group is safe for concurrent use, and no
 // two calls use the same message key. But of two Steps from one Group only one can take effect: keep a lock from the

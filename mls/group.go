@@ -158,6 +158,9 @@ const (
 //
 // The author gets an Echo for what comes back, copy or not; for a proposal or a commit that was not taken, ErrOldEpoch once
 // the epoch is over; and the first time that the pending commit comes back, it is adopted.
+//
+// A message that waits in the outbox while the group goes on can come too late. Data is read while the others keep its
+// epoch, as their Params.PastEpochs say, and has to be protected anew after; a proposal has to be proposed anew.
 type Outgoing struct {
 	Kind        OutgoingKind
 	Message     []byte                  // one MLSMessage
