@@ -32,8 +32,8 @@
 // [Load] the records and go on with outbox and inbox. A client that stores nothing leaves out the transaction and nothing
 // else. Then
 //
-//   - no crash loses anything: what was handled is in the inbox, what was made is in the outbox, and what was not handled is not
-//     acknowledged. Whatever is not in the transaction can be lost in a crash;
+//   - no crash loses anything: what was handled is in the inbox, what was made is in the outbox, and what was not handled is
+//     not acknowledged. Whatever is not in the transaction can be lost in a crash;
 //   - no key is used twice, for no message leaves before its key is stored as used;
 //   - messages are sent at least once, and a copy does no harm: see [Outgoing];
 //   - events are delivered at least once, and exactly once if the application's effect and the removal from the inbox are
