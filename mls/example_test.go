@@ -14,8 +14,9 @@ import (
 )
 
 // The people of the examples are Members of package mlstest, which have a credential, a signature key and a view of one
-// group. Take lets a Step take effect, and Hear handles a message. Their time is mlstest.Now; a client passes its own
-// clock's.
+// group. Take lets a Step take effect, and Hear handles a message. A real client first has the claims answered, and
+// stores Next, Send and Events in one transaction: see the example of Group.Records. The time is mlstest.Now; a client
+// passes its own clock's.
 
 const exampleSuite = ciphersuite.MLS128DHKEMX25519AES128GCMSHA256Ed25519
 
