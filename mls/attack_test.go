@@ -19,20 +19,14 @@ func TestRealWorldKeyPackage(t *testing.T) {
 	keys := carol.KeyPackage(t)
 	keys.KeyPackage.Extensions = framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: 0xf0f0}}
 	mlstest.SignKeyPackage(t, carol.Suite, carol.Signer, keys.KeyPackage)
-	message, err := keys.Message()
-	require.NoError(t, err)
-	k, err := mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: mlstest.Now()})
-	require.NoError(t, err)
-	add := &framing.Add{KeyPackage: k}
-	bob.Propose(add, alice)
+	k := must(mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: must(keys.Message()), Now: mlstest.Now()}))
+	bob.Propose(&framing.Add{KeyPackage: k}, alice)
 	adopted := alice.Commit(mls.CommitParams{}, bob).Adopted
-	carol.Take(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: []*mls.OwnKeyPackage{keys},
-		Now: mlstest.Now(), Params: carol.Params}))
+	carol.Join(adopted)
 	mlstest.Agree(alice, bob, carol)
 
-	own, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: carol.LeafParams, Lifetime: mlstest.Lifetime(),
-		Extensions: framing.Extensions{{Type: 0xf0f0}}})
-	require.NoError(t, err)
+	own := must(mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: carol.LeafParams, Lifetime: mlstest.Lifetime(),
+		Extensions: framing.Extensions{{Type: 0xf0f0}}}))
 	require.Contains(t, own.KeyPackage.LeafNode.Capabilities.Extensions, framing.ExtensionType(0xf0f0), "what Copse makes lists them")
 }
 
@@ -56,8 +50,7 @@ func TestAttackRepeatedProposal(t *testing.T) {
 			require.Same(t, a.Group, s.Next, "nothing has changed")
 			require.True(t, a.Take(s, nil).Events[0].(*mls.ProposalReceived).Again)
 		}
-		s, err := bob.Group.Handle(input(repeat))
-		require.NoError(t, err)
+		s := must(bob.Group.Handle(input(repeat)))
 		require.IsType(t, &mls.Echo{}, s.Events[0])
 		require.Same(t, bob.Group, s.Next)
 	}
@@ -69,16 +62,14 @@ func TestAttackRepeatedProposal(t *testing.T) {
 func TestAttackCrowdedOut(t *testing.T) {
 	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	for _, message := range conflicting(t, alice.Observe(), 80) {
-		alice.Hear(message)
-		carol.Hear(message)
+		mlstest.Tell(message, alice, carol)
 	}
 	carol.Propose(&framing.Remove{Removed: bob.Group.OwnLeaf()}, alice)
-	s := alice.Take(alice.Group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+	s := alice.MakeCommit(mls.CommitParams{})
 	require.Len(t, s.Change.Removed, 1)
 	require.Equal(t, bob.Group.OwnLeaf(), s.Change.Removed[0].Leaf)
 	require.NotEmpty(t, s.Left)
-	alice.Take(alice.Group.Adopt())
-	mlstest.Tell(s.Send[0].Message, carol)
+	alice.Adopt(s, carol)
 	mlstest.Agree(alice, carol)
 }
 
@@ -88,9 +79,7 @@ func conflicting(t *testing.T, o *mls.Observer, n int) (messages [][]byte) {
 	for i := range n {
 		c := newMember(t, fmt.Sprintf("newcomer %d", i))
 		k := c.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.EncryptionKey = key }, nil)
-		message, err := o.ProposeSelf(k, mls.ProposeParams{Now: mlstest.Now()}, c.Signer)
-		require.NoError(t, err)
-		messages = append(messages, message)
+		messages = append(messages, must(o.ProposeSelf(k, mls.ProposeParams{Now: mlstest.Now()}, c.Signer)))
 	}
 	return messages
 }
@@ -109,10 +98,7 @@ func TestAttackCustomBesideRemoves(t *testing.T) {
 			c.Proposals = append(c.Proposals, &framing.CustomProposal{Type: custom, Data: []byte{byte(i)}},
 				&framing.Remove{Removed: framing.LeafIndex(i + 1)})
 		}
-		return testing.AllocsPerRun(3, func() {
-			_, err := first.Group.Commit(c, first.Signer)
-			require.NoError(t, err)
-		})
+		return testing.AllocsPerRun(3, func() { must(first.Group.Commit(c, first.Signer)) })
 	}
 	none, few, many := allocations(0), allocations(n/4), allocations(n)
 	require.Less(t, many-none, 6*(few-none), "four times as many: %v instead of %v allocations beside %v", many-none, few-none, none)
@@ -127,8 +113,7 @@ func TestAttackManyPSKs(t *testing.T) {
 		psk := externalPSK(fmt.Sprint(k))
 		c.Proposals, c.PSKs = append(c.Proposals, &framing.PreSharedKey{PSK: psk.ID}), append(c.PSKs, psk)
 	}
-	message := alice.Take(alice.Group.Commit(c, alice.Signer)).Send[0].Message
-	alice.Take(alice.Group.Adopt())
+	message := alice.Commit(c).Message
 	slices.Reverse(c.PSKs)
 	bob.Take(bob.Group.Handle(mls.Input{Message: message, PSKs: c.PSKs}))
 	_, err := bob.Group.Handle(input(alice.Take(alice.Group.Commit(c, alice.Signer)).Send[0].Message))
