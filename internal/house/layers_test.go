@@ -108,6 +108,51 @@ func edges(f *file) (problems []string) {
 	return problems
 }
 
+// The law of folders. Right below mls/ every folder is a role: standard library and Copse only. A folder below a role is a
+// technology, and only there may the roles import what others made, all but the engine's own test helpers.
+
+// TestLawOfFolders checks the table of layers and the source by it.
+func TestLawOfFolders(t *testing.T) {
+	for dir, l := range layers {
+		if isRole(dir) {
+			require.Empty(t, l.other, "%s is a role: a technology has a folder below it", dir)
+		}
+	}
+	for _, f := range source(t) {
+		require.Empty(t, lawless(f), f.path)
+	}
+}
+
+// TestLawOfFoldersBites shows that a role's import from elsewhere is found, and a technology's is allowed.
+func TestLawOfFoldersBites(t *testing.T) {
+	for name, want := range map[string]int{
+		"mls/store/store.go": 1, "mls/store/sqlite/store.go": 0, "mls/store/store_test.go": 0, "interop/store/store.go": 0,
+	} {
+		f, err := parse(name, `package store; import ("database/sql"; "modernc.org/sqlite"; "`+module+`/mls")`)
+		require.NoError(t, err)
+		require.Len(t, lawless(f), want, name)
+	}
+}
+
+// isRole reports whether a folder stands right below mls/.
+func isRole(dir string) bool {
+	role, below := strings.CutPrefix(dir, "mls/")
+	return below && !strings.Contains(role, "/")
+}
+
+// lawless lists the imports from elsewhere that a role's file has.
+func lawless(f *file) (imports []string) {
+	if !isRole(f.dir()) || f.test() {
+		return nil
+	}
+	for _, p := range f.imports() {
+		if !standard(p) && !within(p, []string{module}) {
+			imports = append(imports, p)
+		}
+	}
+	return imports
+}
+
 // standard reports whether an import path belongs to the standard library: its first element has no dot.
 func standard(p string) bool {
 	first, _, _ := strings.Cut(p, "/")
