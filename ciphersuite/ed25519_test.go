@@ -48,7 +48,7 @@ func (f *forger) sign(secret *big.Int, atKey, atR int) SignedMessage {
 	return SignedMessage{key, message, append(r, f.response(secret, r, key, message)...)}
 }
 
-// response is S = nonce + k * secret.
+// response returns S = nonce + k * secret.
 func (f *forger) response(secret *big.Int, r, key, message []byte) []byte {
 	s := new(big.Int).Mul(f.curve.Challenge(r, key, message), secret)
 	return littleEndian(s.Add(s, f.nonce).Mod(s, f.curve.Order), 32)

@@ -45,7 +45,7 @@ func TestEd448KnownAnswer(t *testing.T) {
 	require.Equal(t, unhex(t, "533a37f6bbe457251f023c0d88f976ae2dfb504a843e34d2074fd823d41a591f"), signature[:32])
 }
 
-// mixedEd448 is mixed for Ed448.
+// mixedEd448 returns mixed for Ed448.
 func mixedEd448(t *testing.T, private, public crypto.Signer) crypto.Signer {
 	seed, ok := private.(circled448.PrivateKey)
 	require.True(t, ok, "%T", private)

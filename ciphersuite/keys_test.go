@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// littleEndian is n in size bytes.
+// littleEndian returns n in size bytes.
 func littleEndian(n *big.Int, size int) []byte {
 	b := n.FillBytes(make([]byte, size))
 	slices.Reverse(b)

@@ -214,7 +214,7 @@ func TestGroupInfoSignature(t *testing.T) {
 	requireRule(t, "V-WEL-05", info.VerifySignature(p.suite, p.key))
 }
 
-// bodies is one content of every kind that a member sends.
+// bodies returns one content of every kind that a member sends.
 func bodies(p *party) []any {
 	path := &UpdatePath{LeafNode: p.leaf(LeafNodeSourceCommit)}
 	return []any{"hello", &Remove{Removed: 2}, &CustomProposal{Type: 0xf001, Data: []byte{1}}, new(Commit), &Commit{Path: path}}

@@ -10,7 +10,7 @@ import (
 	"github.com/copse-mls/copse/internal/wire"
 )
 
-// walked is the tree that WalkRatchetTree shows, put together again from its raw nodes.
+// walked returns the tree that WalkRatchetTree shows, put together again from its raw nodes.
 func walked(data []byte) (encoded []byte, nodes RatchetTree, err error) {
 	var content []byte
 	count, err := WalkRatchetTree(data, func(position int, n RawNode) error {

@@ -31,7 +31,7 @@ func kinds() []Value {
 	}
 }
 
-// fresh is an empty Value of the same kind.
+// fresh returns an empty Value of the same kind.
 func fresh(v Value) Value {
 	if c, ok := v.(*CustomProposal); ok {
 		return &CustomProposal{Type: c.Type}
@@ -76,7 +76,7 @@ func sampleOf(v Value) *rapid.Generator[Value] {
 	})
 }
 
-// closed is the last value of each closed enumeration. A wire format occurs as a field only where it frames content.
+// closed returns the last value of each closed enumeration. A wire format occurs as a field only where it frames content.
 func closed(t reflect.Type) (uint64, bool) {
 	last, ok := map[reflect.Type]uint64{
 		reflect.TypeFor[ContentType]():        3,

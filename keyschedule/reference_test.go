@@ -144,7 +144,7 @@ func held(tree *SecretTree) [][]byte {
 	return out
 }
 
-// heldCopy is held, copied.
+// heldCopy returns held, copied.
 func heldCopy(tree *SecretTree) []string {
 	var out []string
 	for _, b := range held(tree) {

@@ -73,7 +73,7 @@ func TestAttackCrowdedOut(t *testing.T) {
 	mlstest.Agree(alice, carol)
 }
 
-// conflicting are Adds of newcomers whose leaves all have one encryption key, which shows only when they are put together.
+// conflicting returns Adds of newcomers whose leaves all have one encryption key, which shows only when they are put together.
 func conflicting(t *testing.T, o *mls.Observer, n int) (messages [][]byte) {
 	key := newMember(t, "first").KeyPackage(t).KeyPackage.LeafNode.EncryptionKey
 	for i := range n {

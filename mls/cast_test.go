@@ -66,7 +66,7 @@ func newCast(t *testing.T, names ...string) mlstest.Cast {
 	return newCastOf(t, nil, nil, names...)
 }
 
-// newCastOf is newCast with a change of each member and extensions of the group context.
+// newCastOf makes what newCast makes, with a change of each member and extensions of the group context.
 func newCastOf(t *testing.T, change func(*mlstest.Party), extensions framing.Extensions, names ...string) mlstest.Cast {
 	t.Helper()
 	return noted(t, mlstest.NewCast(t, mlstest.CastParams{Change: change, Extensions: extensions}, names...)...)

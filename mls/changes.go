@@ -100,7 +100,7 @@ func keptPublic(p *public) []keptEpoch {
 	return []keptEpoch{{public: p}}
 }
 
-// findEpoch is the epoch of a number, without anything when there is none.
+// findEpoch returns the epoch of a number, without anything when there is none.
 func findEpoch(list []keptEpoch, e framing.Epoch) (keptEpoch, bool) {
 	for _, k := range list {
 		if k.Epoch() == e {

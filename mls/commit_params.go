@@ -62,7 +62,7 @@ func (u LeafUpdate) isZero() bool {
 	return u.Credential == nil && u.Signer == nil && u.Capabilities == nil && u.Extensions == nil
 }
 
-// leaf is the changed copy of a leaf and who signs it.
+// leaf returns the changed copy of a leaf and who signs it.
 func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by crypto.Signer) (framing.LeafNode, crypto.Signer, error) {
 	leaf := *old
 	if u.Credential != nil {

@@ -207,7 +207,7 @@ func (p *crashPlay) problem(format string, args ...any) {
 	p.problems = append(p.problems, fmt.Sprintf(format, args...))
 }
 
-// story is what is played, in scenes after which nothing is left to do.
+// story returns what is played, in scenes after which nothing is left to do.
 func story() []func(*crashPlay) {
 	return []func(*crashPlay){
 		func(p *crashPlay) {
@@ -516,7 +516,7 @@ func (m *survivor) post(p mlstest.Parcel) bool {
 	return true
 }
 
-// tell is the application. It writes a log with the removal from the inbox, and shows the same on a screen.
+// tell returns the application. It writes a log with the removal from the inbox, and shows the same on a screen.
 func (m *survivor) tell(r mlstest.Received) []mlstest.Note {
 	line := ""
 	switch e := r.Event.(type) {
@@ -633,7 +633,7 @@ func (m *survivor) checkOutcome(message []byte, again bool, outcome string) {
 	}
 }
 
-// outcome is what Handle made of a message.
+// outcome returns what Handle made of a message.
 func outcome(step *mls.Step, err error) string {
 	for name, known := range map[string]error{"ErrReplay": mls.ErrReplay, "ErrOldEpoch": mls.ErrOldEpoch,
 		"ErrInactive": mls.ErrInactive, "ErrFutureEpoch": mls.ErrFutureEpoch} {
@@ -735,7 +735,7 @@ func (p *crashPlay) requireSameStory(calm *crashPlay, what string) (twice int) {
 	return twice
 }
 
-// twiceBy is how many events a member's application may see twice.
+// twiceBy returns how many events a member's application may see twice.
 func twiceBy(p *crashPlay, m *survivor) int {
 	if p.killed == m.Name && p.point == "after delivery, before the removal" {
 		return 1

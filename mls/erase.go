@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// Erase overwrites the secrets that the old Group has and Next has not. From then on the old Group answers ErrErased.
+// Erase overwrites the secrets that the old Group has and Next has not. From then on every transition of the old Group fails with ErrErased.
 // Call it when Next is stored and no other call on the old Group is under way. It does nothing for a Step that made a
 // new Group.
 //
@@ -76,7 +76,7 @@ func (g *Group) holdsLeafKey(k ciphersuite.KeyPair) bool {
 	return false
 }
 
-// closed is what stays of an epoch in which nobody sends any more: own copies of what links a successor group to it, and
+// closed returns what stays of an epoch in which nobody sends any more: own copies of what links a successor group to it, and
 // of what its members compare.
 func (e *epochState) closed() epochState {
 	return epochState{public: e.public, private: noKeys(e.suite, e.private.Leaf()), secrets: &keyschedule.EpochSecrets{
@@ -127,7 +127,7 @@ func (p *pastEpoch) eraseExcept(next *Group) {
 	}
 }
 
-// pastOf is what the Group keeps of a past epoch, nil when nothing.
+// pastOf returns what the Group keeps of a past epoch, nil when nothing.
 func (g *Group) pastOf(epoch *public) *pastEpoch {
 	for _, p := range g.past {
 		if p.public == epoch {

@@ -33,7 +33,7 @@ func newPersonFor(cs ciphersuite.CipherSuite, name string) *mlstest.Member {
 	return mlstest.NewMember(mlstest.Panics{}, cs, name)
 }
 
-// friends is a group of people, made by the first of them.
+// friends returns a group of people, made by the first of them.
 func friends(names ...string) mlstest.Cast {
 	return mlstest.NewCast(mlstest.Panics{}, mlstest.CastParams{}, names...)
 }

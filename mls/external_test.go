@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// moderated is a group that lets a moderator, who is no member, propose, and what the moderator sees of it.
+// moderated returns a group that lets a moderator, who is no member, propose, and what the moderator sees of it.
 func moderated(t *testing.T, change func(*mlstest.Party), names ...string) (cast []*mlstest.Member, moderator *mlstest.Member, seen *mls.Observer) {
 	t.Helper()
 	moderator = newMember(t, "moderator")
@@ -74,7 +74,7 @@ func TestExternalSender(t *testing.T) {
 	}
 }
 
-// newcomer is dave, as change makes him.
+// newcomer returns dave, as change makes him.
 func newcomer(t *testing.T, change func(*mlstest.Party)) *mlstest.Member {
 	dave := newMember(t, "dave")
 	change(dave.Party)

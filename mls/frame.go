@@ -17,7 +17,7 @@ func (p *public) sign(rand io.Reader, by crypto.Signer, format framing.WireForma
 	return content.Sign(framing.SignParams{Suite: p.suite, Rand: rand, Signer: by}, format, &p.context)
 }
 
-// frame protects content with the keys of the present epoch, in the wire format it was signed for. It answers the
+// frame protects content with the keys of the present epoch, in the wire format it was signed for. It returns the
 // message and the secret tree after it.
 func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, padding framing.Padding) ([]byte, *keyschedule.SecretTree, error) {
 	if content.WireFormat() == framing.WireFormatPublicMessage {

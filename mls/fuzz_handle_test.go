@@ -32,13 +32,13 @@ func FuzzHandle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { handleTape(t, scenes, data) })
 }
 
-// oneChange is a tape with one mutation of a kind of message in which its point is passed.
+// oneChange returns a tape with one mutation of a kind of message in which its point is passed.
 func oneChange(point, site, op int) []byte {
 	kind, flags := map[int]byte{pointPrivate: 5, pointSender: 5, pointPlain: 5}[point], byte(site%2) // else a commit
 	return []byte{byte(site % 2), kind, 0, flags, 1, byte(point), byte(site >> 8), byte(site), byte(op), byte(3 * op)}
 }
 
-// handleTape is one run of FuzzHandle.
+// handleTape plays one run of FuzzHandle.
 func handleTape(t *testing.T, scenes []*fuzzScene, data []byte) *fuzzRun {
 	in := &tape{data}
 	run := &fuzzRun{T: t, fuzzScene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
@@ -205,7 +205,7 @@ func (run *fuzzRun) draft(t mlstest.TB, in *mlstest.Insider, m *mutator, flags f
 	}
 }
 
-// commit is a commit of mallory's.
+// commit returns a commit of mallory's.
 func (run *fuzzRun) commit(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -218,7 +218,7 @@ func (run *fuzzRun) commit(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, made.Commit)
 }
 
-// externalCommit is one of a friend, or of mallory itself, who comes back.
+// externalCommit returns one of a friend, or of mallory itself, who comes back.
 func (run *fuzzRun) externalCommit(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -242,7 +242,7 @@ func (run *fuzzRun) externalCommit(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, made.Commit)
 }
 
-// one is the first of the proposals that flags ask for, changed and signed.
+// one returns the first of the proposals that flags ask for, changed and signed.
 func (run *fuzzRun) one(t mlstest.TB, m *mutator, flags flagSet, sender framing.Sender) framing.Proposal {
 	list := append(run.proposals(t, run.mallory, flags&0x1fff), run.proposals(t, run.mallory, 1)...)[:1]
 	m.at(pointProposals, &list)
@@ -253,7 +253,7 @@ func (run *fuzzRun) one(t mlstest.TB, m *mutator, flags flagSet, sender framing.
 	return list[0].Proposal
 }
 
-// proposal is one of mallory's.
+// proposal returns one of mallory's.
 func (run *fuzzRun) proposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -261,7 +261,7 @@ func (run *fuzzRun) proposal(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, message)
 }
 
-// externalProposal is one of an external sender.
+// externalProposal returns one of an external sender.
 func (run *fuzzRun) externalProposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -273,7 +273,7 @@ func (run *fuzzRun) externalProposal(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, message)
 }
 
-// newcomerProposal is one of a friend, who wants to be added.
+// newcomerProposal returns one of a friend, who wants to be added.
 func (run *fuzzRun) newcomerProposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -291,7 +291,7 @@ func (run *fuzzRun) newcomerProposal(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, message)
 }
 
-// application is data.
+// application returns data.
 func (run *fuzzRun) application(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -307,7 +307,7 @@ func (run *fuzzRun) application(t mlstest.TB, in *tape) []byte {
 	}))
 }
 
-// replay is a genuine message, perhaps changed and tagged or signed again by mallory.
+// replay returns a genuine message, perhaps changed and tagged or signed again by mallory.
 func (run *fuzzRun) replay(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)

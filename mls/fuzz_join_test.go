@@ -48,7 +48,7 @@ func TestFuzzJoinReaches(t *testing.T) {
 	t.Log(seen)
 }
 
-// joinTape is one run of FuzzJoin. It returns what came of it.
+// joinTape plays one run of FuzzJoin. It returns what came of it.
 func joinTape(t *testing.T, scenes []*fuzzScene, data []byte) string {
 	in := &tape{data}
 	run := &fuzzRun{T: t, fuzzScene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
@@ -59,7 +59,7 @@ func joinTape(t *testing.T, scenes []*fuzzScene, data []byte) string {
 	return run.door(in)
 }
 
-// welcome is a Welcome of mallory's with the commit that it goes with.
+// welcome returns a Welcome of mallory's with the commit that it goes with.
 func (run *fuzzRun) welcome(in *tape) string {
 	flags := flagSet(in.word()) &^ 2 // newcomer 1 stays outside
 	if flags&5 == 0 {
@@ -107,12 +107,12 @@ func (run *fuzzRun) welcome(in *tape) string {
 // commitPoints are those at which a mutation makes no difference between a Welcome and the commit that it goes with.
 var commitPoints = []int{pointPath, pointLeaf, pointSignedLeaf, pointProvisional, pointNext}
 
-// signerOf is the signer of a newcomer that joined.
+// signerOf returns the signer of a newcomer that joined.
 func (run *fuzzRun) signerOf(g *mls.Group) crypto.Signer {
 	return run.signers[string(g.Tree().SignatureKey(g.OwnLeaf()))]
 }
 
-// newcomer is somebody who joined, and keeps to the rules.
+// newcomer returns somebody who joined, and keeps to the rules.
 func (run *fuzzRun) newcomer(g *mls.Group, signer crypto.Signer) honest {
 	c := &mlstest.Party{LeafParams: mls.LeafParams{Signer: signer}, Name: "newcomer", Suite: g.Suite()}
 	return newHonest(run, c.Member(run, g))
@@ -133,7 +133,7 @@ func (run *fuzzRun) alone(h honest) {
 	run.goOn()
 }
 
-// door is a GroupInfo of mallory's, for those who come by themselves.
+// door returns a GroupInfo of mallory's, for those who come by themselves.
 func (run *fuzzRun) door(in *tape) string {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)

@@ -122,7 +122,7 @@ func (m *mutator) only(at []int) bool {
 	return !slices.ContainsFunc(m.list, func(x mutation) bool { return !slices.Contains(at, x.point%points) })
 }
 
-// bytes is at for bytes that have no structure.
+// bytes does what at does, for bytes that have no structure.
 func (m *mutator) bytes(point int, b []byte) []byte {
 	m.at(point, &b)
 	return b
@@ -145,7 +145,7 @@ var (
 	proposalType = reflect.TypeFor[framing.Proposal]()
 )
 
-// copied is a deep copy, as far as exported fields reach.
+// copied returns a deep copy, as far as exported fields reach.
 func copied(v reflect.Value) reflect.Value {
 	out := reflect.New(v.Type()).Elem()
 	out.Set(v)

@@ -47,14 +47,14 @@ type honest struct {
 
 func newHonest(t testing.TB, m *mlstest.Member) honest { return honest{m, whole(t, m.Group)} }
 
-// with is the member in another state.
+// with returns the member in another state.
 func (h honest) with(t testing.TB, g *mls.Group) honest {
 	m := *h.Member
 	m.T, m.Group = t, g
 	return newHonest(t, &m)
 }
 
-// apart is the member with a Group that shares nothing with others, loaded from its records: what it sends from is not
+// apart returns the member with a Group that shares nothing with others, loaded from its records: what it sends from is not
 // used up for those who begin from the same scene, and its randomness is always the same.
 func (h honest) apart(t testing.TB) honest {
 	loaded, err := whole(t, h.Group).load(seeded(mls.Params{Handshake: h.Params.Handshake},
@@ -71,14 +71,14 @@ func knowsCodePoints(c *mlstest.Party) {
 	c.Params.ExternalProposals = []framing.ProposalType{fuzzProposal}
 }
 
-// outsider is a client that knows them, in no group.
+// outsider returns a client that knows them, in no group.
 func outsider(t testing.TB, name string) *mlstest.Member {
 	m := mlstest.NewMember(t, testSuite, name)
 	knowsCodePoints(m.Party)
 	return m
 }
 
-// fuzzScenes are the scenes in which fuzzing begins.
+// fuzzScenes returns the scenes in which fuzzing begins.
 func fuzzScenes(t testing.TB) []*fuzzScene {
 	return []*fuzzScene{
 		meeting(t, mls.HandshakePublic), meeting(t, mls.HandshakePrivate),
@@ -86,7 +86,7 @@ func fuzzScenes(t testing.TB) []*fuzzScene {
 	}
 }
 
-// built is a scene without history.
+// built returns a scene without history.
 func built(t testing.TB, members int, shape treekemtest.Shape) *fuzzScene {
 	f := mlstest.Build(t, mlstest.GroupParams{Members: members, Shape: shape, Seed: 7})
 	s := &fuzzScene{}
@@ -99,7 +99,7 @@ func built(t testing.TB, members int, shape treekemtest.Shape) *fuzzScene {
 	return s
 }
 
-// meeting is a scene of five members that were added, updated and removed, with proposals waiting. One has a pending
+// meeting returns a scene of five members that were added, updated and removed, with proposals waiting. One has a pending
 // commit.
 func meeting(t testing.TB, policy mls.HandshakePolicy) *fuzzScene {
 	s := &fuzzScene{}
@@ -224,7 +224,7 @@ func (s *fuzzScene) stock(t testing.TB, info []byte) {
 	}
 }
 
-// proposals are those that flags ask for, by value, all valid by themselves or nearly so.
+// proposals returns those that flags ask for, by value, all valid by themselves or nearly so.
 func (s *fuzzScene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) []mlstest.Covered {
 	var list []framing.Proposal
 	add := func(i int, make func() framing.Proposal) {
@@ -256,7 +256,7 @@ func (s *fuzzScene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) 
 	return in.ByValue(list...)
 }
 
-// last is the last leaf in use besides mallory's.
+// last returns the last leaf in use besides mallory's.
 func (s *fuzzScene) last(in *mlstest.Insider) framing.LeafIndex {
 	i := framing.LeafIndex(in.Tree.Width() - 1)
 	for i > 0 && (i == in.Leaf || in.Tree.Leaf(i) == nil) {
@@ -280,7 +280,7 @@ func (s *fuzzScene) sign(t mlstest.TB, in *mlstest.Insider, p framing.Proposal, 
 	}
 }
 
-// ruleOf is the rule that an error names.
+// ruleOf returns the rule that an error names.
 func ruleOf(err error) string {
 	var broken *mls.RuleError
 	if errors.As(err, &broken) {

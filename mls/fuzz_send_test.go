@@ -64,7 +64,7 @@ var sendKinds = []func(run *fuzzRun, h honest, flags flagSet, m *mutator) (*mls.
 	(*fuzzRun).sendCommit, (*fuzzRun).sendProposal, (*fuzzRun).sendUpdate, (*fuzzRun).sendApplication,
 }
 
-// wanted is at for the points of FuzzSend.
+// wanted does what at does, for the points of FuzzSend.
 func (m *mutator) wanted(point int, v any) {
 	for _, x := range m.list {
 		if x.point%sendPoints == point {
@@ -73,7 +73,7 @@ func (m *mutator) wanted(point int, v any) {
 	}
 }
 
-// sendTape is one run of FuzzSend. It returns what came of it.
+// sendTape plays one run of FuzzSend. It returns what came of it.
 func sendTape(t *testing.T, scenes []*fuzzScene, data []byte) (what string) {
 	in := &tape{data}
 	run := &fuzzRun{T: t, fuzzScene: scenes[in.byte()%len(scenes)], seen: map[string]int{}}
@@ -120,7 +120,7 @@ func sendTape(t *testing.T, scenes []*fuzzScene, data []byte) (what string) {
 	return what
 }
 
-// withoutCounters are records but for the own ratchets, of which sending uses up keys for all Groups of an epoch, also when
+// withoutCounters returns records but for the own ratchets, of which sending uses up keys for all Groups of an epoch, also when
 // it fails later on.
 func withoutCounters(h honest, list shelf) shelf {
 	own := fmt.Sprintf("epoch/%d/ratchet/%d/", h.Group.Epoch(), h.Group.OwnLeaf())
@@ -165,7 +165,7 @@ func (run *fuzzRun) sendCommit(h honest, flags flagSet, m *mutator) (*mls.Step, 
 	return h.Group.Commit(c, h.Signer)
 }
 
-// asked are proposals that an application asks for.
+// asked returns proposals that an application asks for.
 func (run *fuzzRun) asked(flags flagSet, m *mutator) []mlstest.Covered {
 	list := run.proposals(clumsy{}, run.mallory, flags&0x1fff)
 	m.wanted(sendProposals, &list)

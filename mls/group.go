@@ -103,7 +103,7 @@ type InactiveError struct {
 
 func (e *InactiveError) Error() string { return fmt.Sprintf("%v: %v", ErrInactive, e.Status) }
 
-// Unwrap is ErrInactive.
+// Unwrap returns ErrInactive.
 func (e *InactiveError) Unwrap() error { return ErrInactive }
 
 // Input is all of the outside world that a transition may see.
@@ -171,16 +171,16 @@ type Outgoing struct {
 // GroupID identifies the group. It must not be changed.
 func (p *public) GroupID() []byte { return p.context.GroupID }
 
-// Epoch is the present epoch.
+// Epoch returns the present epoch.
 func (p *public) Epoch() framing.Epoch { return p.context.Epoch }
 
-// Suite is the group's cipher suite, ready for use.
+// Suite returns the group's cipher suite, ready for use.
 func (p *public) Suite() *ciphersuite.Suite { return p.suite }
 
-// Context is the group context (RFC 9420, Section 8.1). Its slices must not be changed.
+// Context returns the group context (RFC 9420, Section 8.1). Its slices must not be changed.
 func (p *public) Context() framing.GroupContext { return p.context }
 
-// Tree is the public ratchet tree.
+// Tree returns the public ratchet tree.
 func (p *public) Tree() *treekem.Tree { return p.tree }
 
 // Members yields the members in the order of their leaves.
@@ -191,16 +191,16 @@ func (p *public) Members() iter.Seq2[framing.LeafIndex, *framing.LeafNode] { ret
 // group that was just filled. In a large group, let those commit for whom it is low. See treekem.Tree.PathCost.
 func (p *public) PathCost(leaf framing.LeafIndex) int { return p.tree.PathCost(leaf) }
 
-// ConfirmationTag is the tag with which the epoch began (RFC 9420, Section 6.1).
+// ConfirmationTag returns the tag with which the epoch began (RFC 9420, Section 6.1).
 func (p *public) ConfirmationTag() []byte { return p.tag }
 
-// OwnLeaf is the member's own leaf index.
+// OwnLeaf returns the member's own leaf index.
 func (g *Group) OwnLeaf() framing.LeafIndex { return g.private.Leaf() }
 
-// Status says whether the Group is of use, and if not, why.
+// Status reports whether the Group is of use, and if not, why.
 func (g *Group) Status() Status { return g.status }
 
-// EpochAuthenticator is a value that members compare, by means outside of MLS, to learn that they agree about the
+// EpochAuthenticator returns a value that members compare, by means outside of MLS, to learn that they agree about the
 // group (RFC 9420, Section 8.7). Members of a reinitialized group may compare the last one, before they trust its
 // successor. It fails with an *InactiveError.
 func (g *Group) EpochAuthenticator() ([]byte, error) {
@@ -260,7 +260,7 @@ func (p *public) confirmed(tag []byte) *public {
 	return &c
 }
 
-// step is the beginning of a Step from g.
+// step returns the beginning of a Step from g.
 func (g *Group) step(next *Group) *Step { return &Step{Next: next, old: g} }
 
 // clone returns a copy of the Group for a transition to change.
@@ -284,7 +284,7 @@ func prepend[T any](x T, list []T, limit int) []T {
 	return all[:min(limit, len(all)):min(limit, len(all))]
 }
 
-// ResumptionPSKs are the resumption PSKs of this group at hand, the present epoch's first (RFC 9420, Section 8.6). Within
+// ResumptionPSKs returns the resumption PSKs of this group at hand, the present epoch's first (RFC 9420, Section 8.6). Within
 // the group they are found without help; give them as PSKs where another group, or a join by external commit, is to
 // show that its members were members here. The secrets stay the Group's: they are erased with it.
 func (g *Group) ResumptionPSKs() PSKs {

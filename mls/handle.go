@@ -143,7 +143,7 @@ func (g *Group) epochOf(m *framing.PrivateMessage) (*pastEpoch, error) {
 	return &pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, nil
 }
 
-// ownPrivate answers for a private message of the member's own that is not the pending commit: the keys to read it
+// ownPrivate returns the Step for a private message of the member's own that is not the pending commit: the keys to read it
 // are gone (V-FR-26). A commit that this Group knows nothing of is another matter than the rest.
 func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
 	if m.ContentType == framing.ContentTypeCommit {
@@ -154,7 +154,7 @@ func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
 	return s, nil
 }
 
-// open decrypts a private message and verifies it. The keys used are gone from the tree that it answers; on failure
+// open decrypts a private message and verifies it. The keys used are gone from the tree that it returns; on failure
 // everything is as before.
 func (e *pastEpoch) open(
 	m *framing.PrivateMessage, sender framing.SenderData, signer ciphersuite.SignaturePublicKey,

@@ -170,7 +170,7 @@ func (j *joiner) checkPSKs() error {
 	return nil
 }
 
-// sources are the PSKs at hand.
+// sources returns the PSKs at hand.
 func (j *joiner) sources() []PSKs {
 	if j.Successor == nil {
 		return []PSKs{j.PSKs}

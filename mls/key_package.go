@@ -35,7 +35,7 @@ func (c LeafParams) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c)) // fmt.State reports failures by its own means
 }
 
-// leaf is a leaf of the client without encryption key, source and signature.
+// leaf returns a leaf of the client without encryption key, source and signature.
 func (c *LeafParams) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
 	key, err := suite.PublicKeyOf(c.Signer)
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *LeafParams) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
 	return framing.LeafNode{SignatureKey: key, Credential: c.Credential, Capabilities: own, Extensions: c.Extensions}, nil
 }
 
-// including is list with x in it.
+// including returns list with x in it.
 func including[T comparable](list []T, x T) []T {
 	if slices.Contains(list, x) {
 		return list
@@ -111,7 +111,7 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	return own, nil
 }
 
-// unsigned is the KeyPackage without keys and signatures.
+// unsigned returns the KeyPackage without keys and signatures.
 func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (*framing.KeyPackage, error) {
 	extensions, client := p.Extensions, p.Leaf
 	if p.LastResort {
@@ -156,7 +156,7 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 	return k.KeyPackage.Sign(signing)
 }
 
-// Message is the KeyPackage as an MLSMessage, for publishing.
+// Message returns the KeyPackage as an MLSMessage, for publishing.
 func (k *OwnKeyPackage) Message() ([]byte, error) {
 	return framing.Marshal(&framing.Message{Body: k.KeyPackage})
 }

@@ -26,7 +26,7 @@ type limitTest struct {
 	rule    string // V-WIRE-13 when empty
 }
 
-// broken is the rule that one unit more breaks.
+// broken returns the rule that one unit more breaks.
 func (l limitTest) broken() string { return cmp.Or(l.rule, "V-WIRE-13") }
 
 func setProposals(p *mls.Params, n int)    { p.MaxProposals = n }
@@ -35,13 +35,13 @@ func setExtension(p *mls.Params, n int)    { p.MaxExtension = n }
 func setCertificates(p *mls.Params, n int) { p.MaxCertificates = n }
 func setSenders(p *mls.Params, n int)      { p.MaxExternalSenders = n }
 
-// sized are extensions of n bytes of data, n being small.
+// sized returns extensions of n bytes of data, n being small.
 func sized(t *testing.T, n int) framing.Extensions {
 	id := framing.ApplicationID{ApplicationID: make([]byte, n-1)}
 	return framing.Extensions{extension(t, &id)}
 }
 
-// chain is an X.509 credential of n certificates, of which the first is for key.
+// chain returns an X.509 credential of n certificates, of which the first is for key.
 func chain(key []byte, n int) framing.Credential {
 	certificates := make([][]byte, n)
 	for k := range certificates {
@@ -61,7 +61,7 @@ func addWith(t *testing.T, leaf func(*framing.LeafNode), whole func(*framing.Key
 	return &framing.Add{KeyPackage: c.ForgeKeyPackage(t, leaf, whole)}
 }
 
-// addsOf are proposals to add n clients.
+// addsOf returns proposals to add n clients.
 func addsOf(t *testing.T, n int) (list []framing.Proposal) {
 	for k := range n {
 		c := mlstest.NewParty(t, testSuite, string(rune('A'+k)))
@@ -86,7 +86,7 @@ func proposed(t *testing.T, in *mlstest.Insider, p framing.Proposal) []byte {
 	return message
 }
 
-// sendersExtension is an external_senders extension of exactly n bytes.
+// sendersExtension returns an external_senders extension of exactly n bytes.
 func sendersExtension(t *testing.T, in *mlstest.Insider, n int) framing.Extension {
 	named := func(length int) framing.Extension {
 		return extension(t, &framing.ExternalSenders{{
@@ -97,13 +97,13 @@ func sendersExtension(t *testing.T, in *mlstest.Insider, n int) framing.Extensio
 	return x
 }
 
-// certifiedSender is an external_senders extension of one, with a chain of n certificates.
+// certifiedSender returns an external_senders extension of one, with a chain of n certificates.
 func certifiedSender(t *testing.T, in *mlstest.Insider, n int) framing.Extension {
 	key := in.OwnLeaf().SignatureKey
 	return extension(t, &framing.ExternalSenders{{SignatureKey: key, Credential: chain(key, n)}})
 }
 
-// sendersOfNumber is an external_senders extension of n.
+// sendersOfNumber returns an external_senders extension of n.
 func sendersOfNumber(t *testing.T, in *mlstest.Insider, n int) framing.Extension {
 	one := framing.ExternalSender{SignatureKey: in.OwnLeaf().SignatureKey, Credential: framing.BasicCredential([]byte("service"))}
 	senders := framing.ExternalSenders(slices.Repeat([]framing.ExternalSender{one}, n))

@@ -41,7 +41,7 @@ func newLoader(p LoadParams, role recordRole) (*loader, error) {
 	return l, d.failWith(err)
 }
 
-// epoch is the drawer of an epoch.
+// epoch returns the drawer of an epoch.
 func (l *loader) epoch(e framing.Epoch) *drawer {
 	return l.top.open(recordEpoch).open(strconv.FormatUint(uint64(e), 10))
 }

@@ -89,7 +89,7 @@ func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) 
 	return m.Body, params.limitMessage(m.Body)
 }
 
-// decodeAs is decodeMessage for one kind of message. Another is ErrUnexpectedMessage.
+// decodeAs does what decodeMessage does, for one kind of message. Another is ErrUnexpectedMessage.
 func decodeAs[B framing.MessageBody](message []byte, params *Params) (B, error) {
 	var none B
 	body, err := decodeMessage(message, params)

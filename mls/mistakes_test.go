@@ -421,7 +421,7 @@ func TestUnknownProposalsAndExtensions(t *testing.T) {
 	}).Commit, "V-PR-16")
 }
 
-// partsOf is what a member knows.
+// partsOf returns what a member knows.
 func partsOf(g *mls.Group) inside.Parts { return inside.Reveal(g) }
 
 func messagesOf(g *mls.Group) *keyschedule.SecretTree { return partsOf(g).Messages }

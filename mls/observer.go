@@ -122,7 +122,7 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 }
 
 // Propose makes a proposal of an external sender, whose place in the group's external_senders extension is index (RFC
-// 9420, Section 12.1.8). It answers an MLSMessage. Whom an Add would let in is for the caller to judge beforehand; members
+// 9420, Section 12.1.8). It returns an MLSMessage. Whom an Add would let in is for the caller to judge beforehand; members
 // judge it once more. It fails with a *RuleError, ErrSigner, ErrNoProposal or ErrNoTime.
 func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposeParams, by crypto.Signer) ([]byte, error) {
 	if err := checkGiven(proposal); err != nil {
@@ -153,7 +153,7 @@ func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposePar
 	return o.outside(proposal, sender, p, by)
 }
 
-// ProposeSelf makes a newcomer's proposal to be added (RFC 9420, Section 12.1.8). It answers an MLSMessage. It fails
+// ProposeSelf makes a newcomer's proposal to be added (RFC 9420, Section 12.1.8). It returns an MLSMessage. It fails
 // with a *RuleError, ErrSigner, ErrNoProposal or ErrNoTime.
 func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto.Signer) ([]byte, error) {
 	proposal := &framing.Add{KeyPackage: k}
@@ -182,7 +182,7 @@ func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p P
 	return marshalPublic(content, o.suite, ciphersuite.Secret{})
 }
 
-// TranscriptHashes are the confirmed and interim transcript hashes (RFC 9420, Section 8.2), by which observers and
+// TranscriptHashes returns the confirmed and interim transcript hashes (RFC 9420, Section 8.2), by which observers and
 // members may see that they followed the same commits.
 func (p *public) TranscriptHashes() (confirmed, interim []byte) {
 	return p.context.ConfirmedTranscriptHash, p.interim

@@ -95,7 +95,7 @@ func (g *Group) Drop() (*Step, error) {
 	return g.step(next), nil
 }
 
-// messageID is a short name for a message, to recognize it by.
+// messageID returns a short name for a message, to recognize it by.
 func (p *public) messageID(message []byte) []byte { return p.suite.Hash(nil, message) }
 
 // contentID names what a sender signed, without the signature, whose encoding some schemes leave open.

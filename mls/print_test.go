@@ -61,7 +61,7 @@ func newLeakFinder(secrets ...ciphersuite.Secret) *leakFinder {
 // knownForms remembers formsOf, for the same few secrets are looked for again and again.
 var knownForms sync.Map
 
-// formsOf is how bytes may be printed.
+// formsOf returns how bytes may be printed.
 func formsOf(b []byte) (out []string) {
 	if known, ok := knownForms.Load(string(b)); ok {
 		return known.([]string)
@@ -76,7 +76,7 @@ func formsOf(b []byte) (out []string) {
 	return out
 }
 
-// find is what text shows of a secret; empty when nothing.
+// find returns what text shows of a secret; empty when nothing.
 func (l *leakFinder) find(text string) string {
 	for k := 0; k+6 <= len(text); k++ {
 		for _, form := range l.starts[[6]byte([]byte(text[k:k+6]))] {
@@ -88,7 +88,7 @@ func (l *leakFinder) find(text string) string {
 	return ""
 }
 
-// prints are all that fmt, the loggers and, but for records, the encoders of the standard library make of a value.
+// prints returns all that fmt, the loggers and, but for records, the encoders of the standard library make of a value.
 func prints(v any, verbs string) []string {
 	var out []string
 	for _, verb := range verbs {
@@ -232,7 +232,7 @@ func TestLeakFinder(t *testing.T) {
 	require.Empty(t, l.find("nothing of the kind"))
 }
 
-// everything is a group in all states that a Group can have, with what led there, the secrets of it, and the clients' own
+// everything returns a group in all states that a Group can have, with what led there, the secrets of it, and the clients' own
 // signature keys.
 func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secret) {
 	keep := func(s *mls.Step, err error) *mls.Step {
@@ -292,7 +292,7 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	return slices.Concat(roots, more, madeUp(psk.Secret, alice.Signer)), secrets, signers
 }
 
-// madeUp are values of types that no Group leads to, with a secret and a signer wherever they can hold one.
+// madeUp returns values of types that no Group leads to, with a secret and a signer wherever they can hold one.
 func madeUp(secret ciphersuite.Secret, signer crypto.Signer) []any {
 	list := []any{
 		&ciphersuite.HPKECiphertext{}, &ciphersuite.Recipient{}, &ciphersuite.SignedMessage{}, &ciphersuite.IndexError{},
@@ -333,7 +333,7 @@ func fill(v reflect.Value, secret ciphersuite.Secret, signer crypto.Signer) {
 	}
 }
 
-// exportedTypes are the types that the engine's packages export, interfaces and second names left out.
+// exportedTypes returns the types that the engine's packages export, interfaces and second names left out.
 func exportedTypes(t *testing.T) (names []string) {
 	for _, dir := range []string{"../ciphersuite", "../framing", "../keyschedule", "../treekem", "."} {
 		files := must(filepath.Glob(filepath.Join(dir, "*.go")))
@@ -357,7 +357,7 @@ func exportedTypes(t *testing.T) (names []string) {
 	return names
 }
 
-// below are values of the packages below mls that it does not hand out.
+// below returns values of the packages below mls that it does not hand out.
 func below(t *testing.T, in *mlstest.Insider, g *mls.Group) (roots []any, secrets []ciphersuite.Secret) {
 	joiner := must(in.Init.Joiner(keyschedule.NoCommitSecret(in.Suite), []byte("context")))
 	secrets = append(secrets, joiner.Secret())

@@ -45,7 +45,7 @@ func (r *reception) checkGenuine(t require.TestingT, want shelf) shelf {
 	return got
 }
 
-// receptions are a message of every kind, in public and in private.
+// receptions returns a message of every kind, in public and in private.
 func receptions(t *testing.T) (all []*reception, evil map[string]*mlstest.Insider) {
 	evil = map[string]*mlstest.Insider{}
 	for name, policy := range map[string]mls.HandshakePolicy{"public": mls.HandshakePublic, "private": mls.HandshakePrivate} {

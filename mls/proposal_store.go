@@ -26,7 +26,7 @@ type proposalStore struct {
 	index  *proposalIndex
 }
 
-// with is the store with one more proposal.
+// with returns the store with one more proposal.
 func (s *proposalStore) with(p *storedProposal) *proposalStore {
 	var index *proposalIndex
 	if s != nil {
@@ -54,7 +54,7 @@ func (s *proposalStore) after(n int) []*storedProposal {
 	return list
 }
 
-// find is the proposal with a reference, nil when there is none.
+// find returns the proposal with a reference, nil when there is none.
 func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 	if s == nil {
 		return nil
@@ -65,7 +65,7 @@ func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 // extends reports whether s is o with perhaps more proposals.
 func (s *proposalStore) extends(o *proposalStore) bool { return s.shared(o) == o }
 
-// shared is the largest store that both s and o came from.
+// shared returns the largest store that both s and o came from.
 func (s *proposalStore) shared(o *proposalStore) *proposalStore {
 	for s != o {
 		if s.len() >= o.len() {
@@ -84,10 +84,10 @@ type proposalIndex struct {
 	next [2]*proposalIndex
 }
 
-// bit is one bit of a reference. References of one group are all of one length.
+// bit returns one bit of a reference. References of one group are all of one length.
 func bit(ref framing.ProposalRef, depth int) byte { return ref[depth/8] >> (depth % 8) & 1 }
 
-// with is the index with one more proposal. At this depth all references agree in the bits before it.
+// with returns the index with one more proposal. At this depth all references agree in the bits before it.
 func (x *proposalIndex) with(p *storedProposal, depth int) *proposalIndex {
 	if x == nil || x.only != nil && bytes.Equal(x.only.ref, p.ref) {
 		return &proposalIndex{only: p}

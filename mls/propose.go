@@ -113,7 +113,7 @@ func (p *public) room(have int) error {
 
 func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 
-// checkSigned judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It answers the credentials
+// checkSigned judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It returns the credentials
 // to be judged.
 func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Claim, error) {
 	if err := p.params.limitProposal(proposal); err != nil {

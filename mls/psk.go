@@ -100,7 +100,7 @@ func (l *successorLink) allows(id framing.PreSharedKeyID) bool {
 	return l != nil && sameKey(l.id, id) && l.id.Usage == id.Usage
 }
 
-// psks is the linked PSK, for looking it up.
+// psks returns the linked PSK, for looking it up.
 func (l *successorLink) psks() PSKs {
 	if l == nil {
 		return nil

@@ -104,7 +104,7 @@ func (t *transition) removesLeaf(i framing.LeafIndex) bool {
 	return false
 }
 
-// removed is the Step of a member whom a commit removes. Of its secrets, only those to read late messages stay.
+// removed returns the Step of a member whom a commit removes. Of its secrets, only those to read late messages stay.
 func (g *Group) removed(current *Group, t *transition) *Step {
 	next := current.inEpoch(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())})
 	next.resumption = nil
@@ -159,7 +159,7 @@ func (r *receiver) nextState() (*epochState, error) {
 	return &state, nil
 }
 
-// initSecret is what the next epoch starts from: the present epoch's, or what a newcomer sent (RFC 9420, Section 8.3).
+// initSecret returns what the next epoch starts from: the present epoch's, or what a newcomer sent (RFC 9420, Section 8.3).
 func (r *receiver) initSecret() (keyschedule.InitSecret, error) {
 	if !r.external() {
 		return r.group.secrets.InitSecret, nil
@@ -171,7 +171,7 @@ func (r *receiver) initSecret() (keyschedule.InitSecret, error) {
 	return init, nil
 }
 
-// privatePath is the member's private state after the commit, and the commit secret.
+// privatePath returns the member's private state after the commit, and the commit secret.
 func (r *receiver) privatePath() (*treekem.PrivatePath, ciphersuite.Secret, error) {
 	var err error
 	if r.base, err = r.committedUpdate(); err != nil {
@@ -185,7 +185,7 @@ func (r *receiver) privatePath() (*treekem.PrivatePath, ciphersuite.Secret, erro
 		Tree: r.tree, Sender: r.leaf, Path: path, Added: r.added, GroupContext: r.encoded})
 }
 
-// committedUpdate is the private state with the leaf key of the member's own Update, when the commit covers one
+// committedUpdate returns the private state with the leaf key of the member's own Update, when the commit covers one
 // (V-CM-19).
 func (r *receiver) committedUpdate() (*treekem.PrivatePath, error) {
 	g := r.group

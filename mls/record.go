@@ -67,7 +67,7 @@ type RecordError struct {
 
 func (e *RecordError) Error() string { return fmt.Sprintf("record %q: %v", e.Key, e.Err) }
 
-// Unwrap is the reason.
+// Unwrap returns the reason.
 func (e *RecordError) Unwrap() error { return e.Err }
 
 // recordVersion begins every value. A value of another layout has another version.
@@ -178,7 +178,7 @@ func (w *recordWriter) list(n int, write func(i int)) {
 	})
 }
 
-// recordReader reads the value of one record. What it answers is a copy.
+// recordReader reads the value of one record. What it returns is a copy.
 type recordReader struct{ *wire.Reader }
 
 func (r *recordReader) bytes() []byte { return append([]byte(nil), r.Opaque()...) }

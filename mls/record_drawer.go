@@ -63,7 +63,7 @@ func (d *drawer) load(read func(r *recordReader)) (bool, error) {
 	return true, readRecord(d.name(), d.value, read)
 }
 
-// must is load of a record that has to be there.
+// must loads a record that has to be there.
 func (d *drawer) must(read func(r *recordReader)) error {
 	found, err := d.load(read)
 	if err == nil && !found {

@@ -74,13 +74,13 @@ func exhibits(t *testing.T) map[string]exhibit {
 	return out
 }
 
-// dropped is the Group without its pending commit.
+// dropped returns the Group without its pending commit.
 func dropped(t *testing.T, g *mls.Group) *mls.Group {
 	s := must(g.Drop())
 	return s.Next
 }
 
-// endings are a group that a ReInit ended, and its successor before its first commit.
+// endings returns a group that a ReInit ended, and its successor before its first commit.
 func endings(t *testing.T) map[string]exhibit {
 	frank, grace := two(newCast(t, "frank", "grace"))
 	frank.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.ReInit{
@@ -230,7 +230,7 @@ func TestGoldenKeyPackage(t *testing.T) {
 	require.ErrorIs(t, failure(k.Marshal()), mls.ErrErased)
 }
 
-// memberOf is the leaf of the member who sends.
+// memberOf returns the leaf of the member who sends.
 func memberOf(g *mls.Group, from framing.Sender) *framing.LeafNode {
 	leaf, _ := g.Tree().Leaf(from.LeafIndex)
 	return leaf

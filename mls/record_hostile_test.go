@@ -228,7 +228,7 @@ func TestLoadAsNobody(t *testing.T) {
 	require.ErrorContains(t, failure(mls.Load(mls.LoadParams{Records: records.records()})), "own leaf is blank")
 }
 
-// groupIDOf is the group id in golden records.
+// groupIDOf returns the group id in golden records.
 func groupIDOf(t *testing.T, name string) string {
 	g := must(mls.Load(mls.LoadParams{Records: readGolden(t, name).records.records()}))
 	return string(g.GroupID())

@@ -423,7 +423,7 @@ func TestChangesBetweenAny(t *testing.T) {
 	}
 }
 
-// benchGroup is a full group of 50,000 members, seen by two of them.
+// benchGroup returns a full group of 50,000 members, seen by two of them.
 func benchGroup(b *testing.B) (f *mlstest.Fixture, alice, bob *mls.Group) {
 	f = mlstest.Build(b, mlstest.GroupParams{Members: 50_000, Shape: treekemtest.Full, Seed: 1})
 	return f, f.Group(b, 0), f.Group(b, 40_000)

@@ -47,7 +47,7 @@ func (u *keyUses) note(s *mls.Step) {
 	}
 }
 
-// generations are the generations that a leaf used of a ratchet, in order.
+// generations returns the generations that a leaf used of a ratchet, in order.
 func (u *keyUses) generations(leaf framing.LeafIndex, ratchet keyschedule.RatchetKind) (all []framing.Generation) {
 	for use := range u.used {
 		if use.leaf == leaf && use.ratchet == ratchet {

@@ -33,7 +33,7 @@ type ruleTest struct {
 	Run       func(a *attempt)
 }
 
-// ruleTests is every test, by area.
+// ruleTests returns every test, by area.
 func ruleTests() []ruleTest {
 	return slices.Concat(
 		wireRules(), sizeRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), privateRules(), proposalRules(), listRules(), commitRules(),
@@ -220,7 +220,7 @@ func (a *attempt) holds(is bool, format string, args ...any) {
 	require.True(a, is, append([]any{a.rule.ID + ": " + format}, args...)...)
 }
 
-// input is a message that arrives while lifetimes are valid.
+// input returns a message that arrives while lifetimes are valid.
 func input(message []byte) mls.Input { return mls.Input{Message: message, Now: mlstest.Now()} }
 
 // refuses hands bad input to g, twice, which stays as it is, and then the genuine one, which takes effect.
@@ -239,7 +239,7 @@ func (a *attempt) refuses(g *mls.Group, bad, genuine mls.Input) *mls.Step {
 	return s
 }
 
-// refusesMessage is refuses for messages that come without anything else.
+// refusesMessage does what refuses does, for messages that come without anything else.
 func (a *attempt) refusesMessage(g *mls.Group, bad, genuine []byte) *mls.Step {
 	a.Helper()
 	return a.refuses(g, input(bad), input(genuine))
@@ -257,7 +257,7 @@ func (a *attempt) refusesJoin(bad, genuine mls.JoinParams) *mls.Step {
 	return s
 }
 
-// secretsIn are what a Welcome brings in confidence, and the PSKs for it.
+// secretsIn returns what a Welcome brings in confidence, and the PSKs for it.
 func secretsIn(a *attempt, j mls.JoinParams) (out []ciphersuite.Secret) {
 	for _, psk := range j.PSKs {
 		out = append(out, psk.Secret)

@@ -19,7 +19,7 @@ func (a *attempt) refusesData(p *mlstest.Member, g *mls.Group) {
 	a.refusesCall(g, func() error { return failure(g.Protect([]byte("hello"), mls.ProtectParams{}, p.Signer)) })
 }
 
-// applicationRules are the tests of area (n).
+// applicationRules returns the tests of area (n).
 func applicationRules() []ruleTest {
 	return []ruleTest{
 		{"V-APP-01", "public", "", func(a *attempt) {
@@ -99,7 +99,7 @@ func applicationRules() []ruleTest {
 	}
 }
 
-// worn is a player's group in which it may encrypt one more message.
+// worn returns a player's group in which it may encrypt one more message.
 func (a *attempt) worn(p *mlstest.Member) *mls.Group {
 	a.Helper()
 	parts := inside.Reveal(p.Group)

@@ -36,7 +36,7 @@ func capable(c *mlstest.Party) {
 	}
 }
 
-// demanding is a group of alice, bob and carol with requirements, and with service as external sender. dave has not
+// demanding returns a group of alice, bob and carol with requirements, and with service as external sender. dave has not
 // joined yet, and could.
 func (a *attempt) demanding() (alice, bob, carol, dave, service *mlstest.Member) {
 	service, dave = newMember(a.T, "service"), newMember(a.T, "dave")
@@ -72,7 +72,7 @@ func (b *breach) keyPackage(a *attempt, c *mlstest.Member) *framing.KeyPackage {
 	return k
 }
 
-// rules are the tests of the breach at its doors.
+// rules returns the tests of the breach at its doors.
 func (b breach) rules() []ruleTest {
 	doors := slices.Clone(b.doors)
 	if b.published() {
@@ -158,7 +158,7 @@ func (b *breach) ownLeaf(a *attempt, p *mlstest.Member) {
 	a.names(p.Group.OwnLeaf())
 }
 
-// ownUpdate is the breach as a change of a member's own leaf, if it changes anything there.
+// ownUpdate returns the breach as a change of a member's own leaf, if it changes anything there.
 func (b *breach) ownUpdate(p *mlstest.Member) (mls.LeafUpdate, bool) {
 	if b.leaf == nil {
 		return mls.LeafUpdate{}, false

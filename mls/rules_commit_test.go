@@ -46,7 +46,7 @@ func (b badCommit) rules() []ruleTest {
 	})
 }
 
-// onPath is a change of the path when it is encrypted.
+// onPath returns a change of the path when it is encrypted.
 func onPath(change func(*framing.UpdatePath)) func(*attempt, *mlstest.Insider, *mlstest.Draft) {
 	return func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) { d.OnPath = change }
 }
@@ -146,14 +146,14 @@ func badCommits() []badCommit {
 	}
 }
 
-// externalInit is the ExternalInit that the intruder's commits cover.
+// externalInit returns the ExternalInit that the intruder's commits cover.
 func (i *intruder) externalInit(a *attempt) []mlstest.Covered {
 	var out []mlstest.Covered
 	i.commit(a, func(d *mlstest.Draft) { out = d.Proposals })
 	return out
 }
 
-// commitRules are the tests of area (h), and all that a commit's path can break.
+// commitRules returns the tests of area (h), and all that a commit's path can break.
 func commitRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range badCommits() {
@@ -346,7 +346,7 @@ func commitRules() []ruleTest {
 	}...)
 }
 
-// sendingCalls are all calls by which a member sends.
+// sendingCalls returns all calls by which a member sends.
 func sendingCalls(p *mlstest.Member) []func() error {
 	return []func() error{
 		func() error { _, err := p.Group.Commit(mls.CommitParams{}, p.Signer); return err },
@@ -359,7 +359,7 @@ func sendingCalls(p *mlstest.Member) []func() error {
 	}
 }
 
-// handle is the error of a message.
+// handle returns the error of a message.
 func handle(g *mls.Group, message []byte) error {
 	return failure(g.Handle(input(message)))
 }

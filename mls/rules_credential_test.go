@@ -36,12 +36,12 @@ type replacement struct {
 	signer bool   // whether it brings another signature key
 }
 
-// replacements are: another name with the same key, the same name with another key, and both.
+// replacements returns another name with the same key, the same name with another key, and both.
 func replacements() []replacement {
 	return []replacement{{"robert", false}, {"bob", true}, {"robert", true}}
 }
 
-// update is what a member says to change its identity.
+// update returns what a member says to change its identity.
 func (r replacement) update(a *attempt) mls.LeafUpdate {
 	credential := framing.BasicCredential([]byte(r.name))
 	u := mls.LeafUpdate{Credential: &credential}
@@ -64,7 +64,7 @@ func (a *attempt) refusedBy(p *mlstest.Member, message, other []byte) {
 	p.Hear(other) // the Step is dropped
 }
 
-// credentialRules are the tests of area (p).
+// credentialRules returns the tests of area (p).
 func credentialRules() []ruleTest {
 	return []ruleTest{
 		{"V-AS-01", "send", "", func(a *attempt) {

@@ -61,7 +61,7 @@ func (a *attempt) starved(what string, params *mls.Params, call func() error) {
 	}
 }
 
-// exportRules are about what leaves the engine, and where its randomness comes from.
+// exportRules returns the tests about what leaves the engine, and where its randomness comes from.
 func exportRules() []ruleTest {
 	return []ruleTest{
 		{"V-KS-10", "send", "length", func(a *attempt) {
@@ -191,7 +191,7 @@ func exportRules() []ruleTest {
 	}
 }
 
-// smallOrder are Ed25519 keys of small order: the neutral element, and the points of order two and four.
+// smallOrder returns Ed25519 keys of small order: the neutral element, and the points of order two and four.
 func smallOrder() (out [][]byte) {
 	neutral, two, four := make([]byte, 32), bytes.Repeat([]byte{0xff}, 32), make([]byte, 32)
 	neutral[0] = 1

@@ -22,7 +22,7 @@ type contextBreach struct {
 // contextDoors are the ways into a group context.
 var contextDoors = []string{"value", "outside", "send", "create", "groupinfo", "welcome"}
 
-// rules are the tests of the breach at its doors.
+// rules returns the tests of the breach at its doors.
 func (b contextBreach) rules() []ruleTest {
 	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) { b.at(a, door) })
 }
@@ -50,7 +50,7 @@ func (b contextBreach) at(a *attempt, door string) {
 	}
 }
 
-// infoBreach is a GroupInfo with more extensions than it should have, by itself and in a Welcome.
+// infoBreach returns a GroupInfo with more extensions than it should have, by itself and in a Welcome.
 func infoBreach(id, name string, more ...framing.Extension) []ruleTest {
 	change := func(i *framing.GroupInfo) { i.Extensions = append(i.Extensions, more...) }
 	return []ruleTest{
@@ -66,7 +66,7 @@ func infoBreach(id, name string, more ...framing.Extension) []ruleTest {
 	}
 }
 
-// someSenders is an external_senders extension of n times one sender, as change leaves it.
+// someSenders returns an external_senders extension of n times one sender, as change leaves it.
 func someSenders(a *attempt, n int, change func(*framing.ExternalSender)) framing.Extension {
 	one := (*sendersOf(a, newMember(a.T, "service")))[0]
 	if change != nil {
@@ -136,7 +136,7 @@ func contextBreaches() []contextBreach {
 	return out
 }
 
-// knownExtensions are the extensions of RFC 9420, each with the least that is well-formed.
+// knownExtensions returns the extensions of RFC 9420, each with the least that is well-formed.
 func knownExtensions() (list framing.Extensions) {
 	for code, data := range [][]byte{1: {0}, 2: {0}, 3: {0, 0, 0}, 4: {0}, 5: {0}} {
 		if data != nil {
@@ -146,7 +146,7 @@ func knownExtensions() (list framing.Extensions) {
 	return list
 }
 
-// extensionRules are the tests of area (o). Those of leaves and KeyPackages are in areas (b) and (c).
+// extensionRules returns the tests of area (o). Those of leaves and KeyPackages are in areas (b) and (c).
 func extensionRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range contextBreaches() {
@@ -222,7 +222,7 @@ func extensionRules() []ruleTest {
 	})
 }
 
-// ownExtensionRules are about extensions that a member is about to send: of its leaf, of a KeyPackage, of a GroupInfo.
+// ownExtensionRules returns the tests about extensions that a member is about to send: of its leaf, of a KeyPackage, of a GroupInfo.
 func ownExtensionRules() (out []ruleTest) {
 	for id, list := range map[string]framing.Extensions{
 		"V-EXT-01": {{Type: strange}, {Type: strange, Data: []byte{1}}},
@@ -252,7 +252,7 @@ func ownExtensionRules() (out []ruleTest) {
 	return out
 }
 
-// greaseRules are about values that nobody knows (RFC 9420, Section 13.5).
+// greaseRules returns the tests about values that nobody knows (RFC 9420, Section 13.5).
 func greaseRules() []ruleTest {
 	bad := func(a *attempt) []framing.Proposal {
 		return []framing.Proposal{
@@ -343,7 +343,7 @@ func greaseRules() []ruleTest {
 	}
 }
 
-// keptRules are about extensions that nobody knows.
+// keptRules returns the tests about extensions that nobody knows.
 func keptRules() []ruleTest {
 	return []ruleTest{
 		{"V-EXT-03", "keypackage", "", func(a *attempt) {

@@ -97,13 +97,13 @@ func (c place) test(a *attempt) {
 	mlstest.Agree(append(left, joiner)...)
 }
 
-// observerWith is an observer of the group with a policy.
+// observerWith returns an observer of the group with a policy.
 func observerWith(p *mlstest.Member, policy mls.ExternalCommitPolicy) *mls.Observer {
 	return must(mls.Observe(mls.ObserveParams{
 		GroupInfo: p.Info(), Now: mlstest.Now(), Params: mls.Params{ExternalCommits: policy}})).Next
 }
 
-// externalRules are the tests of area (j).
+// externalRules returns the tests of area (j).
 func externalRules() []ruleTest {
 	var out []ruleTest
 	for _, c := range places() {
@@ -214,7 +214,7 @@ func externalRules() []ruleTest {
 	}...)
 }
 
-// groupInfoRules are those about what a newcomer goes by.
+// groupInfoRules returns the tests about what a newcomer goes by.
 func groupInfoRules() []ruleTest {
 	return []ruleTest{
 		{"V-EJ-01", "groupinfo", "", func(a *attempt) {

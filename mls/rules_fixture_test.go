@@ -17,7 +17,7 @@ import (
 // errNoEntropy is what a broken source of entropy returns.
 var errNoEntropy = errors.New("no entropy")
 
-// trio is a group of alice, bob and carol at leaves 0, 1 and 2.
+// trio returns a group of alice, bob and carol at leaves 0, 1 and 2.
 func (a *attempt) trio() (alice, bob, carol *mlstest.Member) {
 	return three(newCast(a.T, "alice", "bob", "carol"))
 }
@@ -46,7 +46,7 @@ func (a *attempt) outsider() (alice, dave *mlstest.Member) {
 	return alice, newMember(a.T, "dave")
 }
 
-// served is a group of alice and bob in which service is an external sender.
+// served returns a group of alice and bob in which service is an external sender.
 func (a *attempt) served() (alice, bob, service *mlstest.Member) {
 	service = newMember(a.T, "service")
 	all := newCastOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob")
@@ -91,7 +91,7 @@ func proposing(proposal framing.Proposal) func(*mlstest.Content) {
 	return func(c *mlstest.Content) { c.Proposal = proposal }
 }
 
-// changed is a message with its body changed and nothing made to fit.
+// changed returns a message with its body changed and nothing made to fit.
 func changed[B framing.MessageBody](a *attempt, message []byte, change func(B)) []byte {
 	a.Helper()
 	body := mlstest.Parse[B](a, message)
@@ -112,7 +112,7 @@ func (a *attempt) intrude(name string, info []byte) *intruder {
 	return &intruder{mlstest.NewNewcomer(a, c, info), c.KeyPackage(a).KeyPackage.LeafNode}
 }
 
-// commit is an external commit as change leaves it; it is a good one without change.
+// commit returns an external commit as change leaves it; it is a good one without change.
 func (i *intruder) commit(a *attempt, change func(*mlstest.Draft)) []byte {
 	a.Helper()
 	return i.Commit(a, func(d *mlstest.Draft) {
@@ -134,7 +134,7 @@ func (a *attempt) newWelcomed() *welcomed {
 	return &welcomed{dave, dave.KeyPackage(a)}
 }
 
-// by is a Welcome from a commit that change has changed.
+// by returns a Welcome from a commit that change has changed.
 func (w *welcomed) by(in *mlstest.Insider, change func(*mlstest.Draft)) mls.JoinParams {
 	w.dave.T.Helper()
 	made := in.Commit(w.dave.T, func(d *mlstest.Draft) {
@@ -146,20 +146,20 @@ func (w *welcomed) by(in *mlstest.Insider, change func(*mlstest.Draft)) mls.Join
 	return w.params(made.Welcome)
 }
 
-// params is what dave joins with.
+// params returns what dave joins with.
 func (w *welcomed) params(welcome []byte) mls.JoinParams {
 	return mls.JoinParams{Welcome: welcome, KeyPackages: []*mls.OwnKeyPackage{w.own}, Now: mlstest.Now(), Params: w.dave.Params}
 }
 
-// secretOf is a secret of 32 bytes.
+// secretOf returns a secret of 32 bytes.
 func secretOf(fill byte) ciphersuite.Secret {
 	return ciphersuite.NewSecret(bytes.Repeat([]byte{fill}, 32))
 }
 
-// certificateFor is a certificate for an Ed25519 key, by an issuer that nobody knows.
+// certificateFor returns a certificate for an Ed25519 key, by an issuer that nobody knows.
 func certificateFor(key []byte) []byte { return certificateBy("issuer", "subject", key) }
 
-// certificateBy is a certificate for an Ed25519 key and a name, by an issuer of another.
+// certificateBy returns a certificate for an Ed25519 key and a name, by an issuer of another.
 func certificateBy(issuer, subject string, key []byte) []byte {
 	private := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: mlstest.Now(), NotAfter: mlstest.Now().AddDate(1, 0, 0)}
@@ -172,7 +172,7 @@ func certificateBy(issuer, subject string, key []byte) []byte {
 	return der
 }
 
-// chainFor is a chain for an Ed25519 key, of certificates given as "subject issuer", the subject's first.
+// chainFor returns a chain for an Ed25519 key, of certificates given as "subject issuer", the subject's first.
 func chainFor(key []byte, list ...string) [][]byte {
 	chain := make([][]byte, len(list))
 	for k, names := range list {
@@ -183,7 +183,7 @@ func chainFor(key []byte, list ...string) [][]byte {
 	return chain
 }
 
-// freshKey is a key that nobody has.
+// freshKey returns a key that nobody has.
 func freshKey(in *mlstest.Insider) ciphersuite.HPKEPublicKey {
 	pair, err := in.Suite.GenerateKeyPair(mlstest.Rand("fresh"))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// framingRules are the tests of area (e).
+// framingRules returns the tests of area (e).
 func framingRules() []ruleTest {
 	return []ruleTest{
 		{"V-FR-01", "public", "", func(a *attempt) {
@@ -296,7 +296,7 @@ func framingRules() []ruleTest {
 	}
 }
 
-// altered is a group context with another tree hash.
+// altered returns a group context with another tree hash.
 func altered(c framing.GroupContext) *framing.GroupContext {
 	c.TreeHash = make([]byte, 32)
 	return &c

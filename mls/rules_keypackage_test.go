@@ -81,7 +81,7 @@ func (a *attempt) published(l framing.Lifetime, longest time.Duration) error {
 	return err
 }
 
-// keyPackageRules are the tests of area (b), and all that a KeyPackage can break.
+// keyPackageRules returns the tests of area (b), and all that a KeyPackage can break.
 func keyPackageRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range packageBreaches() {

@@ -26,7 +26,7 @@ func named(name string, s ciphersuite.Secret) secretNamed {
 	return secretNamed{name, bytes.Clone(s.Bytes())}
 }
 
-// givenUp are the secrets that a Group holds and the next does not.
+// givenUp returns the secrets that a Group holds and the next does not.
 func givenUp(name string, before, next *mls.Group) (out []secretNamed) {
 	stays := map[string]bool{}
 	for _, s := range mls.SecretsOf(next) {
@@ -69,7 +69,7 @@ func (a *attempt) kept(g *mls.Group, secrets ...secretNamed) {
 	}
 }
 
-// epochSecretsOf are the secrets that end with an epoch.
+// epochSecretsOf returns the secrets that end with an epoch.
 func epochSecretsOf(g *mls.Group) []secretNamed {
 	s := partsOf(g).Secrets
 	return []secretNamed{named("init_secret", s.InitSecret.Secret()), named("external_secret", s.ExternalSecret),
@@ -77,7 +77,7 @@ func epochSecretsOf(g *mls.Group) []secretNamed {
 		named("exporter_secret", s.ExporterSecret), named("epoch_authenticator", s.EpochAuthenticator)}
 }
 
-// keysOf are the private keys that a member holds.
+// keysOf returns the private keys that a member holds.
 func keysOf(g *mls.Group) (out []secretNamed) {
 	for x, pair := range partsOf(g).Private.Keys() {
 		out = append(out, named(fmt.Sprintf("key of node %d", x), pair.Private))
@@ -85,7 +85,7 @@ func keysOf(g *mls.Group) (out []secretNamed) {
 	return out
 }
 
-// nodesOf are the secrets of a member's secret tree.
+// nodesOf returns the secrets of a member's secret tree.
 func nodesOf(g *mls.Group) (out []secretNamed) {
 	for n := range messagesOf(g).Nodes(nil) {
 		out = append(out, named(fmt.Sprintf("node %d of level %d", n.Position, n.Level), n.Secret))
@@ -109,7 +109,7 @@ func (a *attempt) erases(s *mls.Step, before *mls.Group, secrets ...secretNamed)
 	return s.Next
 }
 
-// onTheWay are the secrets by which the commit in which bob adds dave and a PSK leads to the next epoch: from the group
+// onTheWay returns the secrets by which the commit in which bob adds dave and a PSK leads to the next epoch: from the group
 // secrets that dave gets, up to the root.
 func (a *attempt) onTheWay(suite *ciphersuite.Suite, s *framing.GroupSecrets, key ciphersuite.Secret, next framing.GroupContext) []secretNamed {
 	psk := must(keyschedule.PSKSecret(suite, []keyschedule.PSK{{ID: s.PSKs[0], Secret: key}}))
@@ -147,12 +147,12 @@ func (a *attempt) passes(check func(alice, dave *mls.Step, before *mls.Group, wa
 	check(received, joined, alice.Group, way)
 }
 
-// keyRules are the tests of area (m).
+// keyRules returns the tests of area (m).
 func keyRules() []ruleTest {
 	return slices.Concat(deletionRules(), leftRules(), ratchetRules(), exportRules())
 }
 
-// deletionRules are about what is gone once an epoch is over.
+// deletionRules returns the tests about what is gone once an epoch is over.
 func deletionRules() []ruleTest {
 	return []ruleTest{
 		{"V-KS-01", "store", "", func(a *attempt) {
@@ -334,7 +334,7 @@ func deletionRules() []ruleTest {
 	}
 }
 
-// ratchetRules are about keys of messages, and what is stored of them.
+// ratchetRules returns the tests about keys of messages, and what is stored of them.
 func ratchetRules() []ruleTest {
 	return []ruleTest{
 		{"V-KS-02", "store", "", func(a *attempt) {

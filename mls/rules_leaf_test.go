@@ -14,12 +14,12 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// without is list without x.
+// without returns list without x.
 func without[T comparable](list []T, x T) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(y T) bool { return x == y })
 }
 
-// lowOrder are X25519 points that lead to the all-zero secret (RFC 7748, Section 6.1).
+// lowOrder returns X25519 points that lead to the all-zero secret (RFC 7748, Section 6.1).
 func lowOrder() [][]byte {
 	one, below := make([]byte, 32), make([]byte, 32)
 	one[0] = 1
@@ -117,7 +117,7 @@ func certificateBreaches() []breach {
 	return out
 }
 
-// leafRules are the tests of area (c).
+// leafRules returns the tests of area (c).
 func leafRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range slices.Concat(leafBreaches(), placementBreaches(), certificateBreaches()) {
@@ -456,7 +456,7 @@ func (a *attempt) refusesEntering(change func(*framing.Capabilities)) {
 	require.NoError(a, enter(dave.LeafParams))
 }
 
-// listsDefaults are capabilities that list default types.
+// listsDefaults returns capabilities that list default types.
 func listsDefaults() []*framing.Capabilities {
 	return []*framing.Capabilities{
 		{Extensions: []framing.ExtensionType{framing.ExtensionTypeApplicationID}},

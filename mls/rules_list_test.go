@@ -164,7 +164,7 @@ func (a *attempt) prefersSecond(p *mlstest.Member, first, second said) {
 	a.holds(len(s.Left) == 1 && bytes.Equal(s.Left[0].Ref, all[0].Ref), "left out: %v", s.Left)
 }
 
-// listRules are the tests of area (g).
+// listRules returns the tests of area (g).
 func listRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range badLists() {
@@ -219,7 +219,7 @@ func listRules() []ruleTest {
 	})
 }
 
-// ownUpdateRules are about the Update of a committer.
+// ownUpdateRules returns the tests about the Update of a committer.
 func ownUpdateRules() []ruleTest {
 	return []ruleTest{
 		{"V-PL-01", "value", "", func(a *attempt) {
@@ -244,7 +244,7 @@ func ownUpdateRules() []ruleTest {
 	}
 }
 
-// sameClientRules are about Adds that only an authentication service can tell to be for one client.
+// sameClientRules returns the tests about Adds that only an authentication service can tell to be for one client.
 func sameClientRules() []ruleTest {
 	asked := func(a *attempt, s *mls.Step, err error, m mls.Moment, names ...string) {
 		require.NoError(a, err)
@@ -285,7 +285,7 @@ func sameClientRules() []ruleTest {
 	}
 }
 
-// orderRules are about the order in which proposals apply.
+// orderRules returns the tests about the order in which proposals apply.
 func orderRules() []ruleTest {
 	return []ruleTest{
 		{"V-PL-09", "commit", "", func(a *attempt) {
@@ -368,7 +368,7 @@ func orderRules() []ruleTest {
 	}
 }
 
-// raises are GroupContextExtensions that demand more.
+// raises returns GroupContextExtensions that demand more.
 func (a *attempt) raises() []framing.Proposal {
 	return []framing.Proposal{
 		requires(a, framing.RequiredCapabilities{ExtensionTypes: []framing.ExtensionType{wantedExtension}}),
@@ -377,7 +377,7 @@ func (a *attempt) raises() []framing.Proposal {
 	}
 }
 
-// resultRules are about the tree that a commit leads to.
+// resultRules returns the tests about the tree that a commit leads to.
 func resultRules() []ruleTest {
 	holding := func(key []byte) func(*framing.LeafNode) {
 		return func(l *framing.LeafNode) { l.EncryptionKey = key }
@@ -470,7 +470,7 @@ func resultRules() []ruleTest {
 	}
 }
 
-// externalListRules are about what an external commit covers.
+// externalListRules returns the tests about what an external commit covers.
 func externalListRules() []ruleTest {
 	// with are proposals beside a newcomer's ExternalInit.
 	with := func(a *attempt, i *intruder, list ...framing.Proposal) []byte {

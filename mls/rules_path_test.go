@@ -15,7 +15,7 @@ import (
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
-// glade is a grove without its member at leaf 2, which comes back in its place nil. All nodes above leaf 0 have keys.
+// glade returns a grove without its member at leaf 2, which comes back in its place nil. All nodes above leaf 0 have keys.
 func (a *attempt) glade() []*mlstest.Member {
 	all := a.grove()
 	others := slices.Concat(all[1:2], all[3:])
@@ -173,7 +173,7 @@ func (a *attempt) forged(in *mlstest.Insider, x uint32, sibling []byte, unmerged
 	a.holds(bytes.Equal(made.Next.Tree.Export(a), s.Next.Tree().Export()), "another tree")
 }
 
-// pathRules are the tests of area (h) about the path, beside badCommits.
+// pathRules returns the tests of area (h) about the path, beside badCommits.
 func pathRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range badPaths() {

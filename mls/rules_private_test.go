@@ -16,7 +16,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// privateRules are the tests of area (e) from V-FR-14 on.
+// privateRules returns the tests of area (e) from V-FR-14 on.
 func privateRules() []ruleTest {
 	return []ruleTest{
 		{"V-FR-14", "private", "", func(a *attempt) {
@@ -289,7 +289,7 @@ func (a *attempt) helloAt(in *mlstest.Insider) func(framing.Generation) []byte {
 	}
 }
 
-// atTheEnd is a member's group as if it were in the last epoch that has a number.
+// atTheEnd returns a member's group as if it were in the last epoch that has a number.
 func atTheEnd(a *attempt, p *mlstest.Member) *mls.Group {
 	parts := inside.Reveal(p.Group)
 	parts.Context.Epoch = math.MaxUint64

@@ -12,19 +12,19 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// over is a commit of an insider's over proposals by value.
+// over returns a commit of an insider's over proposals by value.
 func (a *attempt) over(in *mlstest.Insider, list ...framing.Proposal) []byte {
 	a.Helper()
 	return a.covering(in, in.ByValue(list...)...)
 }
 
-// covering is a commit of an insider's over any proposals.
+// covering returns a commit of an insider's over any proposals.
 func (a *attempt) covering(in *mlstest.Insider, list ...mlstest.Covered) []byte {
 	a.Helper()
 	return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = list, false }).Commit
 }
 
-// refusesSeen is refusesMessage for public messages, which an observer refuses, too.
+// refusesSeen does what refusesMessage does, for public messages, which an observer refuses, too.
 func (a *attempt) refusesSeen(p *mlstest.Member, bad, genuine []byte) {
 	a.Helper()
 	o := p.Observe()
@@ -49,7 +49,7 @@ func (a *attempt) refusesUpdating(p *mlstest.Member, u mls.LeafUpdate) {
 	a.refusesCall(p.Group, func() error { return failure(p.Group.ProposeUpdate(u, mls.ProposeParams{}, p.Signer)) })
 }
 
-// refusesProposal is refusesSeen for a proposal of an insider's that change spoils.
+// refusesProposal does what refusesSeen does, for a proposal of an insider's that change spoils.
 func (a *attempt) refusesProposal(p *mlstest.Member, in *mlstest.Insider, proposal framing.Proposal, change func(*mlstest.Content)) {
 	a.Helper()
 	bad, _ := in.Propose(a, proposal, change)
@@ -73,7 +73,7 @@ func (a *attempt) refusesProposing(p *mlstest.Member, proposal framing.Proposal)
 	})
 }
 
-// open is a group of alice, bob and carol in which service is an external sender.
+// open returns a group of alice, bob and carol in which service is an external sender.
 func (a *attempt) open() (alice, bob, carol, service *mlstest.Member) {
 	service = newMember(a.T, "service")
 	all := newCastOf(a.T, nil, framing.Extensions{extension(a.T, sendersOf(a, service))}, "alice", "bob", "carol")
@@ -127,7 +127,7 @@ func (a *attempt) offends(door string, bad framing.Proposal) {
 	}
 }
 
-// reInit is a ReInit to a group like this one, as change leaves it.
+// reInit returns a ReInit to a group like this one, as change leaves it.
 func reInit(change func(*framing.ReInit)) framing.Proposal {
 	p := &framing.ReInit{GroupID: []byte("successor"), Version: framing.MLS10, CipherSuite: testSuite}
 	if change != nil {
@@ -136,22 +136,22 @@ func reInit(change func(*framing.ReInit)) framing.Proposal {
 	return p
 }
 
-// reInitWith is a ReInit with extensions.
+// reInitWith returns a ReInit with extensions.
 func reInitWith(list ...framing.Extension) framing.Proposal {
 	return reInit(func(p *framing.ReInit) { p.Extensions = list })
 }
 
-// extensionsOf is a GroupContextExtensions.
+// extensionsOf returns a GroupContextExtensions.
 func extensionsOf(list ...framing.Extension) framing.Proposal {
 	return &framing.GroupContextExtensions{Extensions: list}
 }
 
-// requires is a GroupContextExtensions that sets required capabilities.
+// requires returns a GroupContextExtensions that sets required capabilities.
 func requires(a *attempt, r framing.RequiredCapabilities) framing.Proposal {
 	return extensionsOf(extension(a.T, &r))
 }
 
-// pskOf is a PreSharedKey for an external PSK, with a nonce of its own for each seed.
+// pskOf returns a PreSharedKey for an external PSK, with a nonce of its own for each seed.
 func pskOf(id, seed string) *framing.PreSharedKey {
 	psk := mls.ExternalPSKID([]byte(id))
 	psk.PSKNonce = make([]byte, 32)
@@ -159,7 +159,7 @@ func pskOf(id, seed string) *framing.PreSharedKey {
 	return &framing.PreSharedKey{PSK: psk}
 }
 
-// pskSecrets are the secrets of external PSKs.
+// pskSecrets returns the secrets of external PSKs.
 func pskSecrets(ids ...string) (out mls.PSKs) {
 	for _, id := range ids {
 		out = append(out, mls.PSK{ID: mls.ExternalPSKID([]byte(id)), Secret: ciphersuite.NewSecret([]byte("secret of " + id))})
@@ -195,7 +195,7 @@ func offences() []offence {
 	return out
 }
 
-// newPlayerUpdate is an Update of somebody who is no member.
+// newPlayerUpdate returns an Update of somebody who is no member.
 func newPlayerUpdate(a *attempt) framing.Proposal {
 	p := newMember(a.T, "erin")
 	leaf := p.KeyPackage(a).KeyPackage.LeafNode
@@ -204,7 +204,7 @@ func newPlayerUpdate(a *attempt) framing.Proposal {
 	return &framing.Update{LeafNode: leaf}
 }
 
-// proposalRules are the tests of area (f).
+// proposalRules returns the tests of area (f).
 func proposalRules() []ruleTest {
 	var out []ruleTest
 	for _, o := range offences() {
@@ -371,7 +371,7 @@ func (a *attempt) tells(c *mls.Change, want []mlstest.Covered) {
 	}
 }
 
-// referenceRules are about proposals that a commit names.
+// referenceRules returns the tests about proposals that a commit names.
 func referenceRules() []ruleTest {
 	return []ruleTest{
 		{"V-PR-01", "proposal", "", func(a *attempt) {

@@ -11,14 +11,14 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// withNonceOf is an external PSK's ID with a nonce of n bytes.
+// withNonceOf returns an external PSK's ID with a nonce of n bytes.
 func withNonceOf(n int) framing.PreSharedKeyID {
 	id := mls.ExternalPSKID([]byte("psk"))
 	id.PSKNonce = make([]byte, n)
 	return id
 }
 
-// pskBreaches are PSK proposals that break a rule by themselves.
+// pskBreaches returns PSK proposals that break a rule by themselves.
 func pskBreaches() map[string][]framing.PreSharedKeyID {
 	return map[string][]framing.PreSharedKeyID{
 		"V-PSK-01": {withNonceOf(0), withNonceOf(1), withNonceOf(31), withNonceOf(33), withNonceOf(64)},
@@ -95,12 +95,12 @@ func (a *attempt) missing(alice, bob *mlstest.Member, psk mls.PSK, others ...mls
 	a.refusesCommitting(alice, mls.CommitParams{Proposals: inject(psk.ID), PSKs: others})
 }
 
-// resumption is the PSK of an epoch of a group, made up.
+// resumption returns the PSK of an epoch of a group, made up.
 func resumption(group string, epoch framing.Epoch, fill byte) mls.PSK {
 	return mls.PSK{ID: mls.ResumptionPSKID([]byte(group), epoch), Secret: secretOf(fill)}
 }
 
-// pskRules are the tests of area (k).
+// pskRules returns the tests of area (k).
 func pskRules() []ruleTest {
 	var out []ruleTest
 	for id, list := range pskBreaches() {
@@ -225,7 +225,7 @@ func pskRules() []ruleTest {
 	}...)
 }
 
-// tooManyPSKs are one PSK more than a PSKLabel can count, each with a nonce of its own.
+// tooManyPSKs returns one PSK more than a PSKLabel can count, each with a nonce of its own.
 func tooManyPSKs() []framing.PreSharedKeyID {
 	out := make([]framing.PreSharedKeyID, 1<<16)
 	for i := range out {

@@ -20,7 +20,7 @@ type failing struct {
 	change func(*mlstest.Draft)
 }
 
-// failures are commits of an insider that fail at every stage of their handling, in its order.
+// failures returns commits of an insider that fail at every stage of their handling, in its order.
 func failures(a *attempt, in *mlstest.Insider) []failing {
 	unknown := mlstest.Covered{Proposal: &framing.Remove{Removed: 2}, Sender: in.Sender, Ref: make([]byte, 32)}
 	content := func(change func(*mlstest.Content)) func(*mlstest.Draft) {
@@ -110,7 +110,7 @@ func (a *attempt) failsAnywhere(frame func(*mlstest.Content)) {
 // refOf names the n-th proposal that waits.
 func refOf(p *mlstest.Member, n int) framing.ProposalRef { return p.Group.Proposals()[n].Ref }
 
-// sequenceRules are the tests of area (h) that are about a commit as a whole.
+// sequenceRules returns the tests of area (h) that are about a commit as a whole.
 func sequenceRules() []ruleTest {
 	return []ruleTest{
 		{"V-CM-13", "send", "and afterwards", func(a *attempt) {

@@ -13,7 +13,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// sizeRules are the tests of V-WIRE-16.
+// sizeRules returns the tests of V-WIRE-16.
 func sizeRules() []ruleTest {
 	return []ruleTest{
 		{"V-WIRE-16", "keypackage", "", func(a *attempt) {
@@ -156,12 +156,12 @@ func sizeRules() []ruleTest {
 	}
 }
 
-// sizes are values that are not of n bytes.
+// sizes returns values that are not of n bytes.
 func sizes(n int) [][]byte {
 	return [][]byte{nil, {9}, bytes.Repeat([]byte{9}, n-1), bytes.Repeat([]byte{9}, n+1)}
 }
 
-// random is n bytes that mean nothing.
+// random returns n bytes that mean nothing.
 func random(n int) []byte {
 	b := make([]byte, n)
 	_, _ = mlstest.Rand("nothing").Read(b)

@@ -16,7 +16,7 @@ type old struct {
 	past              mls.PSK // links to the epoch before
 }
 
-// ended is a group that a ReInit ended.
+// ended returns a group that a ReInit ended.
 func (a *attempt) ended() *old {
 	var past mls.PSK
 	alice, bob, carol := reinitialized(a.T, func(g *mls.Group) { past = linkTo(g) })
@@ -24,7 +24,7 @@ func (a *attempt) ended() *old {
 	return &old{alice, bob, carol, past}
 }
 
-// parent is a group to branch from.
+// parent returns a group to branch from.
 func (a *attempt) parent() *old {
 	all := newCastOf(a.T, supportsAnnouncement, nil, "alice", "bob", "carol")
 	past := linkTo(all[0].Group)
@@ -32,7 +32,7 @@ func (a *attempt) parent() *old {
 	return &old{all[0], all[1], all[2], past}
 }
 
-// succession is the genuine successor, which alice makes with her own engine, and carol is in it, too.
+// succession returns the genuine successor, which alice makes with her own engine, and carol is in it, too.
 func (o *old) succession() *succession {
 	s := &succession{create: following(o.alice), guests: []*mlstest.Member{o.carol}, link: linkTo(o.alice.Group),
 		join: mls.JoinParams{Successor: o.bob.Group}}
@@ -62,7 +62,7 @@ func (o *old) refusesSuccession(a *attempt, change func(*succession)) {
 	require.Equal(a, before, whole(a, o.bob.Group), "%s: the old group is changed", a.rule.ID)
 }
 
-// founder is alice in the successor that she has just made.
+// founder returns alice in the successor that she has just made.
 func (o *old) founder() *mlstest.Member {
 	s := o.succession()
 	first := o.alice.As(s.create.CipherSuite)
@@ -109,7 +109,7 @@ func (o *old) founds(a *attempt, guests ...*mlstest.Member) ([]mls.Claim, error)
 	return step.Claims, nil
 }
 
-// twin is a second client of a player's user.
+// twin returns a second client of a player's user.
 func twin(a *mlstest.Member) *mlstest.Member {
 	p := newMember(a.T.(*testing.T), a.Name+"'s second device")
 	supportsAnnouncement(p.Party)
@@ -159,12 +159,12 @@ func badSuccessions() []badSuccession {
 	}
 }
 
-// requiring is an extension that asks for nothing.
+// requiring returns an extension that asks for nothing.
 func requiring() framing.Extension {
 	return framing.Extension{Type: framing.ExtensionTypeRequiredCapabilities, Data: []byte{0, 0, 0}}
 }
 
-// successorRules are the tests of area (l).
+// successorRules returns the tests of area (l).
 func successorRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range badSuccessions() {

@@ -10,7 +10,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// uneven is a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave, who has
+// uneven returns a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave, who has
 // not joined, unlike erin.
 func (a *attempt) uneven(extensions ...framing.Extension) (alice, bob, dave, erin *mlstest.Member) {
 	all := newCastOf(a.T, func(c *mlstest.Party) {
@@ -24,7 +24,7 @@ func (a *attempt) uneven(extensions ...framing.Extension) (alice, bob, dave, eri
 	return all[0], all[1], newMember(a.T, "dave"), erin
 }
 
-// supportRules are about what members have to support.
+// supportRules returns the tests about what members have to support.
 func supportRules() []ruleTest {
 	required := []framing.RequiredCapabilities{
 		{ExtensionTypes: []framing.ExtensionType{wantedExtension}},

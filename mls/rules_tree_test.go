@@ -8,7 +8,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// grove is a group of eight, a to h, whose tree has everything: a's path at nodes 1 and 3, with a stale parent hash at 3,
+// grove returns a group of eight, a to h, whose tree has everything: a's path at nodes 1 and 3, with a stale parent hash at 3,
 // e's path at nodes 9, 11 and 7, and h as an unmerged leaf below 11 and 7.
 func (a *attempt) grove() []*mlstest.Member {
 	all := newCast(a.T, "a", "b", "c", "d", "e", "f", "g")
@@ -108,7 +108,7 @@ func treeBreaches() []treeBreach {
 	}
 }
 
-// treeRules are the tests of area (d). Each breach is served in a GroupInfo and in a Welcome, by an insider.
+// treeRules returns the tests of area (d). Each breach is served in a GroupInfo and in a Welcome, by an insider.
 func treeRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range treeBreaches() {

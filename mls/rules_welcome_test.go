@@ -84,14 +84,14 @@ func reencrypted(change func(*framing.Welcome)) func(*attempt, *mlstest.Insider,
 	}
 }
 
-// linking is a PSK of a usage, with a nonce.
+// linking returns a PSK of a usage, with a nonce.
 func linking(usage framing.ResumptionPSKUsage, nonce byte) framing.PreSharedKeyID {
 	id := mls.ResumptionPSKID([]byte("old"), 7)
 	id.Usage, id.PSKNonce = usage, bytes.Repeat([]byte{nonce}, 32)
 	return id
 }
 
-// external is an external PSK's ID with a nonce.
+// external returns an external PSK's ID with a nonce.
 func external(name string, nonce byte) framing.PreSharedKeyID {
 	id := mls.ExternalPSKID([]byte(name))
 	id.PSKNonce = bytes.Repeat([]byte{nonce}, 32)
@@ -260,7 +260,7 @@ func (b badInfo) refused(a *attempt) {
 	a.refusesObserving(mlstest.NewParty(a, testSuite, "dave"), in.GroupInfo(a, b.change), nil, in.GroupInfo(a, nil))
 }
 
-// lacking is what a joiner may lack in the demanding group.
+// lacking returns what a joiner may lack in the demanding group.
 func lacking() map[string]func(*framing.Capabilities) {
 	return map[string]func(*framing.Capabilities){
 		"a required extension":  func(c *framing.Capabilities) { c.Extensions = without(c.Extensions, wantedExtension) },
@@ -284,7 +284,7 @@ func (a *attempt) joinsBoth(door string, by, lacks, knows *mlstest.Member) {
 	require.NoError(a, join(knows))
 }
 
-// welcomeRules are the tests of area (i), and all that a Welcome can break.
+// welcomeRules returns the tests of area (i), and all that a Welcome can break.
 func welcomeRules() []ruleTest {
 	var out []ruleTest
 	for _, b := range badWelcomes() {
@@ -421,14 +421,14 @@ func welcomeRules() []ruleTest {
 	}...)
 }
 
-// misshapen are trees that are none, made from the nodes of one with twelve nodes or more.
+// misshapen returns trees that are none, made from the nodes of one with twelve nodes or more.
 func misshapen(nodes framing.RatchetTree) []framing.RatchetTree {
 	atLeaf, atParent := slices.Clone(nodes), slices.Clone(nodes)
 	atLeaf[4], atParent[5] = nodes[3], nodes[4]
 	return []framing.RatchetTree{nil, {nil}, {nil, nil, nil}, append(slices.Clone(nodes), nil, nil), atLeaf, atParent, nodes[:12]}
 }
 
-// unheardOf are extensions that nobody knows.
+// unheardOf returns extensions that nobody knows.
 func unheardOf() framing.Extensions {
 	return framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: strange}}
 }

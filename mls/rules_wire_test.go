@@ -14,7 +14,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// wireRules are the tests of area (a).
+// wireRules returns the tests of area (a).
 func wireRules() []ruleTest {
 	return []ruleTest{
 		{"V-WIRE-01", "decoder", "too long a form", func(a *attempt) {
@@ -333,7 +333,7 @@ func wireRules() []ruleTest {
 	}
 }
 
-// shortest is data as opaque<V>.
+// shortest returns data as opaque<V>.
 func shortest(data []byte) []byte {
 	b, err := framing.Marshal(&framing.ApplicationID{ApplicationID: data})
 	if err != nil {
@@ -342,7 +342,7 @@ func shortest(data []byte) []byte {
 	return b
 }
 
-// farLeaves are leaves that a tree of three members does not have: the blank one, those right beyond its end, those around
+// farLeaves returns leaves that a tree of three members does not have: the blank one, those right beyond its end, those around
 // the largest trees, and those whose nodes have no number of 32 bits.
 func farLeaves() []framing.LeafIndex {
 	return []framing.LeafIndex{3, 4, 5, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 1}

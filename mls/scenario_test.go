@@ -144,7 +144,7 @@ func (sc *scenario) create(name, id string, successorOf *mls.Group) {
 	sc.tell("%s is alone in %q with %v", name, id, s.Next.Suite().CipherSuite())
 }
 
-// keyPackage is a fresh KeyPackage of a client, by which somebody is going to add it.
+// keyPackage returns a fresh KeyPackage of a client, by which somebody is going to add it.
 func (sc *scenario) keyPackage(name string, cs ciphersuite.CipherSuite) *framing.KeyPackage {
 	c := *sc.client(name).Party
 	c.Suite = mlstest.Suite(sc.t, cs)
@@ -153,7 +153,7 @@ func (sc *scenario) keyPackage(name string, cs ciphersuite.CipherSuite) *framing
 	return k.KeyPackage
 }
 
-// byName are proposals about clients of the group at hand.
+// byName returns proposals about clients of the group at hand.
 func (sc *scenario) byName(verb string, names []string) (list []framing.Proposal) {
 	for _, name := range names {
 		if strings.HasPrefix(verb, "add") {

@@ -64,7 +64,7 @@ func (sc *scenario) tell(format string, args ...any) {
 	fmt.Fprintf(sc.out, "    "+format+"\n", args...)
 }
 
-// client is the client of a name.
+// client returns the client of a name.
 func (sc *scenario) client(name string) *client {
 	c := sc.clients[name]
 	if c == nil {
@@ -78,7 +78,7 @@ func (sc *scenario) client(name string) *client {
 	return c
 }
 
-// member is a client in the group at hand.
+// member returns a client in the group at hand.
 func (sc *scenario) member(name string) *mlstest.Member {
 	m := sc.client(name).groups[sc.at]
 	require.NotNil(sc.t, m, "%s is not in %s", name, sc.at)

@@ -137,7 +137,7 @@ func claimMembership(old *Group, link framing.PreSharedKeyID, fresh []Claim) ([]
 	return unknown, nil
 }
 
-// invitedTo are those whom a successor group will hold, its creator first.
+// invitedTo returns those whom a successor group will hold, its creator first.
 func invitedTo(own *framing.LeafNode, invited []*framing.KeyPackage) []Claim {
 	out := []Claim{claim(MomentSuccessorMember, 0, own)}
 	for _, k := range invited {
@@ -146,7 +146,7 @@ func invitedTo(own *framing.LeafNode, invited []*framing.KeyPackage) []Claim {
 	return out
 }
 
-// membersOf are the members of a successor group.
+// membersOf returns the members of a successor group.
 func membersOf(fresh *treekem.Tree) []Claim {
 	out := make([]Claim, 0, fresh.Members())
 	for i, leaf := range fresh.Leaves() {
@@ -155,7 +155,7 @@ func membersOf(fresh *treekem.Tree) []Claim {
 	return out
 }
 
-// treeAt is the tree of an epoch, nil when it is not kept.
+// treeAt returns the tree of an epoch, nil when it is not kept.
 func (g *Group) treeAt(epoch framing.Epoch) *treekem.Tree {
 	if epoch == g.Epoch() {
 		return g.tree

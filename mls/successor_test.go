@@ -14,7 +14,7 @@ import (
 // nextSuite is what groups of these tests move to, with other signature keys.
 const nextSuite = ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256
 
-// announcement is a ReInit to a group with another cipher suite and an extension.
+// announcement returns a ReInit to a group with another cipher suite and an extension.
 func announcement() *framing.ReInit {
 	return &framing.ReInit{GroupID: []byte("second"), Version: framing.MLS10, CipherSuite: nextSuite,
 		Extensions: framing.Extensions{{Type: 0xf001, Data: []byte("announced")}}}
@@ -88,7 +88,7 @@ func (s *succession) asked(t *testing.T, predecessors ...string) (names []string
 	return names
 }
 
-// linkTo is the PSK that links a group to old.
+// linkTo returns the PSK that links a group to old.
 func linkTo(old *mls.Group) mls.PSK {
 	id := mls.ResumptionPSKID(old.GroupID(), old.Epoch())
 	id.Usage, id.PSKNonce = framing.ResumptionPSKUsageBranch, make([]byte, 32)
@@ -98,7 +98,7 @@ func linkTo(old *mls.Group) mls.PSK {
 	return mls.PSK{ID: id, Secret: partsOf(old).Secrets.ResumptionPSK.Clone()}
 }
 
-// linkedWelcome is the Welcome of a commit of the creator's that has a link whatever the engine thinks of it.
+// linkedWelcome returns the Welcome of a commit of the creator's that has a link whatever the engine thinks of it.
 func linkedWelcome(creator *mlstest.Member, link mls.PSK, proposals []framing.Proposal) []byte {
 	evil := creator.Insider()
 	return evil.Commit(creator.T, func(d *mlstest.Draft) {
@@ -107,7 +107,7 @@ func linkedWelcome(creator *mlstest.Member, link mls.PSK, proposals []framing.Pr
 	}).Welcome
 }
 
-// reinitialized is a group of alice, bob and carol that carol's proposal and alice's commit ended.
+// reinitialized returns a group of alice, bob and carol that carol's proposal and alice's commit ended.
 // Just before, see gets to see it.
 func reinitialized(t *testing.T, see ...func(*mls.Group)) (alice, bob, carol *mlstest.Member) {
 	cast := newCastOf(t, supportsAnnouncement, nil, "alice", "bob", "carol")
@@ -120,7 +120,7 @@ func reinitialized(t *testing.T, see ...func(*mls.Group)) (alice, bob, carol *ml
 	return alice, bob, carol
 }
 
-// following is what creator makes the announced group of.
+// following returns what creator makes the announced group of.
 func following(creator *mlstest.Member) mls.CreateParams {
 	return mls.CreateParams{CipherSuite: nextSuite, Leaf: creator.As(nextSuite).LeafParams, Lifetime: mlstest.Lifetime(),
 		Successor: creator.Group, Params: creator.Params}

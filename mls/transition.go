@@ -169,7 +169,7 @@ func (t *transition) checkCustomSupport() error {
 	return nil
 }
 
-// lacking is a member that does not support a proposal type and is not removed.
+// lacking returns a member that does not support a proposal type and is not removed.
 func (t *transition) lacking(p framing.ProposalType) framing.LeafIndex {
 	removed := map[framing.LeafIndex]bool{}
 	for _, r := range t.list.removes {
@@ -351,7 +351,7 @@ func (t *transition) checkInitKeys() error {
 	return nil
 }
 
-// nextPublic is the public state of the new epoch, without its confirmation tag: input is the encoded
+// nextPublic returns the public state of the new epoch, without its confirmation tag: input is the encoded
 // ConfirmedTranscriptHashInput of the commit (RFC 9420, Section 8.2).
 func (t *transition) nextPublic(input []byte) (*public, error) {
 	context := t.context

@@ -92,7 +92,7 @@ func checkKeys(suite *ciphersuite.Suite, leaf *framing.LeafNode, more ...ciphers
 	return nil
 }
 
-// keyPackageSignatures are the two signatures of a KeyPackage: its own and its leaf's (V-KP-03, V-LN-04).
+// keyPackageSignatures returns the two signatures of a KeyPackage: its own and its leaf's (V-KP-03, V-LN-04).
 func keyPackageSignatures(k *framing.KeyPackage) ([]ciphersuite.SignedMessage, error) {
 	own, err := k.SignedMessage()
 	if err != nil {

@@ -77,7 +77,7 @@ func (l *proposalList) checkList(committer framing.Sender) error {
 	return nil
 }
 
-// leafOf is the leaf to name in an error about what a sender says.
+// leafOf returns the leaf to name in an error about what a sender says.
 func leafOf(from framing.Sender) framing.LeafIndex {
 	if from.SenderType == framing.SenderTypeMember {
 		return from.LeafIndex

@@ -186,7 +186,7 @@ func (w *world) proposal(own framing.LeafIndex) framing.Proposal {
 	return &framing.PreSharedKey{PSK: mls.ExternalPSKID(id)}
 }
 
-// leafUpdate is a change of a walker's leaf, of credential and signature key perhaps.
+// leafUpdate returns a change of a walker's leaf, of credential and signature key perhaps.
 func (w *world) leafUpdate(a *walker) (u mls.LeafUpdate) {
 	if w.chance(2) {
 		return u

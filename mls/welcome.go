@@ -56,7 +56,7 @@ func (p *public) checkInfoExtensions(list framing.Extensions) error {
 	return list.CheckPlacement()
 }
 
-// groupInfo is the GroupInfo of an epoch, without a signature.
+// groupInfo returns the GroupInfo of an epoch, without a signature.
 func (p *public) groupInfo(signer framing.LeafIndex, extensions framing.Extensions, omitTree bool) (*framing.GroupInfo, error) {
 	if !omitTree {
 		tree := framing.Extension{Type: framing.ExtensionTypeRatchetTree, Data: p.tree.Export()}

@@ -105,12 +105,12 @@ func (w *world) note(kind, format string, args ...any) {
 	w.history = append(w.history, kind+": "+fmt.Sprintf(format, args...))
 }
 
-// chance is true once in n times.
+// chance reports true once in n times.
 func (w *world) chance(n int) bool { return w.rng.IntN(n) == 0 }
 
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
 
-// newWalker is somebody whose Steps are stored, and who comes back from storage at times.
+// newWalker returns somebody whose Steps are stored, and who comes back from storage at times.
 func (w *world) newWalker() *walker {
 	m := mlstest.NewMember(w.t, 1, w.name("client"))
 	m.Capabilities.Extensions = []framing.ExtensionType{worldExtension}
@@ -129,7 +129,7 @@ func (w *world) newWalker() *walker {
 	})}
 }
 
-// extensions are fresh extensions for the group context.
+// extensions returns fresh extensions for the group context.
 func (w *world) extensions() []framing.Extension {
 	var senders framing.ExternalSenders
 	for k, s := range w.senders {
@@ -209,7 +209,7 @@ func (w *world) catchUp(a *walker) {
 	}
 }
 
-// current is a random member that has handled everything.
+// current returns a random member that has handled everything.
 func (w *world) current() *walker {
 	a := pick(w, w.members)
 	w.catchUp(a)
@@ -236,7 +236,7 @@ func (w *world) publish(message []byte, commit bool) {
 	}
 }
 
-// observed is an observer that is up to date.
+// observed returns an observer that is up to date.
 func (w *world) observed() *mls.Observer {
 	a := w.current()
 	if w.observer == nil {
@@ -246,7 +246,7 @@ func (w *world) observed() *mls.Observer {
 	return w.observer
 }
 
-// offer is a KeyPackage of somebody outside, who comes into being when there is nobody; nil when there are enough.
+// offer returns a KeyPackage of somebody outside, who comes into being when there is nobody; nil when there are enough.
 func (w *world) offer() (*walker, *framing.KeyPackage) {
 	if len(w.outside) == 0 {
 		if len(w.members) >= 32 {

@@ -14,7 +14,7 @@ import (
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
-// largeTree is a full tree of 2^18 leaves, made once for the tests and benchmarks that only read it.
+// largeTree returns a full tree of 2^18 leaves, made once for the tests and benchmarks that only read it.
 func largeTree(tb testing.TB) *treekem.Tree {
 	f, err := treekemtest.Build(treekemtest.Params{
 		Suite: newSuite(tb, 1), Members: 1 << 18, Shape: treekemtest.Full, GroupID: []byte("large"), Seed: 1, Unsigned: true})
@@ -84,7 +84,7 @@ func BenchmarkReplacePath(b *testing.B) {
 	}
 }
 
-// BenchmarkHash18Parents is the yardstick of BenchmarkReplacePath.
+// BenchmarkHash18Parents measures the yardstick of BenchmarkReplacePath.
 func BenchmarkHash18Parents(b *testing.B) {
 	suite := newSuite(b, 1)
 	in := make([]byte, 1+1+33+33+1+33+33)

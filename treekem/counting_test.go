@@ -25,7 +25,7 @@ func (c *countingProvider) Hash(dst, data []byte) []byte {
 	return c.Provider.Hash(dst, data)
 }
 
-// during is the number of hashes, and of bytes hashed, in a call.
+// during returns the number of hashes, and of bytes hashed, in a call.
 func (c *countingProvider) during(call func()) (hashes, bytes int) {
 	h, b := c.hashes.Load(), c.bytes.Load()
 	call()
@@ -112,7 +112,7 @@ func TestHostileWork(t *testing.T) {
 	}
 }
 
-// crowdedTree is a good tree of n leaves in which each second member is unmerged at every parent above it.
+// crowdedTree returns a good tree of n leaves in which each second member is unmerged at every parent above it.
 func crowdedTree(t *testing.T, suite *ciphersuite.Suite, n int) *treekem.Tree {
 	g := newGroupOf(t, suite, n)
 	edit := g.tree.Edit()
@@ -136,7 +136,7 @@ func crowdedTree(t *testing.T, suite *ciphersuite.Suite, n int) *treekem.Tree {
 	return tree
 }
 
-// unmergedTree is a tree of n leaves and a root, at which all but two leaves are unmerged.
+// unmergedTree returns a tree of n leaves and a root, at which all but two leaves are unmerged.
 func unmergedTree(suite *ciphersuite.Suite, n int) *reference {
 	s := &script{suite: suite}
 	ref := &reference{suite: suite, nodes: make(framing.RatchetTree, 2*n-1)}

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the pictures anew")
 
-// figure is the tree of RFC 9420, Section 7.9, with the history that its Appendix B gives.
+// figure returns the tree of RFC 9420, Section 7.9, with the history that its Appendix B gives.
 func figure(t *testing.T) *treekem.Tree {
 	g := newGroupOf(t, newSuite(t, 1), 7)
 	g.commit(change{sender: 0, removes: []framing.LeafIndex{5}})

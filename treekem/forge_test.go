@@ -215,7 +215,7 @@ func TestBadParentHashes(t *testing.T) {
 // relinkUnder makes the chains below x good again.
 func relinkUnder(f *forgery, x int) { f.relinkBelow(f.ref.spanOf(x)) }
 
-// newcomer is a group with an unmerged leaf: 2 takes the place of one who left, under a root that 3 set while 5, above
+// newcomer returns a group with an unmerged leaf: 2 takes the place of one who left, under a root that 3 set while 5, above
 // them both, was filtered out and blank.
 func newcomer(t *testing.T) *group {
 	g := newGroupOf(t, newSuite(t, 1), 4)

@@ -36,7 +36,7 @@ func newGroup(t require.TestingT, suite *ciphersuite.Suite) *group {
 	return g
 }
 
-// newGroupOf is a group of n members, of which those named have committed, in that order.
+// newGroupOf returns a group of n members, of which those named have committed, in that order.
 func newGroupOf(t require.TestingT, suite *ciphersuite.Suite, n int, committers ...framing.LeafIndex) *group {
 	g := newGroup(t, suite)
 	g.commit(change{adds: n - 1, noPath: true})
@@ -303,7 +303,7 @@ func TestMembersAgree(t *testing.T) {
 	})
 }
 
-// TestMembersAgreeInAllSuites is one history in each suite.
+// TestMembersAgreeInAllSuites plays one history in each suite.
 func TestMembersAgreeInAllSuites(t *testing.T) {
 	for _, cs := range ciphersuite.Supported() {
 		t.Run(cs.String(), func(t *testing.T) {

@@ -120,7 +120,7 @@ func spoil(t *rapid.T, ref *reference, x int) {
 	}
 }
 
-// allocated is how many bytes a call takes from the heap in all.
+// allocated returns how many bytes a call takes from the heap in all.
 func allocated(call func()) int {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

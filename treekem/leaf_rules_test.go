@@ -110,7 +110,7 @@ func TestGoodLeaves(t *testing.T) {
 	requireRule(t, "V-LN-06", f.imports())
 }
 
-// requirement is a required_capabilities extension.
+// requirement returns a required_capabilities extension.
 func requirement(t *testing.T, r framing.RequiredCapabilities) framing.Extension {
 	x, err := framing.NewExtension(&r)
 	require.NoError(t, err)

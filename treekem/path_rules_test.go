@@ -201,7 +201,7 @@ func TestBadPathSecrets(t *testing.T) {
 	}
 }
 
-// pathSecret is the secret of a step, which a Welcome would carry to the leaves below its copath.
+// pathSecret returns the secret of a step, which a Welcome would carry to the leaves below its copath.
 func pathSecret(g *group, s *sent, step int) ciphersuite.Secret {
 	x := g.tree.FilteredDirectPath(s.sender)[step]
 	for i := range g.tree.Leaves() {

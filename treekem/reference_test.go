@@ -49,7 +49,7 @@ func leafAt(x int) framing.LeafIndex  { return framing.LeafIndex(x / 2) }
 func nodeAt(i framing.LeafIndex) int  { return 2 * int(i) }
 func (r *reference) blank(x int) bool { return r.nodes[x] == nil }
 
-// spanOf is the subtree under node x.
+// spanOf returns the subtree under node x.
 func (r *reference) spanOf(x int) span {
 	s := r.whole()
 	for s.top() != x {
@@ -72,7 +72,7 @@ func (r *reference) above(i framing.LeafIndex) []span {
 	return out
 }
 
-// toward is the child subtree that holds x, and the other one.
+// toward returns the child subtree that holds x, and the other one.
 func (s span) toward(x int) (child, copath span) {
 	if s.left().holds(x) {
 		return s.left(), s.right()
@@ -172,7 +172,7 @@ func (r *reference) parentHash(p int, s span) []byte {
 	return treekemtest.ParentHash(r.suite, parent, original.treeHash(s, nil))
 }
 
-// linked says whether D's parent hash is valid with respect to P (RFC 9420, Section 7.9.2).
+// linked reports whether D's parent hash is valid with respect to P (RFC 9420, Section 7.9.2).
 func (r *reference) linked(d, p int) bool {
 	under := r.spanOf(p)
 	if d == p || !under.holds(d) {
@@ -223,7 +223,7 @@ func (r *reference) parentHashValid() bool {
 	return true
 }
 
-// nextLeaf is the leftmost blank leaf, or one past the end.
+// nextLeaf returns the leftmost blank leaf, or one past the end.
 func (r *reference) nextLeaf() framing.LeafIndex {
 	for x := 0; x < len(r.nodes); x += 2 {
 		if r.blank(x) {
@@ -288,7 +288,7 @@ func (r *reference) setPath(i framing.LeafIndex, leaf *framing.LeafNode, keys []
 	r.nodes[nodeAt(i)] = &framing.Node{LeafNode: leaf}
 }
 
-// export is the data of a ratchet_tree extension (RFC 9420, Section 12.4.3.3).
+// export returns the data of a ratchet_tree extension (RFC 9420, Section 12.4.3.3).
 func (r *reference) export() []byte {
 	nodes := r.nodes
 	for nodes[len(nodes)-1] == nil {

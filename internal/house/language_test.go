@@ -14,18 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Packages whose function comments are not converted yet, and those of which only the tests are not. An entry must
-// still be needed.
-var (
-	unconverted = []string{
-		"mls", "mls/mlstest",
-	}
-	unconvertedTests = []string{"ciphersuite", "framing", "keyschedule", "treekem"}
-)
-
-func inConverted(f *file) bool {
-	return !ast.IsGenerated(f.ast) && !slices.Contains(unconverted, f.dir()) &&
-		!(f.test() && slices.Contains(unconvertedTests, f.dir()))
+func inWritten(f *file) bool {
+	return !ast.IsGenerated(f.ast)
 }
 
 var (
@@ -56,29 +46,6 @@ func checkAnswers(f *file) (out []finding) {
 		}
 	}
 	return out
-}
-
-// TestUnconverted checks that what is waived is still needed.
-func TestUnconverted(t *testing.T) {
-	findings, inTests := map[string]int{}, map[string]int{}
-	for _, f := range source(t) {
-		n := len(checkFunctionComments(f)) + len(checkAnswers(f))
-		findings[f.dir()] += n
-		if f.test() {
-			inTests[f.dir()] += n
-		}
-	}
-	for _, dir := range unconverted {
-		if findings[dir] == 0 {
-			t.Errorf("the function comments of %s are converted; take it from the list", dir)
-		}
-		t.Logf("%s: %d function comments to convert, %d of them in tests", dir, findings[dir], inTests[dir])
-	}
-	for _, dir := range unconvertedTests {
-		if inTests[dir] == 0 || slices.Contains(unconverted, dir) {
-			t.Errorf("%s need not be in the list of tests", dir)
-		}
-	}
 }
 
 // text is a file that people read: source, document, script or list.

@@ -74,9 +74,9 @@ func rules() []rule {
 			"package p\nimport (\"errors\"; \"fmt\")\nvar ErrX = errors.New(\"parallel: something is wrong\")\nvar ErrY = fmt.Errorf(\"reading: %w\", ErrX)"},
 		{"package name", inGo, checkPackageName,
 			"package util", "package wire"},
-		{"function comment", inConverted, checkFunctionComments,
+		{"function comment", inWritten, checkFunctionComments,
 			"package p\n// F is the n-th.\nfunc F() {}", "package p\n// T is a type.\ntype T struct{}\n// F returns whether it is so. Whoever answers decides.\nfunc F() {}"},
-		{"answers", inConverted, checkAnswers,
+		{"answers", inWritten, checkAnswers,
 			"package p\ntype T struct {\n\t// F takes n and\n\t// answers it.\n\tF func(n int) int\n}", "package p\n// The answers are the caller's.\nfunc f() {}"},
 	}
 }

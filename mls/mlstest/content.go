@@ -42,7 +42,7 @@ type Content struct {
 	OnPrivate     func(*framing.PrivateMessage)
 }
 
-// content is what the insider sends when nothing is changed.
+// content returns what the insider sends when nothing is changed.
 func (in *Insider) content(ct framing.ContentType) *Content {
 	c := &Content{
 		FramedContent: framing.FramedContent{
@@ -59,7 +59,7 @@ func (in *Insider) content(ct framing.ContentType) *Content {
 	return c
 }
 
-// tbs is FramedContentTBS (RFC 9420, Section 6.1).
+// tbs returns FramedContentTBS (RFC 9420, Section 6.1).
 func (c *Content) tbs(t TB) []byte {
 	t.Helper()
 	w := wire.NewWriter(nil)
@@ -90,7 +90,7 @@ func (c *Content) sign(t TB, suite *ciphersuite.Suite, tag func(signature []byte
 	return auth
 }
 
-// encodeAuth is FramedContentAuthData (RFC 9420, Section 6.1).
+// encodeAuth returns FramedContentAuthData (RFC 9420, Section 6.1).
 func (c *Content) encodeAuth(t TB, auth *framing.FramedContentAuthData) []byte {
 	t.Helper()
 	w := wire.NewWriter(nil)
@@ -167,7 +167,7 @@ func (in *Insider) private(t TB, c *Content, auth *framing.FramedContentAuthData
 	return m
 }
 
-// aad are PrivateContentAAD and SenderDataAAD (RFC 9420, Sections 6.3.1 and 6.3.2).
+// aad returns PrivateContentAAD and SenderDataAAD (RFC 9420, Sections 6.3.1 and 6.3.2).
 func (c *Content) aad(t TB) (content, sender []byte) {
 	t.Helper()
 	w := wire.NewWriter(nil)
@@ -181,7 +181,7 @@ func (c *Content) aad(t TB) (content, sender []byte) {
 	return b, b[:n:n]
 }
 
-// body is the content without its header.
+// body returns the content without its header.
 func (c *Content) body(t TB) []byte {
 	t.Helper()
 	var b []byte
@@ -198,7 +198,7 @@ func (c *Content) body(t TB) []byte {
 	return b
 }
 
-// key is the key that the content is encrypted with. It can be had any number of times.
+// key returns the key that the content is encrypted with. It can be had any number of times.
 func (in *Insider) key(t TB, c *Content) keyschedule.MessageKey {
 	t.Helper()
 	g := in.sent[c.Ratchet]

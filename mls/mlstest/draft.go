@@ -111,7 +111,7 @@ func (in *Insider) Commit(t TB, change func(*Draft)) *Made {
 	return d.finish(t)
 }
 
-// ByValue are proposals as a commit of the insider's covers them by value.
+// ByValue returns proposals as a commit of the insider's covers them by value.
 func (in *Insider) ByValue(list ...framing.Proposal) []Covered {
 	out := make([]Covered, len(list))
 	for k, p := range list {
@@ -293,7 +293,7 @@ func (d *Draft) advance(t TB, c *Content, signature []byte) *Insider {
 	return next
 }
 
-// nextKeys are the insider's private keys after the commit.
+// nextKeys returns the insider's private keys after the commit.
 func (d *Draft) nextKeys() map[treekem.NodeIndex]ciphersuite.KeyPair {
 	keys := map[treekem.NodeIndex]ciphersuite.KeyPair{}
 	for x, pair := range d.in.keys {

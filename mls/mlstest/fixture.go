@@ -45,7 +45,7 @@ func Build(t TB, p GroupParams) *Fixture {
 	return &Fixture{tree, p}
 }
 
-// Group is the view of the member at leaf i. Each call makes a new one with secrets of its own.
+// Group returns the view of the member at leaf i. Each call makes a new one with secrets of its own.
 func (f *Fixture) Group(t TB, i framing.LeafIndex) *mls.Group {
 	t.Helper()
 	private := f.Private(i)
@@ -81,10 +81,10 @@ func (f *Fixture) suites(cs ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
 	return ciphersuite.New(cs)
 }
 
-// SignerOf is the signature key of the member at leaf i, for the transitions of its Group.
+// SignerOf returns the signature key of the member at leaf i, for the transitions of its Group.
 func (f *Fixture) SignerOf(i framing.LeafIndex) crypto.Signer { return f.Signer(i) }
 
-// Member is the member at leaf i with its signature key. Each call makes a new one, as Group does.
+// Member returns the member at leaf i with its signature key. Each call makes a new one, as Group does.
 func (f *Fixture) Member(t TB, i framing.LeafIndex) *Member {
 	t.Helper()
 	c := &Party{Name: fmt.Sprintf("member %d", i), Suite: f.params.Suite, Params: f.params.Params}

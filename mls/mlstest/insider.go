@@ -93,7 +93,7 @@ func (in *Insider) takeMessages(t TB, from *keyschedule.SecretTree) {
 	}
 }
 
-// NewNewcomer is somebody who is about to join by external commit and keeps to no rule. Its Commit covers the
+// NewNewcomer returns somebody who is about to join by external commit and keeps to no rule. Its Commit covers the
 // ExternalInit by itself; everything else is for the caller to put in.
 func NewNewcomer(t TB, c *Party, groupInfo []byte) *Insider {
 	t.Helper()
@@ -118,13 +118,13 @@ func NewNewcomer(t TB, c *Party, groupInfo []byte) *Insider {
 	return in
 }
 
-// Key is the key pair of a node above the insider's leaf, or of the leaf itself, and false when it has none.
+// Key returns the key pair of a node above the insider's leaf, or of the leaf itself, and false when it has none.
 func (in *Insider) Key(x treekem.NodeIndex) (ciphersuite.KeyPair, bool) {
 	pair, ok := in.keys[x]
 	return pair, ok
 }
 
-// OwnLeaf is a copy of the insider's leaf, to build another from.
+// OwnLeaf returns a copy of the insider's leaf, to build another from.
 func (in *Insider) OwnLeaf() framing.LeafNode {
 	if leaf := in.Tree.Leaf(in.Leaf); leaf != nil {
 		return *leaf
@@ -148,7 +148,7 @@ func (in *Insider) UpdateLeaf(t TB, seed string, change func(*framing.LeafNode))
 	return &framing.Update{LeafNode: leaf}
 }
 
-// GroupInfo is the GroupInfo of the epoch with the tree inside and external_pub, which change may change before it is
+// GroupInfo returns the GroupInfo of the epoch with the tree inside and external_pub, which change may change before it is
 // signed.
 func (in *Insider) GroupInfo(t TB, change func(*framing.GroupInfo)) []byte {
 	t.Helper()

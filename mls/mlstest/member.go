@@ -255,7 +255,7 @@ func (m *Member) Reloaded() *mls.Group {
 	return g
 }
 
-// Reload is a restart: of the group, only its records are left.
+// Reload restarts the member: of the group, only its records are left.
 func (m *Member) Reload() {
 	m.T.Helper()
 	next := m.Reloaded()

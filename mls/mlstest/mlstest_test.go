@@ -52,7 +52,7 @@ func TestDeterministic(t *testing.T) {
 	require.Equal(t, alice(), alice())
 }
 
-// three is a group of alice, bob and carol.
+// three returns a group of alice, bob and carol.
 func three(t *testing.T, cs ciphersuite.CipherSuite) (alice, bob, carol *mlstest.Member) {
 	c := mlstest.NewCast(t, mlstest.CastParams{CipherSuite: cs}, "alice", "bob", "carol")
 	return c[0], c[1], c[2]

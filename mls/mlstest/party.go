@@ -29,16 +29,16 @@ func (Panics) Helper() {}
 // Fatalf panics.
 func (Panics) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// Now is the present time in this package's groups: lifetimes begin before it and end after it.
+// Now returns the present time in this package's groups: lifetimes begin before it and end after it.
 func Now() time.Time { return time.Unix(1_700_000_000, 0) }
 
-// Lifetime is a lifetime around Now, of a year.
+// Lifetime returns a lifetime around Now, of a year.
 func Lifetime() framing.Lifetime { return mls.LifetimeFrom(Now(), 365*24*time.Hour) }
 
 // Seed makes all randomness under params follow from seed.
 func Seed(params *mls.Params, seed string) { *inside.Rand(params) = Rand(seed) }
 
-// Rand is a stream of bytes that follows from seed. It is safe for concurrent use.
+// Rand returns a stream of bytes that follows from seed. It is safe for concurrent use.
 func Rand(seed string) io.Reader { return &stream{r: rand.NewChaCha8(sha256.Sum256([]byte(seed)))} }
 
 type stream struct {
@@ -60,7 +60,7 @@ func must(t TB, err error, what string) {
 	}
 }
 
-// Suite is a cipher suite ready for use.
+// Suite returns a cipher suite ready for use.
 func Suite(t TB, cs ciphersuite.CipherSuite) *ciphersuite.Suite {
 	t.Helper()
 	suite, err := ciphersuite.New(cs)

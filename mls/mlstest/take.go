@@ -101,7 +101,7 @@ func (s *Store) Take(t TB, g **mls.Group, notes ...Note) func(*mls.Step, error) 
 	}
 }
 
-// store is the transaction of Take.
+// store makes the transaction of Take.
 func (s *Store) store(t TB, old *mls.Group, step *mls.Step, notes []Note) {
 	t.Helper()
 	id := string(step.Next.GroupID())
@@ -140,7 +140,7 @@ func (s *Store) store(t TB, old *mls.Group, step *mls.Step, notes []Note) {
 	s.held[id] = step.Next
 }
 
-// write is one transaction: when change does not come to its end, nothing was written.
+// write makes one transaction: when change does not come to its end, nothing was written.
 func (s *Store) write(change func(*tables)) {
 	x := tables{
 		records: maps.Clone(s.records), outbox: slices.Clone(s.outbox), inbox: slices.Clone(s.inbox),
@@ -286,7 +286,7 @@ type Crash struct {
 	Point  string // what the last one is called
 }
 
-// Pass is called at each point of which the application may not survive the passing. It panics at point At, for Run to
+// Pass has to be called at each point of which the application may not survive the passing. It panics at point At, for Run to
 // see.
 func (c *Crash) Pass(point string) {
 	if c == nil {

@@ -19,7 +19,7 @@ type stored struct {
 	shown []string
 }
 
-// newStored is a client alone in a group.
+// newStored returns a client alone in a group.
 func newStored(t *testing.T, name string) *stored {
 	s := &stored{Party: mlstest.NewParty(t, 1, name)}
 	s.Take(t, &s.group)(mls.Create(mls.CreateParams{
@@ -27,7 +27,7 @@ func newStored(t *testing.T, name string) *stored {
 	return s
 }
 
-// restart is what a new process does first.
+// restart does what a new process does first.
 func (s *stored) restart(t *testing.T, run int) {
 	s.Restart()
 	mlstest.Seed(&s.Params, fmt.Sprintf("%s, run %d", s.Name, run))

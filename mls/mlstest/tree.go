@@ -54,7 +54,7 @@ func (n *Tree) Clone() *Tree {
 	return out
 }
 
-// Width is the number of leaves, blank ones included.
+// Width returns the number of leaves, blank ones included.
 func (n *Tree) Width() uint32 { return uint32(len(n.Nodes)+1) / 2 }
 
 func (n *Tree) resize(width uint32) {
@@ -63,7 +63,7 @@ func (n *Tree) resize(width uint32) {
 	n.Nodes = nodes
 }
 
-// Leaf is the leaf at i, nil when blank or outside the tree.
+// Leaf returns the leaf at i, nil when blank or outside the tree.
 func (n *Tree) Leaf(i framing.LeafIndex) *framing.LeafNode {
 	if uint32(i) >= n.Width() || n.Nodes[2*i] == nil {
 		return nil
@@ -79,7 +79,7 @@ func (n *Tree) SetLeaf(i framing.LeafIndex, leaf *framing.LeafNode) {
 	}
 }
 
-// Parent is the parent node at x, nil when blank.
+// Parent returns the parent node at x, nil when blank.
 func (n *Tree) Parent(x treekem.NodeIndex) *framing.ParentNode {
 	if n.Nodes[x] == nil {
 		return nil
@@ -98,7 +98,7 @@ func (n *Tree) above(i framing.LeafIndex) (path, copath []treekem.NodeIndex) {
 	return path, copath
 }
 
-// NextLeaf is the leftmost blank leaf. The tree is extended when there is none.
+// NextLeaf returns the leftmost blank leaf. The tree is extended when there is none.
 func (n *Tree) NextLeaf() framing.LeafIndex {
 	for i := range framing.LeafIndex(n.Width()) {
 		if n.Leaf(i) == nil {
@@ -180,7 +180,7 @@ func (n *Tree) FilteredPath(i framing.LeafIndex) (path, copath []treekem.NodeInd
 	return path, copath
 }
 
-// Key is the encryption key of a node, nil when blank.
+// Key returns the encryption key of a node, nil when blank.
 func (n *Tree) Key(x treekem.NodeIndex) ciphersuite.HPKEPublicKey {
 	switch node := n.Nodes[x]; {
 	case node == nil:
@@ -206,10 +206,10 @@ func (n *Tree) SetPath(i framing.LeafIndex, keys []ciphersuite.HPKEPublicKey) []
 	return above
 }
 
-// Hash is the tree hash of the root.
+// Hash returns the tree hash of the root.
 func (n *Tree) Hash() []byte { return n.HashOf(treekem.Root(n.Width())) }
 
-// HashOf is the tree hash of a node.
+// HashOf returns the tree hash of a node.
 func (n *Tree) HashOf(x treekem.NodeIndex) []byte {
 	if i, ok := x.Leaf(); ok {
 		return treekemtest.HashLeaf(n.Suite, i, n.Leaf(i))
@@ -219,7 +219,7 @@ func (n *Tree) HashOf(x treekem.NodeIndex) []byte {
 	return treekemtest.HashParent(n.Suite, n.Parent(x), n.HashOf(left), n.HashOf(right))
 }
 
-// Export is the data of a ratchet_tree extension that holds the tree.
+// Export returns the data of a ratchet_tree extension that holds the tree.
 func (n *Tree) Export(t TB) []byte {
 	t.Helper()
 	nodes := n.Nodes
