@@ -56,7 +56,7 @@ func joinTape(t *testing.T, scenes []*fuzzScene, data []byte) string {
 	if in.byte()%2 == 0 {
 		return run.welcome(in)
 	}
-	return run.door(in)
+	return run.entry(in)
 }
 
 // welcome returns a Welcome of mallory's with the commit that it goes with.
@@ -133,8 +133,8 @@ func (run *fuzzRun) alone(h honest) {
 	run.goOn()
 }
 
-// door returns a GroupInfo of mallory's, for those who come by themselves.
-func (run *fuzzRun) door(in *tape) string {
+// entry returns a GroupInfo of mallory's, for those who come by themselves.
+func (run *fuzzRun) entry(in *tape) string {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
 	var message []byte
@@ -145,7 +145,7 @@ func (run *fuzzRun) door(in *tape) string {
 	}
 	c := run.outside[3]
 	params := mls.JoinExternalParams{GroupInfo: message, Leaf: c.LeafParams, Now: mlstest.Now(), PSKs: run.psks,
-		Params: seeded(mls.Params{}, "door")}
+		Params: seeded(mls.Params{}, "entry")}
 	if flags.has(0) {
 		own := run.mallory.Leaf
 		params.Resync, params.Leaf.Signer = &own, run.mallory.Signer

@@ -16,7 +16,7 @@ import (
 // limitExtension is an extension type that its leaf lists.
 const limitExtension framing.ExtensionType = 0xf0e0
 
-// limitTest is one of the limits of Params at one door, set to limit. message makes what reaches n.
+// limitTest is one of the limits of Params at one entry, set to limit. message makes what reaches n.
 type limitTest struct {
 	name    string
 	limit   int

@@ -364,7 +364,7 @@ func TestPaddingAndEncryptedHandshake(t *testing.T) {
 }
 
 // TestOnlyRecordsHoldSecrets stands for an encrypted store that covered only a part of the state. This package has no
-// store: records are the caller's to encrypt, and they are the only door by which secrets leave. So no other encoding
+// store: records are the caller's to encrypt, and they are the only way by which secrets leave. So no other encoding
 // of a value may hold a secret.
 func TestOnlyRecordsHoldSecrets(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))

@@ -1,6 +1,6 @@
 package mls_test
 
-// RFC 9420, Sections 7.3 and 10.1: leaves and KeyPackages that break a rule, at every door that lets them in.
+// RFC 9420, Sections 7.3 and 10.1: leaves and KeyPackages that break a rule, at every entry point that lets them in.
 
 import (
 	"reflect"
@@ -22,10 +22,10 @@ const (
 	strange                                 = 0xf00f // known to nobody
 )
 
-// Doors for breaches: by KeyPackage, and by leaf.
+// Entry points for breaches: by KeyPackage, and by leaf.
 var (
-	addDoors  = []string{"value", "proposal", "outside", "newcomer", "send"}
-	leafDoors = append([]string{"update", "path", "external", "tree"}, addDoors...)
+	addEntries  = []string{"value", "proposal", "outside", "newcomer", "send"}
+	leafEntries = append([]string{"update", "path", "external", "tree"}, addEntries...)
 )
 
 // capable gives a client what the demanding group demands.
@@ -57,7 +57,7 @@ type breach struct {
 	leaf     func(*framing.LeafNode)                                    // before it is signed
 	whole    func(*framing.KeyPackage)                                  // before it is signed
 	forge    func(a *attempt, c *mlstest.Member, k *framing.KeyPackage) // at the end
-	doors    []string
+	entries  []string
 	// late says that the group context decides, which the commit that covers the proposal may change: the proposal is
 	// kept, and the commit refused.
 	late bool
@@ -72,28 +72,28 @@ func (b *breach) keyPackage(a *attempt, c *mlstest.Member) *framing.KeyPackage {
 	return k
 }
 
-// rules returns the tests of the breach at its doors.
+// rules returns the tests of the breach at its entries.
 func (b breach) rules() []ruleTest {
-	doors := slices.Clone(b.doors)
+	entries := slices.Clone(b.entries)
 	if b.published() {
-		doors = append(doors, "published")
+		entries = append(entries, "published")
 	}
-	return atEntries(b.id, b.name, doors, func(a *attempt, door string) { b.at(a, door) })
+	return atEntries(b.id, b.name, entries, func(a *attempt, entry string) { b.at(a, entry) })
 }
 
 // published reports whether the breach shows in a KeyPackage without a group.
 func (b *breach) published() bool {
 	byGroup := slices.Contains([]string{"V-KP-01", "V-PR-04", "V-LN-07", "V-LN-08", "V-LN-11"}, b.id)
-	return !byGroup && (slices.Contains(b.doors, "send") || slices.Contains(b.doors, "keypackage"))
+	return !byGroup && (slices.Contains(b.entries, "send") || slices.Contains(b.entries, "keypackage"))
 }
 
-// at tries the breach at a door.
-func (b *breach) at(a *attempt, door string) {
+// at tries the breach at an entry point.
+func (b *breach) at(a *attempt, entry string) {
 	alice, bob, carol, dave, service := a.demanding()
 	in := bob.Insider()
 	add := func(k *framing.KeyPackage) *framing.Add { return &framing.Add{KeyPackage: k} }
 	bad := func() *framing.Add { return add(b.keyPackage(a, dave)) }
-	switch door {
+	switch entry {
 	case "value":
 		commit := a.over(in, bad())
 		a.refusesMessage(alice.Group, commit, a.over(in, dave.Add()))
@@ -140,9 +140,9 @@ func (b *breach) at(a *attempt, door string) {
 		in.Context.TreeHash = in.Tree.Hash()
 		a.refusesObserving(dave.Party, in.GroupInfo(a, nil), nil, genuine)
 	default:
-		a.Fatalf("no such door: %s", door)
+		a.Fatalf("no such entry: %s", entry)
 	}
-	if at, ok := map[string]framing.LeafIndex{"update": 1, "path": 1, "external": 3, "tree": 2}[door]; ok {
+	if at, ok := map[string]framing.LeafIndex{"update": 1, "path": 1, "external": 3, "tree": 2}[entry]; ok {
 		a.names(at)
 	}
 }

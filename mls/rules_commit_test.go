@@ -16,18 +16,18 @@ import (
 type badCommit struct {
 	id, name string
 	change   func(a *attempt, in *mlstest.Insider, d *mlstest.Draft)
-	doors    []string // path, commit, external
+	entries  []string // path, commit, external
 }
 
 // takeSecrets are the rules that an observer cannot check.
 var takeSecrets = []string{"V-CM-06", "V-CM-14", "V-CM-20", "V-EJ-07", "V-PR-13", "V-KS-13"}
 
 func (b badCommit) rules() []ruleTest {
-	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) {
+	return atEntries(b.id, b.name, b.entries, func(a *attempt, entry string) {
 		all := a.grove()
 		var bad, genuine []byte
 		committer := framing.LeafIndex(1)
-		if door == "external" {
+		if entry == "external" {
 			committer = 8
 			i := a.intrude("joiner", all[0].Info())
 			bad, genuine = i.commit(a, func(d *mlstest.Draft) { b.change(a, i.Insider, d) }), i.commit(a, nil)

@@ -16,22 +16,22 @@ import (
 type contextBreach struct {
 	id, name string
 	list     func(a *attempt) framing.Extensions
-	doors    []string
+	entries  []string
 }
 
-// contextDoors are the ways into a group context.
-var contextDoors = []string{"value", "outside", "send", "create", "groupinfo", "welcome"}
+// contextEntries are the ways into a group context.
+var contextEntries = []string{"value", "outside", "send", "create", "groupinfo", "welcome"}
 
-// rules returns the tests of the breach at its doors.
+// rules returns the tests of the breach at its entries.
 func (b contextBreach) rules() []ruleTest {
-	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) { b.at(a, door) })
+	return atEntries(b.id, b.name, b.entries, func(a *attempt, entry string) { b.at(a, entry) })
 }
 
-func (b contextBreach) at(a *attempt, door string) {
+func (b contextBreach) at(a *attempt, entry string) {
 	list := b.list(a)
-	switch door {
+	switch entry {
 	case "value", "outside", "send":
-		a.offends(door, extensionsOf(list...))
+		a.offends(entry, extensionsOf(list...))
 	case "create":
 		a.refusesCreation(newMember(a.T, "alice"), list...)
 	case "groupinfo":
@@ -46,7 +46,7 @@ func (b contextBreach) at(a *attempt, door string) {
 		bad := w.by(in, func(d *mlstest.Draft) { d.OnContext = func(c *framing.GroupContext) { c.Extensions = list } })
 		a.refusesJoin(bad, genuine)
 	default:
-		a.Fatalf("no such door: %s", door)
+		a.Fatalf("no such entry: %s", entry)
 	}
 }
 
@@ -96,32 +96,32 @@ func contextBreaches() []contextBreach {
 		}
 	}
 	out := []contextBreach{
-		{"V-EXT-05", "no certificate", certified(func([]byte) [][]byte { return nil }), contextDoors},
-		{"V-EXT-05", "not a certificate", certified(func([]byte) [][]byte { return [][]byte{{1}} }), contextDoors},
+		{"V-EXT-05", "no certificate", certified(func([]byte) [][]byte { return nil }), contextEntries},
+		{"V-EXT-05", "not a certificate", certified(func([]byte) [][]byte { return [][]byte{{1}} }), contextEntries},
 		{"V-EXT-05", "a certificate for another key", certified(func(key []byte) [][]byte {
 			return [][]byte{certificateFor(make([]byte, 32)), certificateFor(key)}
-		}), contextDoors},
+		}), contextEntries},
 		{"V-EXT-05", "certificates in disorder", certified(func(key []byte) [][]byte {
 			return chainFor(key, "service works", "root root", "works root")
-		}), contextDoors},
+		}), contextEntries},
 		{"V-EXT-05", "the last one's key", func(a *attempt) framing.Extensions {
 			senders := sendersOf(a, newMember(a.T, "service"), newMember(a.T, "gate"))
 			(*senders)[1].SignatureKey = neutral
 			return framing.Extensions{extension(a.T, senders)}
-		}, contextDoors},
-		{"V-EXT-01", "context, equal data", of(required, required), contextDoors},
-		{"V-EXT-01", "context, different data", of(framing.Extension{Type: strange}, framing.Extension{Type: strange, Data: []byte{1}}), contextDoors},
-		{"V-EXT-05", "a key of the wrong size", keyed(make([]byte, 31)), contextDoors},
-		{"V-EXT-05", "no key", keyed(nil), contextDoors},
-		{"V-EXT-05", "the neutral element", keyed(neutral), contextDoors},
+		}, contextEntries},
+		{"V-EXT-01", "context, equal data", of(required, required), contextEntries},
+		{"V-EXT-01", "context, different data", of(framing.Extension{Type: strange}, framing.Extension{Type: strange, Data: []byte{1}}), contextEntries},
+		{"V-EXT-05", "a key of the wrong size", keyed(make([]byte, 31)), contextEntries},
+		{"V-EXT-05", "no key", keyed(nil), contextEntries},
+		{"V-EXT-05", "the neutral element", keyed(neutral), contextEntries},
 		{"V-EXT-05", "too many", func(a *attempt) framing.Extensions {
 			return framing.Extensions{someSenders(a, 1025, nil)}
-		}, contextDoors},
+		}, contextEntries},
 		{"V-EXT-05", "cut off", func(a *attempt) framing.Extensions {
 			x := someSenders(a, 1, nil)
 			x.Data = append([]byte{x.Data[0] - 1}, x.Data[1:len(x.Data)-1]...)
 			return framing.Extensions{x}
-		}, contextDoors},
+		}, contextEntries},
 		{"V-EXT-04", "GREASE in the context", of(framing.Extension{Type: 0x0a0a, Data: []byte("grease")}),
 			[]string{"create", "groupinfo", "welcome"}},
 		{"V-EXT-04", "GREASE required", func(a *attempt) framing.Extensions {
@@ -130,7 +130,7 @@ func contextBreaches() []contextBreach {
 	}
 	for _, x := range knownExtensions() {
 		if x.Type != framing.ExtensionTypeRequiredCapabilities && x.Type != framing.ExtensionTypeExternalSenders {
-			out = append(out, contextBreach{"V-EXT-02", x.Type.String(), of(x), contextDoors})
+			out = append(out, contextBreach{"V-EXT-02", x.Type.String(), of(x), contextEntries})
 		}
 	}
 	return out

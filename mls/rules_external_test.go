@@ -110,7 +110,7 @@ func externalRules() []ruleTest {
 		out = append(out, ruleTest{"V-EJ-05", "external", c.name, c.test})
 	}
 	for _, b := range leafBreaches() {
-		if slices.Contains(b.doors, "external") {
+		if slices.Contains(b.entries, "external") {
 			out = append(out, ruleTest{"V-EJ-06", "external", b.id + " " + b.name, func(a *attempt) { b.at(a, "external") }})
 		}
 	}

@@ -17,58 +17,58 @@ import (
 // packageBreaches break rules by a KeyPackage.
 func packageBreaches() []breach {
 	type whole = framing.KeyPackage
-	withTree := append([]string{"tree"}, addDoors...)
+	withTree := append([]string{"tree"}, addEntries...)
 	eve := func(a *attempt) *mlstest.Member { return newMember(a.T, "eve") }
 	return []breach{
-		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, doors: addDoors},
-		{id: "V-KP-01", name: "suite", whole: func(k *whole) { k.CipherSuite = 3 }, doors: addDoors},
-		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *mlstest.Member, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
+		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, entries: addEntries},
+		{id: "V-KP-01", name: "suite", whole: func(k *whole) { k.CipherSuite = 3 }, entries: addEntries},
+		{id: "V-KP-03", name: "a bit", forge: func(_ *attempt, _ *mlstest.Member, k *whole) { k.Signature[3] ^= 1 }, entries: addEntries},
 		{id: "V-KP-03", name: "another key", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			mlstest.SignKeyPackage(a, c.Suite, eve(a).Signer, k)
-		}, doors: addDoors},
+		}, entries: addEntries},
 		{id: "V-KP-03", name: "the leaf's label", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			k.Signature = slices.Clone(k.LeafNode.Signature)
-		}, doors: addDoors},
-		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
-		{id: "V-PR-04", name: "leaf", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, doors: addDoors},
-		{id: "V-PR-04", name: "KeyPackage", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
-		{id: "V-PR-04", name: "signature", forge: func(_ *attempt, _ *mlstest.Member, k *whole) { k.Signature[3] ^= 1 }, doors: addDoors},
-		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, doors: addDoors},
-		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, doors: addDoors},
+		}, entries: addEntries},
+		{id: "V-KP-04", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, entries: addEntries},
+		{id: "V-PR-04", name: "leaf", leaf: func(l *framing.LeafNode) { l.Capabilities.CipherSuites = nil }, entries: addEntries},
+		{id: "V-PR-04", name: "KeyPackage", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, entries: addEntries},
+		{id: "V-PR-04", name: "signature", forge: func(_ *attempt, _ *mlstest.Member, k *whole) { k.Signature[3] ^= 1 }, entries: addEntries},
+		{id: "V-KP-05", whole: func(k *whole) { k.InitKey = k.LeafNode.EncryptionKey }, entries: addEntries},
+		{id: "V-KP-06", name: "init key", whole: func(k *whole) { k.InitKey = make([]byte, 32) }, entries: addEntries},
 		{id: "V-LN-01", name: "update", leaf: func(l *framing.LeafNode) {
 			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceUpdate, framing.Lifetime{}
-		}, doors: addDoors},
+		}, entries: addEntries},
 		{id: "V-LN-01", name: "commit", leaf: func(l *framing.LeafNode) {
 			l.LeafNodeSource, l.Lifetime = framing.LeafNodeSourceCommit, framing.Lifetime{}
-		}, doors: addDoors},
+		}, entries: addEntries},
 		{id: "V-LN-04", name: "a bit", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			k.LeafNode.Signature[3] ^= 1
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
-		}, doors: addDoors},
+		}, entries: addEntries},
 		{id: "V-LN-04", name: "another key", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			mlstest.SignLeaf(a, c.Suite, eve(a).Signer, &k.LeafNode, nil, framing.NoLeaf)
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
-		}, doors: addDoors},
+		}, entries: addEntries},
 		{id: "V-LN-04", name: "bound to a group", forge: func(a *attempt, c *mlstest.Member, k *whole) {
 			signBound(a, c.Suite, c.Signer, &k.LeafNode, []byte("group"), 3)
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
-		}, doors: addDoors},
-		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, doors: withTree},
+		}, entries: addEntries},
+		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, entries: withTree},
 		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
 			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Second).Unix())
-		}, doors: withTree},
-		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, doors: withTree},
+		}, entries: withTree},
+		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, entries: withTree},
 		{id: "V-LN-16", name: "a second too long", leaf: func(l *framing.LeafNode) {
 			l.Lifetime.NotAfter = l.Lifetime.NotBefore + 366*24*60*60 + 1
-		}, doors: addDoors},
-		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, doors: withTree},
-		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, doors: addDoors},
+		}, entries: addEntries},
+		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, entries: withTree},
+		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, entries: addEntries},
 		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
 			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
-		}, doors: []string{"keypackage"}},
+		}, entries: []string{"keypackage"}},
 		{id: "V-EXT-01", name: "KeyPackage, different data", whole: func(k *whole) {
 			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: contextExtension}, {Type: wantedExtension, Data: []byte{1}}}
-		}, doors: []string{"keypackage"}},
+		}, entries: []string{"keypackage"}},
 	}
 }
 
@@ -88,7 +88,7 @@ func keyPackageRules() []ruleTest {
 		out = append(out, b.rules()...)
 	}
 	for _, point := range lowOrder() {
-		b := breach{id: "V-KS-13", name: "low order", whole: func(k *framing.KeyPackage) { k.InitKey = point }, doors: []string{"keypackage"}}
+		b := breach{id: "V-KS-13", name: "low order", whole: func(k *framing.KeyPackage) { k.InitKey = point }, entries: []string{"keypackage"}}
 		out = append(out, b.rules()...)
 	}
 	return append(out, []ruleTest{

@@ -33,39 +33,39 @@ func lowOrder() [][]byte {
 // leafBreaches break rules by the leaf alone.
 func leafBreaches() []breach {
 	type leaf = framing.LeafNode
-	unless := func(doors []string, left ...string) []string {
-		return slices.DeleteFunc(slices.Clone(doors), func(d string) bool { return slices.Contains(left, d) })
+	unless := func(entries []string, left ...string) []string {
+		return slices.DeleteFunc(slices.Clone(entries), func(d string) bool { return slices.Contains(left, d) })
 	}
 	return []breach{
 		{id: "V-LN-05", leaf: func(l *leaf) {
 			l.Capabilities.Credentials = without(l.Capabilities.Credentials, framing.CredentialTypeBasic)
-		}, doors: leafDoors},
+		}, entries: leafEntries},
 		{id: "V-LN-06", name: "a type that others lack", leaf: func(l *leaf) {
 			l.Credential = framing.Credential{Type: strange, Data: []byte("somebody")}
 			l.Capabilities.Credentials = append(slices.Clone(l.Capabilities.Credentials), strange)
-		}, doors: []string{"value", "path", "external", "tree"}},
+		}, entries: []string{"value", "path", "external", "tree"}},
 		{id: "V-LN-06", name: "lacks a type of others", leaf: func(l *leaf) {
 			l.Credential = framing.Credential{Type: wantedCredential, Data: []byte("somebody")}
 			l.Capabilities.Credentials = []framing.CredentialType{wantedCredential}
-		}, doors: []string{"value", "path", "external", "tree"}},
-		{id: "V-LN-07", name: "extension", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension) }, doors: leafDoors, late: true},
-		{id: "V-LN-07", name: "proposal", leaf: func(l *leaf) { l.Capabilities.Proposals = nil }, doors: leafDoors, late: true},
-		{id: "V-LN-08", leaf: func(l *leaf) { l.Capabilities.Credentials = without(l.Capabilities.Credentials, wantedCredential) }, doors: leafDoors, late: true},
-		{id: "V-LN-11", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, contextExtension) }, doors: leafDoors, late: true},
-		{id: "V-LN-12", leaf: func(l *leaf) { l.Extensions = framing.Extensions{{Type: strange}} }, doors: leafDoors},
-		{id: "V-LN-14", name: "version", leaf: func(l *leaf) { l.Capabilities.Versions = []framing.ProtocolVersion{2} }, doors: leafDoors},
-		{id: "V-LN-14", name: "suite", leaf: func(l *leaf) { l.Capabilities.CipherSuites = []ciphersuite.CipherSuite{2, 3} }, doors: leafDoors},
-		{id: "V-KP-06", name: "encryption key", leaf: func(l *leaf) { l.EncryptionKey = make([]byte, 32) }, doors: unless(leafDoors, "path", "external")},
+		}, entries: []string{"value", "path", "external", "tree"}},
+		{id: "V-LN-07", name: "extension", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, wantedExtension) }, entries: leafEntries, late: true},
+		{id: "V-LN-07", name: "proposal", leaf: func(l *leaf) { l.Capabilities.Proposals = nil }, entries: leafEntries, late: true},
+		{id: "V-LN-08", leaf: func(l *leaf) { l.Capabilities.Credentials = without(l.Capabilities.Credentials, wantedCredential) }, entries: leafEntries, late: true},
+		{id: "V-LN-11", leaf: func(l *leaf) { l.Capabilities.Extensions = without(l.Capabilities.Extensions, contextExtension) }, entries: leafEntries, late: true},
+		{id: "V-LN-12", leaf: func(l *leaf) { l.Extensions = framing.Extensions{{Type: strange}} }, entries: leafEntries},
+		{id: "V-LN-14", name: "version", leaf: func(l *leaf) { l.Capabilities.Versions = []framing.ProtocolVersion{2} }, entries: leafEntries},
+		{id: "V-LN-14", name: "suite", leaf: func(l *leaf) { l.Capabilities.CipherSuites = []ciphersuite.CipherSuite{2, 3} }, entries: leafEntries},
+		{id: "V-KP-06", name: "encryption key", leaf: func(l *leaf) { l.EncryptionKey = make([]byte, 32) }, entries: unless(leafEntries, "path", "external")},
 		{id: "V-KP-06", name: "signature key", leaf: func(l *leaf) {
 			l.SignatureKey = make([]byte, 32)
 			l.SignatureKey[0] = 1 // the neutral element
-		}, doors: unless(leafDoors, "path", "external", "newcomer")}, // see area (h); messages from outside are signed with it
+		}, entries: unless(leafEntries, "path", "external", "newcomer")}, // see area (h); messages from outside are signed with it
 		{id: "V-EXT-01", name: "leaf", leaf: func(l *leaf) {
 			l.Extensions = framing.Extensions{{Type: wantedExtension, Data: []byte{1}}, {Type: wantedExtension, Data: []byte{2}}}
-		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
+		}, entries: []string{"keypackage", "update", "path", "external", "tree"}},
 		{id: "V-EXT-01", name: "leaf, equal data", leaf: func(l *leaf) {
 			l.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
-		}, doors: []string{"keypackage", "update", "path", "external", "tree"}},
+		}, entries: []string{"keypackage", "update", "path", "external", "tree"}},
 	}
 }
 
@@ -76,11 +76,11 @@ func placementBreaches() []breach {
 		list := framing.Extensions{x}
 		if x.Type != framing.ExtensionTypeApplicationID {
 			out = append(out, breach{id: "V-EXT-02", name: "leaf: " + x.Type.String(),
-				leaf:  func(l *framing.LeafNode) { l.Extensions = list },
-				doors: []string{"keypackage", "update", "path", "external", "tree"}})
+				leaf:    func(l *framing.LeafNode) { l.Extensions = list },
+				entries: []string{"keypackage", "update", "path", "external", "tree"}})
 		}
 		out = append(out, breach{id: "V-EXT-02", name: "KeyPackage: " + x.Type.String(),
-			whole: func(k *framing.KeyPackage) { k.Extensions = list }, doors: []string{"keypackage"}})
+			whole: func(k *framing.KeyPackage) { k.Extensions = list }, entries: []string{"keypackage"}})
 	}
 	return out
 }
@@ -110,7 +110,7 @@ func certificateBreaches() []breach {
 			return chainFor(key, "dave elsewhere", "root root", "works root")
 		}},
 	} {
-		out = append(out, breach{id: "V-LN-20", name: b.name, doors: leafDoors, leaf: func(l *framing.LeafNode) {
+		out = append(out, breach{id: "V-LN-20", name: b.name, entries: leafEntries, leaf: func(l *framing.LeafNode) {
 			l.Credential = framing.X509Credential(b.chain(l.SignatureKey)...)
 		}})
 	}

@@ -23,7 +23,7 @@ type said struct {
 type badList struct {
 	id, name string
 	list     func(a *attempt, c *cast, committer *mlstest.Member) []said
-	doors    []string
+	entries  []string
 }
 
 // cast is who plays in a test of a list. dave has not joined.
@@ -35,7 +35,7 @@ func (a *attempt) cast() *cast {
 }
 
 func (b badList) rules() []ruleTest {
-	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) { b.at(a, door) })
+	return atEntries(b.id, b.name, b.entries, func(a *attempt, entry string) { b.at(a, entry) })
 }
 
 // names checks which leaf the latest error names: the one that the list is about, or else the committer's.
@@ -48,10 +48,10 @@ func (b badList) names(a *attempt, committer *mlstest.Member) {
 	a.names(leaf[b.id])
 }
 
-// at tries the list at a door.
-func (b badList) at(a *attempt, door string) {
+// at tries the list at an entry point.
+func (b badList) at(a *attempt, entry string) {
 	c := a.cast()
-	switch door {
+	switch entry {
 	case "value":
 		in := c.bob.Insider()
 		a.refusesSeen(c.alice, a.over(in, proposals(b.list(a, c, c.bob))...), a.over(in))
@@ -88,7 +88,7 @@ func (b badList) at(a *attempt, door string) {
 		require.NoError(a, err, "what fits of the waiting proposals")
 		require.NotEmpty(a, s.Left)
 	default:
-		a.Fatalf("no such door: %s", door)
+		a.Fatalf("no such entry: %s", entry)
 	}
 }
 

@@ -30,7 +30,7 @@ type badPath struct {
 	id, name string
 	receiver framing.LeafIndex
 	change   func(a *attempt, p *pathDraft)
-	doors    []string // path, external
+	entries  []string // path, external
 }
 
 // pathDraft is a commit in the making, with what goes into the encryption of its path.
@@ -42,7 +42,7 @@ type pathDraft struct {
 }
 
 func (b badPath) rules() []ruleTest {
-	return atEntries(b.id, b.name, b.doors, func(a *attempt, door string) {
+	return atEntries(b.id, b.name, b.entries, func(a *attempt, entry string) {
 		all := a.glade()
 		receiver := all[b.receiver].Group
 		draft := func(in *mlstest.Insider) func(*mlstest.Draft) {
@@ -53,7 +53,7 @@ func (b badPath) rules() []ruleTest {
 				b.change(a, p)
 			}
 		}
-		if door == "external" {
+		if entry == "external" {
 			i := a.intrude("joiner", all[0].Info())
 			a.refusesMessage(receiver, i.commit(a, draft(i.Insider)), i.commit(a, nil))
 			a.names(2)
@@ -180,7 +180,7 @@ func pathRules() []ruleTest {
 		out = append(out, b.rules()...)
 	}
 	for _, b := range append(leafBreaches(), certificateBreaches()...) {
-		if slices.Contains(b.doors, "path") {
+		if slices.Contains(b.entries, "path") {
 			out = append(out, ruleTest{"V-CM-07", "path", b.id + " " + b.name, func(a *attempt) { b.at(a, "path") }})
 			if b.id == "V-KP-06" { // a member has no way to give itself a bad key
 				continue

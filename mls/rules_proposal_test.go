@@ -80,31 +80,31 @@ func (a *attempt) open() (alice, bob, carol, service *mlstest.Member) {
 	return all[0], all[1], all[2], service
 }
 
-// offence is a proposal that nobody may make, at least not by the doors given.
+// offence is a proposal that nobody may make, at least not by the entries given.
 type offence struct {
 	id, name string
 	bad      func(a *attempt) framing.Proposal
-	doors    []string
+	entries  []string
 }
 
 func (o offence) rules() []ruleTest {
-	return atEntries(o.id, o.name, o.doors, func(a *attempt, door string) {
+	return atEntries(o.id, o.name, o.entries, func(a *attempt, entry string) {
 		bad := o.bad(a)
-		a.offends(door, bad)
+		a.offends(entry, bad)
 		from := map[string]framing.LeafIndex{"value": 1, "proposal": 1}
 		if remove, ok := bad.(*framing.Remove); ok && o.id == "V-PR-07" {
 			a.names(remove.Removed)
-		} else if i, ok := from[door]; ok && (o.id == "V-PR-10" || o.id == "V-PR-12") {
+		} else if i, ok := from[entry]; ok && (o.id == "V-PR-10" || o.id == "V-PR-12") {
 			a.names(i)
 		}
 	})
 }
 
-// offends tries a bad proposal at a door.
-func (a *attempt) offends(door string, bad framing.Proposal) {
+// offends tries a bad proposal at an entry point.
+func (a *attempt) offends(entry string, bad framing.Proposal) {
 	alice, bob, _, service := a.open()
 	in, dave := bob.Insider(), newMember(a.T, "dave")
-	switch door {
+	switch entry {
 	case "value":
 		a.refusesSeen(alice, a.over(in, bad), a.over(in))
 	case "proposal":
@@ -123,7 +123,7 @@ func (a *attempt) offends(door string, bad framing.Proposal) {
 		a.refusesCommitting(alice, mls.CommitParams{Proposals: []framing.Proposal{bad}})
 		a.refusesProposing(alice, bad)
 	default:
-		a.Fatalf("no such door: %s", door)
+		a.Fatalf("no such entry: %s", entry)
 	}
 }
 

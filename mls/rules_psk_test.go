@@ -33,13 +33,13 @@ func ownLink() framing.PreSharedKeyID {
 	return id
 }
 
-// refusesPSK tries a PSK proposal at a door.
-func (a *attempt) refusesPSK(door string, bad framing.PreSharedKeyID) {
+// refusesPSK tries a PSK proposal at an entry point.
+func (a *attempt) refusesPSK(entry string, bad framing.PreSharedKeyID) {
 	a.Helper()
 	alice, bob, service := a.served()
 	in := bob.Insider()
 	proposal, good := &framing.PreSharedKey{PSK: bad}, &framing.PreSharedKey{PSK: withNonceOf(32)}
-	switch door {
+	switch entry {
 	case "value":
 		a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
 			d.Proposals, d.PSKs = in.ByValue(proposal), mls.PSKs{{ID: bad, Secret: in.Secrets.ResumptionPSK}}
@@ -104,16 +104,16 @@ func resumption(group string, epoch framing.Epoch, fill byte) mls.PSK {
 func pskRules() []ruleTest {
 	var out []ruleTest
 	for id, list := range pskBreaches() {
-		for _, door := range []string{"value", "proposal", "outside", "external", "send"} {
-			out = append(out, ruleTest{id, door, "", func(a *attempt) {
+		for _, entry := range []string{"value", "proposal", "outside", "external", "send"} {
+			out = append(out, ruleTest{id, entry, "", func(a *attempt) {
 				for _, bad := range list {
-					a.refusesPSK(door, bad)
+					a.refusesPSK(entry, bad)
 				}
 			}})
 		}
 	}
-	for _, door := range []string{"commit", "send"} { // missing tries both
-		out = append(out, ruleTest{"V-PSK-04", door, "", func(a *attempt) {
+	for _, entry := range []string{"commit", "send"} { // missing tries both
+		out = append(out, ruleTest{"V-PSK-04", entry, "", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			bob.Commit(mls.CommitParams{}, alice, carol)
 			now := alice.Group.Epoch()

@@ -271,10 +271,10 @@ func lacking() map[string]func(*framing.Capabilities) {
 }
 
 // joinsBoth lets somebody who knows too little join by Welcome or by a GroupInfo, and then somebody who knows enough.
-func (a *attempt) joinsBoth(door string, by, lacks, knows *mlstest.Member) {
+func (a *attempt) joinsBoth(entry string, by, lacks, knows *mlstest.Member) {
 	a.Helper()
 	in := by.Insider()
-	if door == "welcome" {
+	if entry == "welcome" {
 		bad, genuine := &welcomed{lacks, lacks.KeyPackage(a)}, &welcomed{knows, knows.KeyPackage(a)}
 		a.refusesJoin(bad.by(in, nil), genuine.by(in, nil))
 		return
@@ -293,18 +293,18 @@ func welcomeRules() []ruleTest {
 	for _, b := range badInfos() {
 		out = append(out, ruleTest{b.id, "groupinfo", b.name, b.refused})
 	}
-	for _, door := range []string{"welcome", "groupinfo"} {
+	for _, entry := range []string{"welcome", "groupinfo"} {
 		for name, take := range lacking() {
-			out = append(out, ruleTest{"V-WEL-11", door, name, func(a *attempt) {
+			out = append(out, ruleTest{"V-WEL-11", entry, name, func(a *attempt) {
 				_, bob, _, dave, _ := a.demanding()
 				eve := newMember(a.T, "eve")
 				capable(eve.Party)
 				take(&eve.Capabilities)
-				a.joinsBoth(door, bob, eve, dave)
+				a.joinsBoth(entry, bob, eve, dave)
 			}})
 		}
 		grease := contextBreach{list: func(*attempt) framing.Extensions { return framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}} }}
-		out = append(out, ruleTest{"V-WEL-11", door, "GREASE", func(a *attempt) { grease.at(a, door) }})
+		out = append(out, ruleTest{"V-WEL-11", entry, "GREASE", func(a *attempt) { grease.at(a, entry) }})
 	}
 	return append(out, []ruleTest{
 		{"V-WEL-16", "welcome", "the form of the tree", func(a *attempt) {
