@@ -2,8 +2,10 @@ package mls_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,4 +122,67 @@ func TestAttackManyPSKs(t *testing.T) {
 	var missing *mls.MissingPSKError
 	require.ErrorAs(t, err, &missing)
 	require.Len(t, missing.IDs, n)
+}
+
+// A KeyPackage whose lifetime is over, has not begun, or never ends is reported by everybody who receives it, and cuts
+// nobody off: who refused it would be alone, for the others' clocks may differ. To send it is refused.
+func TestAttackLifetimes(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	now := mlstest.Now()
+	for name, lifetime := range map[string]framing.Lifetime{
+		"over":      {NotBefore: 1, NotAfter: uint64(now.Unix()) - 1},
+		"not begun": {NotBefore: uint64(now.Unix()) + 1, NotAfter: uint64(now.Unix()) + 100},
+		"inverted":  {NotBefore: 2, NotAfter: 1},
+	} {
+		dave := newMember(t, name)
+		k := dave.ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Lifetime = lifetime }, nil)
+		add := &framing.Add{KeyPackage: k}
+		reported := func(leaf framing.LeafIndex, reports []mls.LifetimeReport) {
+			t.Helper()
+			require.Equal(t, []mls.LifetimeReport{{Leaf: leaf, Lifetime: lifetime, Now: now,
+				Identity: mls.Identity{Credential: dave.Credential, SignatureKey: k.LeafNode.SignatureKey}}}, reports, name)
+		}
+		require.Error(t, failure(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{add}, Now: now}, alice.Signer)))
+		require.Error(t, failure(alice.Group.Propose(add, mls.ProposeParams{Now: now}, alice.Signer)))
+
+		evil, seen := bob.Insider(), alice.Observe()
+		proposed, _ := evil.Propose(t, add, nil)
+		s, err := alice.Handle(proposed)
+		require.NoError(t, err)
+		reported(framing.NoLeaf, s.Lifetimes)
+		made := evil.Commit(t, func(d *mlstest.Draft) { d.Proposals = evil.ByValue(add) })
+		o, err := seen.Handle(input(made.Commit))
+		require.NoError(t, err)
+		reported(3, o.Lifetimes)
+		for _, a := range []*mlstest.Member{alice, carol} {
+			s, err := a.Handle(made.Commit)
+			require.NoError(t, err)
+			reported(3, s.Lifetimes)
+			info := must(s.Next.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, a.Signer))
+			newcomer := newMember(t, "newcomer")
+			joined := newcomer.ByGroupInfo(info)
+			reported(3, must(mls.JoinExternal(joined)).Lifetimes)
+			joined.Now = time.Time{}
+			require.Empty(t, must(mls.JoinExternal(joined)).Lifetimes, "nothing is said without a time")
+			reported(3, must(mls.Observe(mls.ObserveParams{GroupInfo: info, Now: now})).Lifetimes)
+		}
+	}
+}
+
+// KeyPackages that never end, as some implementations make them, are received by default, and refused by those who set a
+// limit, who then do so on receipt, too.
+func TestRealWorldLifetime(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	forever := newMember(t, "dave").ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotAfter: math.MaxUint64} }, nil)
+	message := bob.Insider().Commit(t, func(d *mlstest.Draft) {
+		d.Proposals = bob.Insider().ByValue(&framing.Add{KeyPackage: forever})
+	}).Commit
+	s, err := alice.Handle(message)
+	require.NoError(t, err)
+	require.Empty(t, s.Lifetimes)
+
+	carol, dave := two(newCastOf(t, func(c *mlstest.Party) { c.Params.MaxLifetime = 400 * 24 * time.Hour }, nil, "carol", "dave"))
+	evil := dave.Insider()
+	made := evil.Commit(t, func(d *mlstest.Draft) { d.Proposals = evil.ByValue(&framing.Add{KeyPackage: forever}) })
+	breaks(t, "V-LN-16", failure(carol.Handle(made.Commit)))
 }

@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -76,4 +77,14 @@ func claimReplaced(m Moment, i framing.LeafIndex, old, fresh *framing.LeafNode) 
 		return nil
 	}
 	return []Claim{claim(m, i, fresh, before)}
+}
+
+// LifetimeReport says that the lifetime of a leaf from a KeyPackage does not cover the time that the caller gave (RFC 9420,
+// Sections 7.2 and 7.3). Whether that matters is for the application to say: it may ask the client to renew its keys, or
+// remove it.
+type LifetimeReport struct {
+	Leaf framing.LeafIndex // NoLeaf for a member not added yet
+	Identity
+	Lifetime framing.Lifetime
+	Now      time.Time // the time that was given
 }

@@ -102,8 +102,8 @@
 //
 // # Time and randomness
 //
-// This package reads no clock: lifetimes are judged against the Now of each call. Without it nobody can be added
-// ([ErrNoTime]), and what is received is not judged for its lifetime. Receiving uses no randomness: the same Group
+// This package reads no clock: it compares lifetimes with the Now of each call. Without it nobody can be added ([ErrNoTime]).
+// A lifetime that somebody else sent is never refused, but reported in Step.Lifetimes. Receiving uses no randomness: the same Group
 // and [Input] give the same Step.
 //
 // # Compatibility

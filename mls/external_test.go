@@ -319,7 +319,6 @@ func TestJoinExternalRefused(t *testing.T) {
 	for rule, change := range map[string]func(*mls.JoinExternalParams){
 		"V-WEL-06": func(p *mls.JoinExternalParams) { p.Groups = [][]byte{alice.Group.GroupID()} },
 		"V-LN-11":  func(p *mls.JoinExternalParams) { p.Leaf.Capabilities.Extensions = nil },
-		"V-LN-15":  func(p *mls.JoinExternalParams) { p.Now = p.Now.AddDate(2, 0, 0) },
 		"V-LN-18":  func(p *mls.JoinExternalParams) { p.Leaf.Signer = bob.Signer },
 		"V-PSK-01": func(p *mls.JoinExternalParams) {
 			p.PSKIDs = []framing.PreSharedKeyID{{PSKType: framing.PSKTypeExternal, PSKNonce: []byte("short")}}

@@ -109,7 +109,7 @@ func (e *InactiveError) Unwrap() error { return ErrInactive }
 // Input is all of the outside world that a transition may see.
 type Input struct {
 	Message []byte    // one MLSMessage
-	Now     time.Time // lifetimes are judged against this; zero when they are not to be judged
+	Now     time.Time // compared with lifetimes, for Step.Lifetimes; zero when nothing is to be reported
 	PSKs    PSKs      // secrets for the IDs that a MissingPSKError asked for
 }
 
@@ -123,6 +123,9 @@ type Step struct {
 	Claims []Claim  // every credential that Next would trust anew
 	Change *Change  // of a commit: what it did, or will do while it is pending in Next
 	Used   *UsedKey // the KeyPackage whose private part the Step used up, when it joined by Welcome
+	// Lifetimes lists leaves that others sent whose lifetimes do not cover the time that was given. They are reported and not
+	// refused, for members' clocks differ, and who refused what the others took would be cut off.
+	Lifetimes []LifetimeReport
 	// Left lists stored proposals that a commit did not cover although it might have, and why.
 	Left []LeftProposal
 

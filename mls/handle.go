@@ -250,6 +250,7 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	next.messages = messages
 	next.proposals = g.proposals.with(&storedProposal{ref: ref, content: content})
 	s := g.step(next)
+	s.Lifetimes = lifetimesIn(c.Proposal, in.Now)
 	s.Claims, s.Events = claims, []Event{g.proposalReceived(ref, c, false)}
 	return s, nil
 }

@@ -6,7 +6,6 @@ package mls
 import (
 	"bytes"
 	"crypto/subtle"
-	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -45,7 +44,6 @@ type importParams struct {
 	params *Params
 	info   *framing.GroupInfo
 	tree   []byte // used when the GroupInfo holds none
-	now    time.Time
 }
 
 // importGroup makes the public state of an epoch from outside, after all checks (RFC 9420, Sections 12.4.3 and
@@ -77,15 +75,15 @@ func importGroup(p importParams) (*public, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := public.checkImported(info, p.now); err != nil {
+	if err := public.checkImported(info); err != nil {
 		return nil, err
 	}
 	return public.confirmed(info.ConfirmationTag), nil
 }
 
 // checkImported judges the signer of a GroupInfo, the context's transcript hash and extensions, and what treekem leaves
-// open of the leaves (V-WEL-05, V-WIRE-16, V-EXT-02, V-LN-15, V-LN-16).
-func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
+// open of the leaves (V-WEL-05, V-WIRE-16, V-EXT-02).
+func (p *public) checkImported(info *framing.GroupInfo) error {
 	if err := p.verifyInfo(info); err != nil {
 		return err
 	}
@@ -95,14 +93,6 @@ func (p *public) checkImported(info *framing.GroupInfo, now time.Time) error {
 	check := &proposalCheck{public: p, rules: p.rules}
 	if err := check.checkExtensions(p.context.Extensions); err != nil {
 		return err
-	}
-	for i, leaf := range p.tree.Leaves() {
-		if leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage {
-			continue
-		}
-		if err := checkLifetime(leaf.Lifetime, now, 0); err != nil {
-			return atLeaf(err, i)
-		}
 	}
 	return nil
 }

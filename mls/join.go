@@ -19,7 +19,7 @@ type JoinParams struct {
 	KeyPackages []*OwnKeyPackage // the client's own; the Welcome names one of them
 	RatchetTree []byte           // the data of a ratchet_tree extension, when it is not in the Welcome
 	PSKs        PSKs
-	Now         time.Time // judges the lifetimes of the members' leaves; zero when they are not to be judged
+	Now         time.Time // compared with the lifetimes of members' leaves, for Step.Lifetimes; may be zero
 	// Groups are the ids of the groups that the client is in: none of them may be joined again.
 	Groups [][]byte
 	// Successor is the old group, when the Welcome is to a reinitialized or branched one.
@@ -84,7 +84,7 @@ func (j *joiner) join() (*Step, error) {
 	if err := j.openInfo(); err != nil {
 		return nil, err
 	}
-	public, err := importGroup(importParams{j.suite, j.params, j.info, j.RatchetTree, j.Now})
+	public, err := importGroup(importParams{j.suite, j.params, j.info, j.RatchetTree})
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,8 @@ func (j *joiner) join() (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Next: &Group{epochState: *state}, Claims: claims, Used: &UsedKey{j.ref, j.own.LastResort()}}, nil
+	return &Step{Next: &Group{epochState: *state}, Claims: claims, Lifetimes: public.reportLifetimes(j.Now),
+		Used: &UsedKey{j.ref, j.own.LastResort()}}, nil
 }
 
 // findKeyPackage finds which of the client's KeyPackages the Welcome names (V-WEL-01, V-WEL-02).

@@ -21,7 +21,7 @@ type JoinExternalParams struct {
 	ResyncKey         ciphersuite.SignaturePublicKey
 	PSKIDs            []framing.PreSharedKeyID // to prove possession of; a PSK without a nonce gets one
 	PSKs              PSKs                     // their secrets
-	Now               time.Time                // judges the lifetimes of the members' leaves; zero when they are not to be judged
+	Now               time.Time                // compared with the lifetimes of members' leaves, for Step.Lifetimes; may be zero
 	AuthenticatedData []byte
 	Groups            [][]byte // ids of the groups that the client is in, unless it resyncs
 	Params            Params
@@ -44,7 +44,7 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 			return nil, err
 		}
 	}
-	public, err := importGroup(importParams{suite, params, info, p.RatchetTree, p.Now})
+	public, err := importGroup(importParams{suite, params, info, p.RatchetTree})
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +70,7 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 		return nil, err
 	}
 	s.Claims = append(public.claimAll(), s.Claims...)
+	s.Lifetimes = public.reportLifetimes(p.Now)
 	return s, nil
 }
 

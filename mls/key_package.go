@@ -146,7 +146,7 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 	if err := params.limitKeyPackage(k.KeyPackage); err != nil {
 		return err
 	}
-	if err := checkKeyPackage(suite, params, k.KeyPackage, time.Time{}); err != nil {
+	if err := checkKeyPackage(suite, k.KeyPackage); err != nil {
 		return err
 	}
 	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: by}

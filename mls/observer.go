@@ -31,6 +31,8 @@ type ObserverStep struct {
 	Events []Event
 	Claims []Claim
 	Change *Change // what a commit did
+	// Lifetimes lists leaves whose lifetimes do not cover the time that was given.
+	Lifetimes []LifetimeReport
 }
 
 // Observe begins to follow a group (RFC 9420, Section 12.4.3). It fails as JoinExternal does.
@@ -40,11 +42,11 @@ func Observe(p ObserveParams) (*ObserverStep, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := importGroup(importParams{suite, params, info, p.RatchetTree, p.Now})
+	public, err := importGroup(importParams{suite, params, info, p.RatchetTree})
 	if err != nil {
 		return nil, err
 	}
-	return &ObserverStep{Next: &Observer{public: public}, Claims: public.claimAll()}, nil
+	return &ObserverStep{Next: &Observer{public: public}, Claims: public.claimAll(), Lifetimes: public.reportLifetimes(p.Now)}, nil
 }
 
 // Handle follows a proposal or commit sent as PublicMessage. It fails as Group.Handle does; a PrivateMessage is
@@ -93,7 +95,7 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 	next := *o
 	next.proposals = o.proposals.with(&storedProposal{ref: ref, content: content})
 	events := []Event{o.proposalReceived(ref, c, false)}
-	return &ObserverStep{Next: &next, Events: events, Claims: judged}, nil
+	return &ObserverStep{Next: &next, Events: events, Claims: judged, Lifetimes: lifetimesIn(c.Proposal, in.Now)}, nil
 }
 
 func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
@@ -113,7 +115,7 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 	if len(tag) != o.suite.HashSize {
 		return nil, fail("V-CM-14", t.leaf, "confirmation tag of %d bytes", len(tag))
 	}
-	s := &ObserverStep{Next: &Observer{public: next.confirmed(tag), reInit: t.change.ReInit}, Claims: t.claims, Change: t.change}
+	s := &ObserverStep{Next: &Observer{public: next.confirmed(tag), reInit: t.change.ReInit}, Claims: t.claims, Lifetimes: t.lifetimes, Change: t.change}
 	s.Events = []Event{&EpochChanged{t.change}}
 	if t.change.ReInit != nil {
 		s.Events = append(s.Events, &ReInitialized{t.change, t.change.ReInit})

@@ -39,8 +39,9 @@ type Params struct {
 	MaxExtension int
 	// MaxCertificates bounds the chain of an X.509 credential. Default: 16.
 	MaxCertificates int
-	// MaxLifetime is the longest span that a KeyPackage's lifetime may have (RFC 9420, Section 7.2; rule V-LN-16); negative
-	// for no limit. Default: 366 days.
+	// MaxLifetime is the longest span that a KeyPackage's lifetime may have (RFC 9420, Section 7.2; rule V-LN-16): one that
+	// is made, verified or added; negative for no limit. Default: 366 days. Where it is set, longer ones that others add
+	// are refused, too, as then all members of a group have to; the default is for what is sent and verified alone.
 	MaxLifetime time.Duration
 
 	// ExternalProposals lists the custom proposal types that external senders may send. RFC 9420, Section 12.1.8
@@ -64,6 +65,8 @@ type Params struct {
 
 	// Suites makes cipher suites, for primitives from elsewhere. Default: ciphersuite.New.
 	Suites func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
+
+	maxReceivedLifetime time.Duration // MaxLifetime where the caller set it
 
 	rand io.Reader // replaces crypto/rand in this module's own tests
 }
@@ -132,6 +135,7 @@ func (p Params) withDefaults() *Params {
 	p.MaxLeaves = orDefault(p.MaxLeaves, 1<<20)
 	p.MaxExtension = orDefault(p.MaxExtension, 1<<20)
 	p.MaxCertificates = orDefault(p.MaxCertificates, 16)
+	p.maxReceivedLifetime = max(p.MaxLifetime, 0)
 	p.MaxLifetime = orDefault(p.MaxLifetime, 366*24*time.Hour)
 	if p.rand == nil {
 		p.rand = rand.Reader

@@ -281,7 +281,7 @@ func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secre
 	records := must(committed.Next.Records(nil))
 	in := mlstest.NewInsider(t, advanced.Next, alice.Signer)
 	routed := must(mls.Peek(info))
-	roots = append(roots, &routed, committed.Next.Pending(), own, &params, &join, &external, &succession, &psk, &mls.Input{PSKs: params.PSKs}, &records)
+	roots = append(roots, &routed, committed.Next.Pending(), &mls.LifetimeReport{}, own, &params, &join, &external, &succession, &psk, &mls.Input{PSKs: params.PSKs}, &records)
 	more, secretsBelow := below(t, in, advanced.Next)
 	secrets = append(append(secrets, own.InitKey, own.LeafKey, psk.Secret), secretsBelow...)
 	for _, c := range []*mlstest.Party{alice, bob, carol} {

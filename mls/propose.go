@@ -119,7 +119,7 @@ func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now
 	if err := p.params.limitProposal(proposal); err != nil {
 		return nil, err
 	}
-	check := &proposalCheck{public: p, rules: p.rules, now: now}
+	check := &proposalCheck{public: p, rules: p.rules, now: now, sending: add == MomentAddSent}
 	if err := check.checkProposal(proposal, from); err != nil && (add == MomentAddSent || !contextDecides(err)) {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 		return nil, err
 	}
 	s := g.stepInto(current.inEpoch(*state), t.change)
-	s.Claims = t.claims
+	s.Claims, s.Lifetimes = t.claims, t.lifetimes
 	if s.Next.status != StatusActive {
 		state.eraseUnused(r.base)
 	}

@@ -17,7 +17,6 @@ import (
 // packageBreaches break rules by a KeyPackage.
 func packageBreaches() []breach {
 	type whole = framing.KeyPackage
-	withTree := append([]string{"tree"}, addEntries...)
 	eve := func(a *attempt) *mlstest.Member { return newMember(a.T, "eve") }
 	return []breach{
 		{id: "V-KP-01", name: "version", whole: func(k *whole) { k.Version = 2 }, entries: addEntries},
@@ -53,16 +52,16 @@ func packageBreaches() []breach {
 			signBound(a, c.Suite, c.Signer, &k.LeafNode, []byte("group"), 3)
 			mlstest.SignKeyPackage(a, c.Suite, c.Signer, k)
 		}, entries: addEntries},
-		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, entries: withTree},
+		{id: "V-LN-15", name: "over", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = l.Lifetime.NotBefore }, entries: []string{"send"}},
 		{id: "V-LN-15", name: "not begun", leaf: func(l *framing.LeafNode) {
 			l.Lifetime.NotBefore = uint64(mlstest.Now().Add(time.Second).Unix())
-		}, entries: withTree},
-		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, entries: withTree},
+		}, entries: []string{"send"}},
+		{id: "V-LN-16", name: "ends before it begins", leaf: func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotBefore: 2, NotAfter: 1} }, entries: []string{"send"}},
 		{id: "V-LN-16", name: "a second too long", leaf: func(l *framing.LeafNode) {
 			l.Lifetime.NotAfter = l.Lifetime.NotBefore + 366*24*60*60 + 1
-		}, entries: addEntries},
-		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, entries: withTree},
-		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, entries: addEntries},
+		}, entries: []string{"send"}},
+		{id: "V-LN-15", name: "over by a second", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1 }, entries: []string{"send"}},
+		{id: "V-LN-16", name: "for ever", leaf: func(l *framing.LeafNode) { l.Lifetime.NotAfter = math.MaxUint64 }, entries: []string{"send"}},
 		{id: "V-EXT-01", name: "KeyPackage", whole: func(k *whole) {
 			k.Extensions = framing.Extensions{{Type: wantedExtension}, {Type: wantedExtension}}
 		}, entries: []string{"keypackage"}},

@@ -1,8 +1,9 @@
 package mls_test
 
 import (
-	"github.com/stretchr/testify/require"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"

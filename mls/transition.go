@@ -23,13 +23,14 @@ type transition struct {
 	now       time.Time
 	sending   bool
 
-	context framing.GroupContext // provisional; finish sets the tree hash
-	rules   *treekem.LeafRules
-	edit    *treekem.Edit
-	added   []framing.LeafIndex // by Adds, in their order
-	resync  *framing.LeafNode   // an external committer's former leaf
-	change  *Change
-	claims  []Claim
+	context   framing.GroupContext // provisional; finish sets the tree hash
+	rules     *treekem.LeafRules
+	edit      *treekem.Edit
+	added     []framing.LeafIndex // by Adds, in their order
+	resync    *framing.LeafNode   // an external committer's former leaf
+	change    *Change
+	claims    []Claim
+	lifetimes []LifetimeReport
 
 	tree    *treekem.Tree // set by finish
 	encoded []byte        // context, encoded, set by finish
@@ -66,7 +67,7 @@ func (p *public) begin(b beginParams) (*transition, error) {
 		return nil, err
 	}
 	t.describe()
-	check := &proposalCheck{public: p, rules: t.rules, now: b.now, successor: b.successor}
+	check := &proposalCheck{public: p, rules: t.rules, now: b.now, sending: b.sending, successor: b.successor}
 	for _, c := range t.list.all {
 		if err := check.checkProposal(c.proposal, c.sender); err != nil {
 			return nil, err
@@ -233,9 +234,10 @@ func (t *transition) apply() error {
 		}
 		t.added = append(t.added, i)
 		t.change.Added = append(t.change.Added, LeafChange{i, nil, fresh})
-		moment := MomentAdd
-		if t.sending {
-			moment = MomentAddSent
+		moment := MomentAddSent
+		if !t.sending {
+			moment = MomentAdd
+			t.lifetimes = append(t.lifetimes, reportLifetime(i, fresh, t.now)...)
 		}
 		t.claims = append(t.claims, claim(moment, i, fresh))
 	}

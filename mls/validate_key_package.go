@@ -38,7 +38,10 @@ func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkKeyPackage(suite, params, k, p.Now); err != nil {
+	if err := checkKeyPackage(suite, k); err != nil {
+		return nil, err
+	}
+	if err := checkLifetime(k.LeafNode.Lifetime, p.Now, params.MaxLifetime); err != nil {
 		return nil, err
 	}
 	if err := k.VerifySignature(suite); err != nil {
@@ -50,9 +53,8 @@ func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	return k, nil
 }
 
-// checkKeyPackage judges a KeyPackage for a cipher suite, all but its signatures: what takes no group. A zero now judges
-// no lifetime but its span.
-func checkKeyPackage(suite *ciphersuite.Suite, params *Params, k *framing.KeyPackage, now time.Time) error {
+// checkKeyPackage checks a KeyPackage for a cipher suite: what takes no group and no clock, all but its signatures.
+func checkKeyPackage(suite *ciphersuite.Suite, k *framing.KeyPackage) error {
 	none := framing.NoLeaf
 	switch leaf := &k.LeafNode; {
 	case k.Version != framing.MLS10:
@@ -63,9 +65,6 @@ func checkKeyPackage(suite *ciphersuite.Suite, params *Params, k *framing.KeyPac
 		return fail("V-KP-05", none, "init key is the leaf's encryption key")
 	case leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage:
 		return fail("V-LN-01", none, "source of the leaf is %v, not key_package", leaf.LeafNodeSource)
-	}
-	if err := checkLifetime(k.LeafNode.Lifetime, now, params.MaxLifetime); err != nil {
-		return err
 	}
 	if err := checkKeys(suite, &k.LeafNode, k.InitKey); err != nil {
 		return err
@@ -125,8 +124,8 @@ func batchRule(err error, rules ...string) error {
 	return err
 }
 
-// checkLifetime judges a lifetime against the present and a maximum (V-LN-15, V-LN-16). A zero now judges the span
-// only.
+// checkLifetime checks a lifetime that is about to be sent or that a directory was given, against the present and a maximum
+// (V-LN-15, V-LN-16). A zero now leaves out the present. Of what others send, lifetimes are reported: see LifetimeReport.
 func checkLifetime(l framing.Lifetime, now time.Time, longest time.Duration) error {
 	if l.NotBefore > l.NotAfter {
 		return fail("V-LN-16", framing.NoLeaf, "lifetime ends before it begins")
@@ -152,4 +151,31 @@ func checkOwnLifetime(l framing.Lifetime, longest time.Duration) error {
 		return fail("V-LN-16", framing.NoLeaf, "no lifetime was given")
 	}
 	return checkLifetime(l, time.Time{}, longest)
+}
+
+// reportLifetime reports on a leaf whose lifetime does not cover now, if there is a now.
+func reportLifetime(i framing.LeafIndex, leaf *framing.LeafNode, now time.Time) []LifetimeReport {
+	if leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage || now.IsZero() || checkLifetime(leaf.Lifetime, now, 0) == nil {
+		return nil
+	}
+	return []LifetimeReport{{Leaf: i, Identity: identityOf(leaf), Lifetime: leaf.Lifetime, Now: now}}
+}
+
+// reportLifetimes reports on the leaves of the tree whose lifetimes do not cover now.
+func (p *public) reportLifetimes(now time.Time) (reports []LifetimeReport) {
+	if now.IsZero() {
+		return nil
+	}
+	for i, leaf := range p.tree.Leaves() {
+		reports = append(reports, reportLifetime(i, leaf, now)...)
+	}
+	return reports
+}
+
+// lifetimesIn reports on the KeyPackage that a received proposal adds.
+func lifetimesIn(p framing.Proposal, now time.Time) []LifetimeReport {
+	if add, ok := p.(*framing.Add); ok {
+		return reportLifetime(framing.NoLeaf, &add.KeyPackage.LeafNode, now)
+	}
+	return nil
 }

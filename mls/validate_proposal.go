@@ -17,6 +17,7 @@ type proposalCheck struct {
 	*public
 	rules     *treekem.LeafRules
 	now       time.Time
+	sending   bool           // whether lifetimes have to hold
 	successor *successorLink // what the first commit of a successor group may hold
 }
 
@@ -53,8 +54,17 @@ func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Send
 
 // checkAdd: RFC 9420, Section 12.1.1.
 func (c *proposalCheck) checkAdd(p *framing.Add) error {
-	if err := checkKeyPackage(c.suite, c.params, p.KeyPackage, c.now); err != nil {
+	if err := checkKeyPackage(c.suite, p.KeyPackage); err != nil {
 		return err
+	}
+	now, longest := c.now, c.params.MaxLifetime
+	if !c.sending {
+		now, longest = time.Time{}, c.params.maxReceivedLifetime
+	}
+	if longest > 0 || c.sending {
+		if err := checkLifetime(p.KeyPackage.LeafNode.Lifetime, now, longest); err != nil {
+			return err
+		}
 	}
 	return c.rules.CheckDemands(framing.NoLeaf, &p.KeyPackage.LeafNode)
 }

@@ -138,19 +138,10 @@ func TestJoinRefused(t *testing.T) {
 	bad.Groups = [][]byte{[]byte("other"), alice.Group.GroupID()}
 	breaks(t, "V-WEL-06", failure(mls.Join(bad)))
 	bad = good
-	bad.Now = mlstest.Now().AddDate(2, 0, 0)
-	_, err := mls.Join(bad)
-	var expired *mls.RuleError
-	require.ErrorAs(t, err, &expired)
-	require.Equal(t, "V-LN-15", expired.Rule)
-	require.EqualValues(t, 0, expired.Leaf, "the error tells which member")
-	bad.Now = bad.Now.AddDate(-4, 0, 0)
-	breaks(t, "V-LN-15", failure(mls.Join(bad)))
-	bad = good
 	bad.Welcome = commit
 	require.ErrorIs(t, failure(mls.Join(bad)), mls.ErrUnexpectedMessage)
 	bad.Welcome = out.Message[:len(out.Message)-1]
-	_, err = mls.Join(bad)
+	_, err := mls.Join(bad)
 	var syntax *mls.SyntaxError
 	require.ErrorAs(t, err, &syntax)
 	bad = good
