@@ -7,6 +7,7 @@ import (
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
 )
 
 // situation is what is known about a node from the structures around it.
@@ -79,6 +80,10 @@ func (in *inspection) keyPackage(n *Node, s situation) situation {
 		n.note(Fact, "KeyPackageRef", "%x", []byte(ref))
 	}
 	n.judge("signature of KeyPackage", k.VerifySignature(s.suite))
+	if message, err := framing.Marshal(&framing.Message{Body: k}); err == nil && !in.Now.IsZero() {
+		_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: in.Now})
+		n.judge("fit to be added (Section 10.1)", err)
+	}
 	return s
 }
 

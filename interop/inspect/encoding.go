@@ -13,12 +13,16 @@ import (
 // Encoding says how bytes are written.
 type Encoding string
 
-// The encodings that Decode knows.
+// The encodings that Decode knows by name, and those that only Guess finds.
 const (
 	Guess  Encoding = "guess"
 	Hex    Encoding = "hex"
 	Base64 Encoding = "base64" // standard or URL alphabet, with or without padding
 	Raw    Encoding = "raw"
+
+	HexCut  Encoding = "hex, cut off within a byte" // the digit that is left over is left out
+	Dump    Encoding = "hex dump"                   // of xxd or hexdump -C
+	Numbers Encoding = "list of numbers"            // in decimal, such as a JSON array
 )
 
 // Encodings lists them for a help text.
@@ -28,8 +32,9 @@ func Encodings() []Encoding { return []Encoding{Guess, Hex, Base64, Raw} }
 var ErrEncoding = errors.New("unreadable encoding")
 
 // Decode turns an input into bytes and says how it was written. White space in hexadecimal and base64 is left out.
-// Guess takes text that is all hexadecimal digits as such, else text in one of the alphabets of base64 as that, and
-// anything else as raw bytes. It fails with ErrEncoding when the input is not in the encoding named.
+// Guess knows the forms in which people paste bytes: hexadecimal with 0x, colons or commas, dumps of xxd and hexdump -C,
+// lists of numbers, and base64, in quotes or not. Text in none of these is no encoding of anything, and what is no text is
+// raw bytes. It fails with ErrEncoding when the input is not in the encoding named, or is text that nobody can decode.
 func Decode(input []byte, e Encoding) ([]byte, Encoding, error) {
 	switch e {
 	case Raw:
@@ -52,17 +57,16 @@ func guessEncoding(input []byte) ([]byte, Encoding, error) {
 	}) {
 		return input, Raw, nil
 	}
-	text := squeeze(input)
+	text := unquote(string(input))
 	if text == "" {
 		return nil, Raw, nil
 	}
-	if data, err := decodeHex(text); err == nil {
-		return data, Hex, nil
+	for _, decode := range []func(string) ([]byte, Encoding, bool){decodeDump, decodeNumbers, decodeDigits, decodeLines} {
+		if data, e, ok := decode(text); ok {
+			return data, e, nil
+		}
 	}
-	if data, err := decodeBase64(text); err == nil {
-		return data, Base64, nil
-	}
-	return input, Raw, nil
+	return nil, Guess, fmt.Errorf("%w: this is text, and neither hexadecimal, a dump of xxd, a list of numbers nor base64", ErrEncoding)
 }
 
 // squeeze leaves out white space.

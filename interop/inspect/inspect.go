@@ -33,8 +33,9 @@ type Report struct {
 	Size     int      `json:"size"`               // in bytes
 	Type     string   `json:"type"`               // RFC name of the structure
 	Guessed  bool     `json:"guessed,omitempty"`
-	Also     []string `json:"also,omitempty"` // other structures that fit about as well
-	Parts    []*Part  `json:"parts"`          // the input, then what was decrypted from it
+	Also     []string `json:"also,omitempty"`     // other structures that fit about as well
+	Messages int      `json:"messages,omitempty"` // how many stand one after another, if not one
+	Parts    []*Part  `json:"parts"`              // the input or its messages, each with what was decrypted from it
 	Problem  *Problem `json:"problem,omitempty"`
 }
 
@@ -108,7 +109,11 @@ func (r *Report) Failures() int {
 
 // Inspect reads data and checks what can be checked. Data that cannot be read is no error but the Report's Problem; an
 // error says that the options cannot be used.
+// Messages that stand one after another are the parts of one Report.
 func Inspect(data []byte, o Params) (*Report, error) {
+	if list := messagesIn(data, o.Type); len(list) > 1 {
+		return inspectAll(data, list, o)
+	}
 	best, also, ok := read(data, o.Type)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q; the types are %s", ErrType, o.Type, strings.Join(Types(), ", "))
@@ -116,6 +121,35 @@ func Inspect(data []byte, o Params) (*Report, error) {
 	in := &inspection{Params: o, report: &Report{Size: len(data), Type: best.name, Guessed: o.Type == "", Also: also}}
 	if err := in.part(&Part{Title: "input", Size: len(data)}, data, &best); err != nil {
 		return nil, err
+	}
+	return in.report, nil
+}
+
+// messagesIn cuts data into the MLSMessages that it consists of, if nothing else is in it.
+func messagesIn(data []byte, kind string) (list [][]byte) {
+	if kind != "" && kind != messageType {
+		return nil
+	}
+	for len(data) > 0 {
+		message, rest, err := framing.Cut(data)
+		if err != nil {
+			return nil
+		}
+		list, data = append(list, message), rest
+	}
+	return list
+}
+
+const messageType = "MLSMessage"
+
+// inspectAll reports on messages that stand one after another.
+func inspectAll(data []byte, list [][]byte, o Params) (*Report, error) {
+	in := &inspection{Params: o, report: &Report{Size: len(data), Type: messageType, Guessed: o.Type == "", Messages: len(list)}}
+	for k, message := range list {
+		r, _, _ := read(message, messageType)
+		if err := in.part(&Part{Title: fmt.Sprintf("message %d of %d", k+1, len(list)), Size: len(message)}, message, &r); err != nil {
+			return nil, err
+		}
 	}
 	return in.report, nil
 }

@@ -27,8 +27,12 @@ func (r *Report) WriteText(w io.Writer, o TextParams) error {
 	for i, p := range r.Parts {
 		if i == 0 {
 			r.heading(out)
-		} else {
-			fmt.Fprintf(out, "\n%s, %s\n\n", p.Title, count(p.Size, "byte"))
+		}
+		if i > 0 || r.Messages > 1 {
+			if i > 0 {
+				out.WriteString("\n")
+			}
+			fmt.Fprintf(out, "%s, %s\n\n", p.Title, count(p.Size, "byte"))
 		}
 		newTextWriter(out, p, o).part()
 	}
@@ -39,6 +43,9 @@ func (r *Report) WriteText(w io.Writer, o TextParams) error {
 }
 
 func (r *Report) heading(out *bufio.Writer) {
+	if r.Messages > 1 {
+		fmt.Fprintf(out, "%d messages one after another, ", r.Messages)
+	}
 	fmt.Fprintf(out, "%s, %s", r.Type, count(r.Size, "byte"))
 	if r.Encoding != "" {
 		fmt.Fprintf(out, ", %s", r.Encoding)

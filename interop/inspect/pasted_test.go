@@ -1,0 +1,146 @@
+package inspect
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+)
+
+// dumped writes data as xxd and hexdump -C do.
+func dumped(data []byte) (xxd, hexdump string) {
+	for offset := 0; offset < len(data); offset += 16 {
+		row := data[offset:min(offset+16, len(data))]
+		var groups, halves, text strings.Builder
+		for i, b := range row {
+			fmt.Fprintf(&groups, "%02x", b)
+			if i%2 == 1 {
+				groups.WriteByte(' ')
+			}
+			fmt.Fprintf(&halves, "%02x ", b)
+			if i == 7 {
+				halves.WriteByte(' ')
+			}
+			if b < 0x20 || b > 0x7e {
+				b = '.'
+			}
+			text.WriteByte(b)
+		}
+		xxd += fmt.Sprintf("%08x: %-40s %s\n", offset, groups.String(), text.String())
+		hexdump += fmt.Sprintf("%08x  %-49s |%s|\n", offset, halves.String(), text.String())
+	}
+	return xxd, hexdump + fmt.Sprintf("%08x\n", len(data))
+}
+
+// Bytes are read in every form in which people paste them, and text in none of these is refused.
+func TestRealWorldPasted(t *testing.T) {
+	for _, size := range []int{2, 15, 16, 17, 300} {
+		data := make([]byte, size)
+		for i := range data {
+			data[i] = byte(i * 37)
+		}
+		digits := hex.EncodeToString(data)
+		var colons, commas, numbers []string
+		for _, b := range data {
+			colons = append(colons, fmt.Sprintf("%02x", b))
+			commas = append(commas, fmt.Sprintf("0x%02X", b))
+			numbers = append(numbers, fmt.Sprint(b))
+		}
+		xxd, hexdump := dumped(data)
+		array := string(must(json.Marshal(numbersOf(data))))
+		for text, want := range map[string]Encoding{
+			digits: Hex, "0x" + digits: Hex, strings.ToUpper(digits) + "\n": Hex, `"` + digits + `"`: Hex, "'0x" + digits + "'": Hex,
+			strings.Join(colons, ":"): Hex, "{" + strings.Join(commas, ", ") + "}": Hex, strings.Join(colons, " "): Hex,
+			`\x` + strings.Join(colons, `\x`): Hex, digits + "a": HexCut,
+			array: Numbers, strings.Join(numbers, ", ") + ",\n": Numbers,
+			xxd: Dump, hexdump: Dump, strings.ReplaceAll(xxd, "\n", "\r\n"): Dump,
+			string(data): Raw,
+		} {
+			have, encoding, err := Decode([]byte(text), Guess)
+			require.NoError(t, err, "%s", text)
+			require.Equal(t, want, encoding, "%s", text)
+			require.Equal(t, data, have, "%s", text)
+		}
+		have, encoding, err := Decode([]byte(`"`+base64.StdEncoding.EncodeToString(data)+`"`), Guess)
+		require.NoError(t, err)
+		if encoding == Base64 { // short base64 may be hexadecimal digits as well
+			require.Equal(t, data, have)
+		}
+	}
+	for _, text := range []string{
+		"this text is no MLS message at all", "hello, world", "0, 1, 256", "{}", "[1]", `{"name": "alice"}`, "zz",
+	} {
+		_, _, err := Decode([]byte(text), Guess)
+		require.ErrorIs(t, err, ErrEncoding, text)
+	}
+}
+
+func numbersOf(data []byte) (out []int) {
+	for _, b := range data {
+		out = append(out, int(b))
+	}
+	return out
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Messages that stand one after another are reported one after another, and what is no message is not taken for one.
+func TestRealWorldSeveralMessages(t *testing.T) {
+	one := must(framing.Marshal(&framing.Message{Body: &framing.PrivateMessage{GroupID: []byte("group"), ContentType: framing.ContentTypeCommit}}))
+	two := must(framing.Marshal(&framing.Message{Body: &framing.PrivateMessage{GroupID: []byte("other"), ContentType: framing.ContentTypeProposal}}))
+	r := must(Inspect(slices.Concat(one, two, one), Params{}))
+	require.True(t, r.OK())
+	require.Equal(t, 3, r.Messages)
+	require.Len(t, r.Parts, 3)
+	require.Equal(t, "message 2 of 3", r.Parts[1].Title)
+	var text strings.Builder
+	require.NoError(t, r.WriteText(&text, TextParams{}))
+	require.True(t, strings.HasPrefix(text.String(), "3 messages one after another, MLSMessage, "), text.String())
+	for _, bad := range [][]byte{slices.Concat(one, []byte{0}), slices.Concat(one, two[:len(two)-1])} {
+		r = must(Inspect(bad, Params{}))
+		require.False(t, r.OK(), "%v", r)
+		require.Zero(t, r.Messages)
+	}
+}
+
+// The inputs that other implementations made, where they are here.
+func TestRealWorldInspect(t *testing.T) {
+	dir := filepath.Join("..", "..", "..", "shared", "real-world", "inspect")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("LOUDLY SKIPPED: the real inputs are not at %s; TestRealWorldPasted tries the same forms with our own", dir)
+	}
+	for name, want := range map[string]struct {
+		kind     string
+		messages int
+		ok       bool
+	}{
+		"0x-hex.txt": {"MLSMessage", 0, true}, "xxd.txt": {"MLSMessage", 0, true}, "json-array.json": {"MLSMessage", 0, true},
+		"quoted-base64.txt": {"MLSMessage", 0, true}, "colon-hex.txt": {"MLSMessage", 0, true},
+		"bare-key-package.hex": {"KeyPackage", 0, true}, "commit-then-welcome.hex": {"MLSMessage", 2, true},
+		"cut-short.hex": {"MLSMessage", 0, false},
+	} {
+		input := must(os.ReadFile(filepath.Join(dir, name)))
+		data, _, err := Decode(input, Guess)
+		require.NoError(t, err, name)
+		r := must(Inspect(data, Params{}))
+		require.Equal(t, want.kind, r.Type, name)
+		require.Equal(t, want.messages, r.Messages, name)
+		require.Equal(t, want.ok, r.OK(), "%s: %v", name, r.Problem)
+	}
+	_, _, err := Decode(must(os.ReadFile(filepath.Join(dir, "words.txt"))), Guess)
+	require.ErrorIs(t, err, ErrEncoding)
+}
