@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -78,16 +80,39 @@ func findOrFetch(cmd *cobra.Command, dir, root string) (vectors.Folder, error) {
 	if !folder.Own && !errors.As(err, &missing) {
 		return folder, err
 	}
-	fmt.Fprintln(cmd.ErrOrStderr(), "no published test vectors found; downloading them")
-	switch err := fetch(cmd, vectors.FetchParams{}); {
+	fmt.Fprintf(cmd.ErrOrStderr(), "no published test vectors found; downloading them (11 MB) from\n  %s\n", vectors.PublishedURL)
+	switch err := fetchUnlessSilent(cmd, vectors.FetchParams{}, fetchPatience); {
 	case err == nil:
 		return vectors.Find(dir, root)
 	case folder.Own && cmd.Context().Err() == nil:
-		fmt.Fprintf(cmd.ErrOrStderr(), "WARNING: %v\n", err)
+		fmt.Fprintf(cmd.ErrOrStderr(), `WARNING: %v
+WARNING: the published vectors cannot be had now. What follows is a small set that Copse made itself: it shows
+that Copse agrees with its own earlier versions, and says nothing about others. Try again with a network, or let
+%s name a folder with the published files.
+`, err, vectors.EnvDir)
 		return folder, nil
 	default:
 		return vectors.Folder{}, err
 	}
+}
+
+// fetchPatience is how long a download that nobody asked for by name may go without a byte.
+const fetchPatience = 20 * time.Second
+
+// fetchUnlessSilent downloads as fetch does, and gives up when nothing arrives for as long as patience says. A network
+// that swallows packets would take minutes to fail by itself.
+func fetchUnlessSilent(cmd *cobra.Command, p vectors.FetchParams, patience time.Duration) error {
+	ctx, cancel := context.WithCancelCause(cmd.Context())
+	defer cancel(nil)
+	timer := time.AfterFunc(patience, func() {
+		cancel(fmt.Errorf("download of the vectors: nothing arrived for %v", patience))
+	})
+	defer timer.Stop()
+	_, err := fetch(ctx, cmd, p, func() { timer.Reset(patience) })
+	if cause := context.Cause(ctx); err != nil && cause != nil && cmd.Context().Err() == nil {
+		return cause
+	}
+	return err
 }
 
 // showReport writes the report and turns a failure into the exit status.
@@ -116,17 +141,25 @@ func fetchCommand() *cobra.Command {
 ` + vectors.Commit + `, and puts each file into place only after its SHA-256
 digest is the one that this build expects. An interrupted download is resumed.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return fetch(cmd, p) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir, err := fetch(cmd.Context(), cmd, p, func() {})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "vectors are in", dir)
+			return err
+		},
 	}
 	cmd.Flags().StringVar(&p.Dir, "dir", "", "folder to download to (default: copse/vectors/REVISION in your cache folder)")
 	cmd.Flags().StringVar(&p.BaseURL, "url", "", "URL of the folder with the files (default "+vectors.PublishedURL+")")
 	return cmd
 }
 
-// fetch downloads and says what became of each file.
-func fetch(cmd *cobra.Command, p vectors.FetchParams) error {
+// fetch downloads, says what became of each file, and returns the folder. It calls arrived whenever something has come.
+func fetch(ctx context.Context, cmd *cobra.Command, p vectors.FetchParams, arrived func()) (string, error) {
 	status := newStatus(cmd.ErrOrStderr())
 	p.Progress = func(at vectors.FetchProgress) {
+		arrived()
 		switch {
 		case at.Kept:
 			status.line("%s: already there", at.File)
@@ -136,13 +169,9 @@ func fetch(cmd *cobra.Command, p vectors.FetchParams) error {
 			status.show("%s: %d kB", at.File, at.Received>>10)
 		}
 	}
-	dir, err := vectors.Fetch(cmd.Context(), p)
+	dir, err := vectors.Fetch(ctx, p)
 	status.clear()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(cmd.OutOrStdout(), "vectors are in", dir)
-	return err
+	return dir, err
 }
 
 func whereCommand() *cobra.Command {
