@@ -5,6 +5,7 @@ package inspect
 import (
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,10 +26,8 @@ func unquote(text string) string {
 func decodeDigits(text string) ([]byte, Encoding, bool) {
 	text = strings.NewReplacer("0x", "", "0X", "", `\x`, "").Replace(text)
 	groups := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(":,;[]{}() \t\r\n", r) })
-	for _, group := range groups[:max(len(groups)-1, 0)] {
-		if len(group)%2 == 1 { // these are numbers, or no digits
-			return nil, Hex, false
-		}
+	if strings.ContainsAny(text, ":,;") && slices.ContainsFunc(groups, func(group string) bool { return len(group)%2 == 1 }) {
+		return nil, Hex, false // these are numbers, or no digits
 	}
 	digits, e := strings.Join(groups, ""), Hex
 	if len(digits)%2 == 1 && len(digits) > 1 {

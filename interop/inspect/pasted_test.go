@@ -77,7 +77,7 @@ func TestRealWorldPasted(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"this text is no MLS message at all", "hello, world", "0, 1, 256", "{}", "[1]", `{"name": "alice"}`, "zz",
+		"this text is no MLS message at all", "hello, world", "0, 1, 256", "{}", "[1]", `{"name": "alice"}`, "z!",
 	} {
 		_, _, err := Decode([]byte(text), Guess)
 		require.ErrorIs(t, err, ErrEncoding, text)
