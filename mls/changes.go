@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// Changes lists what a store that holds since has to write and delete to hold g; everything when since is nil. Record
+// Records returns what a store that holds since has to write and delete to hold g; everything when since is nil. Record
 // tells the contract. since may be any Group of the same member, before or after g, erased or not.
 //
 // It fails with ErrErased when g itself is erased, with ErrWrongGroup, and when a value is too large to be encoded, all
@@ -42,7 +42,7 @@ func (g *Group) Records(since *Group) ([]Record, error) {
 	return r.done()
 }
 
-// Changes lists what a store that holds since has to write and delete to hold o; everything when since is nil. See
+// Records returns what a store that holds since has to write and delete to hold o; everything when since is nil. See
 // Group.Records.
 func (o *Observer) Records(since *Observer) ([]Record, error) {
 	r := &recorder{own: framing.NoLeaf}

@@ -29,7 +29,7 @@ type JoinExternalParams struct {
 
 // JoinExternal makes an external commit, by which the client adds itself to a group (RFC 9420, Section 12.4.3.2). Next
 // has StatusJoining: it is of use after Adopt, or once Handle has seen the commit come back. When another commit won,
-// Drop it and begin again with a new GroupInfo. every credential of the group is in Claims, to be answered before the
+// Drop it and begin again with a new GroupInfo. Every credential of the group is in Claims, to be answered before the
 // commit is sent.
 //
 // It fails as Join does, or with ErrNotMember.
