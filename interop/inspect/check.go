@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"crypto/x509"
+	"math"
 	"strings"
 	"time"
 
@@ -79,12 +80,24 @@ func (in *inspection) keyPackage(n *Node, s situation) situation {
 	if ref, err := k.Ref(s.suite); err == nil {
 		n.note(Fact, "KeyPackageRef", "%x", []byte(ref))
 	}
-	n.judge("signature of KeyPackage", k.VerifySignature(s.suite))
-	if message, err := framing.Marshal(&framing.Message{Body: k}); err == nil && !in.Now.IsZero() {
-		_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: in.Now})
-		n.judge("fit to be added (Section 10.1)", err)
+	err := k.VerifySignature(s.suite)
+	n.judge("signature of KeyPackage", err)
+	if err == nil {
+		n.judge("fit to be added while it lasts (Section 10.1)", fitness(k))
 	}
 	return s
+}
+
+// fitness returns why nobody would add a KeyPackage even in its lifetime, nil when nothing speaks against it. Whether it is in
+// its lifetime, and how long that is, are notes of their own.
+func fitness(k *framing.KeyPackage) error {
+	message, err := framing.Marshal(&framing.Message{Body: k})
+	if err != nil {
+		return err
+	}
+	begin := time.Unix(int64(min(k.LeafNode.Lifetime.NotBefore, math.MaxInt64>>1)), 0)
+	_, err = mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: message, Now: begin, Params: mls.Params{MaxLifetime: -1}})
+	return err
 }
 
 func (in *inspection) leafNode(n *Node, s situation) {
@@ -211,6 +224,9 @@ func (in *inspection) lifetime(n *Node) {
 		state = ", expired"
 	default:
 		state = ", valid now"
+	}
+	if days >= 366 && (days > 366 || hours > 0) {
+		state += ", longer than mls.VerifyKeyPackage takes by default"
 	}
 	n.note(Fact, "lifetime", "%s and %s%s", count(int(days), "day"), count(int(hours), "hour"), state)
 }

@@ -265,7 +265,7 @@ func TestLifetimes(t *testing.T) {
 		storyTime:                     ", valid now",
 		storyTime.Add(-2 * time.Hour): ", not begun yet",
 		storyTime.AddDate(101, 0, 0):  ", expired",
-		{}:                            " hour\n",
+		{}:                            " hour, longer than",
 	} {
 		text, _ := render(t, readable(t, "key_package", s["key_package"], Params{Now: when}))
 		require.Contains(t, text, "36500 days and 1 hour")
