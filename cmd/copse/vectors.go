@@ -67,7 +67,7 @@ without), 1 when any failed, 2 when the input cannot be used.`,
 	cmd.Flags().StringVar(&opt.dir, "dir", "", "folder with the vector files")
 	cmd.Flags().StringArrayVar(&opt.only, "only", nil, "replay this file only, named without .json; may be given again")
 	cmd.Flags().BoolVar(&opt.json, "json", false, "report as JSON")
-	cmd.Flags().BoolVar(&opt.fetch, "fetch", false, "download the vectors first when none are found")
+	cmd.Flags().BoolVar(&opt.fetch, "fetch", false, "download the published vectors first when they are not found")
 	cmd.AddCommand(fetchCommand(), generateCommand(), whereCommand())
 	return cmd
 }
@@ -92,7 +92,7 @@ that Copse agrees with its own earlier versions, and says nothing about others. 
 `, err, vectors.EnvDir)
 		return folder, nil
 	default:
-		return vectors.Folder{}, err
+		return vectors.Folder{}, fmt.Errorf("%w\n`copse vectors fetch` tries again, --dir or %s names a folder that has the vectors", err, vectors.EnvDir)
 	}
 }
 

@@ -114,8 +114,12 @@ func (r *Report) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\nreplayed in %s\n%d passed, %d failed, %d skipped\n",
-		r.Elapsed.Round(time.Millisecond), r.Passed, r.Failed, r.Skipped)
+	whose := ""
+	if r.Own {
+		whose = " of Copse's own vectors, not of the published ones"
+	}
+	_, err := fmt.Fprintf(w, "\nreplayed in %s\n%d passed, %d failed, %d skipped%s\n",
+		r.Elapsed.Round(time.Millisecond), r.Passed, r.Failed, r.Skipped, whose)
 	return err
 }
 
