@@ -9,8 +9,8 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// RuleError says which rule of the validation ledger an object breaks, and which leaf. See docs/validation.md for
-// what each rule says and what to do when it fires.
+// RuleError says which rule of the validation ledger an object breaks, and which leaf. docs/validation.md lists the rules;
+// "copse rules ID" says what to do when one fires.
 type RuleError = framing.RuleError
 
 // SyntaxError says that bytes are not an encoding of the structure that was expected. Drop the message.
