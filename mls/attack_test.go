@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/mls"
 	"github.com/copse-mls/copse/mls/mlstest"
@@ -185,4 +186,32 @@ func TestRealWorldLifetime(t *testing.T) {
 	evil := dave.Insider()
 	made := evil.Commit(t, func(d *mlstest.Draft) { d.Proposals = evil.ByValue(&framing.Add{KeyPackage: forever}) })
 	breaks(t, "V-LN-16", failure(carol.Handle(made.Commit)))
+}
+
+// Two encodings of one key are one key: of an init key and a leaf's, of two leaves, and of a leaf before and after an Update.
+func TestAttackTwinKeys(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	twin := func(k ciphersuite.HPKEPublicKey) ciphersuite.HPKEPublicKey {
+		k = slices.Clone(k)
+		k[31] ^= 0x80
+		return k
+	}
+	in := bob.Insider()
+	by := func(p framing.Proposal) error {
+		return failure(alice.Handle(in.Commit(t, func(d *mlstest.Draft) { d.Proposals = in.ByValue(p) }).Commit))
+	}
+	dave := newMember(t, "dave")
+	breaks(t, "V-KP-05", by(&framing.Add{KeyPackage: dave.ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) {
+		k.InitKey = twin(k.LeafNode.EncryptionKey)
+	})}))
+	leaf, _ := alice.Group.Tree().Leaf(carol.Group.OwnLeaf())
+	breaks(t, "V-LN-17", by(&framing.Add{KeyPackage: dave.ForgeKeyPackage(t, func(l *framing.LeafNode) {
+		l.EncryptionKey = twin(leaf.EncryptionKey)
+	}, nil)}))
+	breaks(t, "V-KP-08", by(&framing.Add{KeyPackage: dave.ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) {
+		k.InitKey = twin(leaf.EncryptionKey)
+	})}))
+	update := carol.Insider().UpdateLeaf(t, "update", func(l *framing.LeafNode) { l.EncryptionKey = twin(leaf.EncryptionKey) })
+	proposed, _ := carol.Insider().Propose(t, update, nil)
+	breaks(t, "V-LN-19", failure(alice.Handle(proposed)))
 }

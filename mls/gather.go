@@ -161,7 +161,7 @@ func newChooser(g *Group, byValue []covered) *chooser {
 	}
 	for _, a := range c.byValue.adds {
 		c.clients[string(a.KeyPackage.LeafNode.SignatureKey)] = true
-		c.inits[string(a.KeyPackage.InitKey)] = true
+		c.inits[string(a.KeyPackage.InitKey.Canonical())] = true
 	}
 	for _, id := range c.byValue.psks {
 		c.psks[identifierOf(id)] = true
@@ -245,7 +245,7 @@ func (c *chooser) rejectAdd(a *framing.Add) string {
 	if why := once(c.clients, string(key), "the same client is added already"); why != "" {
 		return why
 	}
-	return once(c.inits, string(a.KeyPackage.InitKey), "the same init key is used already")
+	return once(c.inits, string(a.KeyPackage.InitKey.Canonical()), "the same init key is used already")
 }
 
 func (c *chooser) rejectPSK(id framing.PreSharedKeyID) string {

@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 10.1: KeyPackage Validation.
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -61,7 +60,7 @@ func checkKeyPackage(suite *ciphersuite.Suite, k *framing.KeyPackage) error {
 		return fail("V-KP-01", none, "version of the KeyPackage is %v", k.Version)
 	case k.CipherSuite != suite.CipherSuite():
 		return fail("V-KP-01", none, "cipher suite of the KeyPackage is %v", k.CipherSuite)
-	case bytes.Equal(k.InitKey, leaf.EncryptionKey):
+	case k.InitKey.Equal(leaf.EncryptionKey):
 		return fail("V-KP-05", none, "init key is the leaf's encryption key")
 	case leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage:
 		return fail("V-LN-01", none, "source of the leaf is %v, not key_package", leaf.LeafNodeSource)

@@ -133,10 +133,10 @@ func (l *proposalList) checkAddsDiffer(committer framing.LeafIndex) error {
 			return fail("V-PL-04", committer, "two Adds hold one signature key")
 		}
 		clients[string(k.LeafNode.SignatureKey)] = true
-		if inits[string(k.InitKey)] {
+		if inits[string(k.InitKey.Canonical())] {
 			return fail("V-KP-08", committer, "two Adds hold one init key")
 		}
-		inits[string(k.InitKey)] = true
+		inits[string(k.InitKey.Canonical())] = true
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 12.1: Proposals, each judged by itself.
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -166,7 +165,7 @@ func (p *public) checkExternalSenders(list framing.Extensions) error {
 // checkUpdateLeaf judges the leaf of an Update or of a member's path against the one it replaces (RFC 9420,
 // Sections 7.3, 12.1.2 and 12.4.2). rule is the one about keeping the old encryption key.
 func checkUpdateLeaf(i framing.LeafIndex, old, fresh *framing.LeafNode, rule string) error {
-	if bytes.Equal(old.EncryptionKey, fresh.EncryptionKey) {
+	if old.EncryptionKey.Equal(fresh.EncryptionKey) {
 		return fail(rule, i, "leaf keeps the old encryption key")
 	}
 	return nil

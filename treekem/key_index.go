@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"sync"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
@@ -32,7 +33,8 @@ func newKeyIndex(nodes, members int) *keyIndex {
 // keyAt reads a key of one kind from a tree.
 type keyAt func(v *view, x NodeIndex) []byte
 
-func encryptionKeyAt(v *view, x NodeIndex) []byte { return v.encryptionKey(x) }
+// encryptionKeyAt returns the HPKE key in canonical form: keys that differ in their encoding alone are one key.
+func encryptionKeyAt(v *view, x NodeIndex) []byte { return v.encryptionKey(x).Canonical() }
 
 func signatureKeyAt(v *view, x NodeIndex) []byte {
 	i, ok := x.Leaf()
@@ -43,8 +45,8 @@ func signatureKeyAt(v *view, x NodeIndex) []byte {
 }
 
 // findEncryption returns a node of v other than except that holds the HPKE key.
-func (k *keyIndex) findEncryption(v *view, key []byte, except NodeIndex) (NodeIndex, bool) {
-	return k.encryption.find(v, key, except, encryptionKeyAt)
+func (k *keyIndex) findEncryption(v *view, key ciphersuite.HPKEPublicKey, except NodeIndex) (NodeIndex, bool) {
+	return k.encryption.find(v, key.Canonical(), except, encryptionKeyAt)
 }
 
 // findSignature returns a leaf node of v other than except that holds the signature key.
@@ -75,7 +77,7 @@ func (k *keyIndex) addNode(v *view, x NodeIndex) (fits bool, err error) {
 	if other, ok := k.findEncryption(v, key, x); ok {
 		return false, duplicateEncryptionKey(x, other)
 	}
-	fits = k.encryption.insert(key, x)
+	fits = k.encryption.insert(key.Canonical(), x)
 	if i, ok := x.Leaf(); ok {
 		key := v.signatureKey(i)
 		if other, ok := k.findSignature(v, key, x); ok {
