@@ -31,9 +31,10 @@ type serial struct{ keys uint64 }
 
 func (s *serial) key() []byte {
 	s.keys++
-	key := make([]byte, 24)
-	key[0] = 9 // not of low order, whatever the number
-	return binary.BigEndian.AppendUint64(key, s.keys)
+	key := make([]byte, 32)
+	key[0] = 9                                   // not of low order, whatever the number
+	binary.BigEndian.PutUint64(key[16:], s.keys) // and no other encoding of another one
+	return key
 }
 
 // snapshot is a tree with what it was when it was new.
