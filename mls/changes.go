@@ -100,7 +100,7 @@ func keptPublic(p *public) []keptEpoch {
 	return []keptEpoch{{public: p}}
 }
 
-// findEpoch returns the epoch of a number, without anything when there is none.
+// findEpoch returns the epoch with a number, and false when there is none.
 func findEpoch(list []keptEpoch, e framing.Epoch) (keptEpoch, bool) {
 	for _, k := range list {
 		if k.Epoch() == e {
@@ -125,7 +125,7 @@ func (r *recorder) tree(now, then *public) {
 	}
 }
 
-// epochs records what every epoch has of its own, under its number: becoming past moves nothing.
+// epochs records what every epoch has of its own, under its number, so that an epoch that becomes past keeps its keys.
 func (r *recorder) epochs(now, then []keptEpoch) {
 	for _, k := range now {
 		old, _ := findEpoch(then, k.Epoch())

@@ -16,7 +16,7 @@ func epochSecrets(s *keyschedule.EpochSecrets) []*ciphersuite.Secret {
 		&s.MembershipKey, &s.ResumptionPSK, &s.EpochAuthenticator}
 }
 
-// closedSecrets does so for the epoch in which a ReInit ended the group.
+// closedSecrets lists those of an epoch in which a ReInit ended the group.
 func closedSecrets(s *keyschedule.EpochSecrets) []*ciphersuite.Secret {
 	return []*ciphersuite.Secret{&s.ResumptionPSK, &s.EpochAuthenticator}
 }
@@ -129,8 +129,8 @@ func ratchetKey(prefix string, leaf framing.LeafIndex, kind keyschedule.RatchetK
 	return fmt.Sprintf("%s%s/%d/%v", prefix, recordRatchet, leaf, kind)
 }
 
-// ratchet records one ratchet, an own one with the number of generations that were given out: other Groups of the epoch
-// may have taken more than this one knows of.
+// ratchet records one ratchet, an own one with the number of generations that were given out, because other Groups of the
+// epoch may have taken more than this one.
 func (r *recorder) ratchet(key string, tree *keyschedule.SecretTree, s *keyschedule.RatchetRecord) {
 	r.put(key, 160+64*len(s.Skipped), func(w *recordWriter) {
 		sent := uint64(0)
@@ -149,7 +149,7 @@ func (r *recorder) ratchet(key string, tree *keyschedule.SecretTree, s *keysched
 	})
 }
 
-// sentOnly records the generations given out of an own ratchet that is not derived yet.
+// sentOnly records how many generations of an own ratchet were given out, when this Group has not derived it.
 func (r *recorder) sentOnly(key string, tree *keyschedule.SecretTree, kind keyschedule.RatchetKind) {
 	r.put(key, 16, func(w *recordWriter) {
 		w.Uint64(tree.Sent(kind))
@@ -194,8 +194,8 @@ func (r *recorder) proposals(now, then *proposalStore) {
 	}
 }
 
-// pending records the pending commit: the message, what it does, the Welcome, and where it leads to, as far as that
-// differs from the present. A newcomer is there already.
+// pending records the pending commit: the message, what it does, the Welcome, and the epoch that it leads to, as far as
+// that differs from the present one. A newcomer's Group is in that epoch already.
 func (r *recorder) pending(g *Group) {
 	p := g.pending
 	if p == nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// Moment says why a credential comes up for judgement.
+// Moment says why a credential has to be validated.
 type Moment uint8
 
-// The moments at which RFC 9420, Section 5.3.1 demands that the authentication service is asked.
+// The moments at which RFC 9420, Section 5.3.1 requires that the authentication service is asked.
 const (
 	MomentAddSent         Moment = iota + 1 // the member is about to propose or commit an Add
 	MomentAdd                               // an Add was received
@@ -60,9 +60,9 @@ type Claim struct {
 	Moment Moment
 	Leaf   framing.LeafIndex // NoLeaf for an external sender or a member not added yet
 	Identity
-	// Predecessors are what this identity takes the place of: it has to be a permitted successor of one of them.
+	// Predecessors are the identities that this one may replace: it has to be a permitted successor of one of them.
 	// Empty for a new member. At MomentSuccessorMember they are the members of the parent of a branch, and after a ReInit
-	// those members of the old group of whom no credential came back: each of them is to have one successor.
+	// those members of the old group whose credential is not in the new one: each of them is to have one successor.
 	Predecessors []Identity
 }
 
@@ -80,8 +80,8 @@ func claimReplaced(m Moment, i framing.LeafIndex, old, fresh *framing.LeafNode) 
 }
 
 // LifetimeReport says that the lifetime of a leaf from a KeyPackage does not cover the time that the caller gave (RFC 9420,
-// Sections 7.2 and 7.3). Whether that matters is for the application to say: it may ask the client to renew its keys, or
-// remove it.
+// Sections 7.2 and 7.3). The application decides whether that matters: it may ask the client to renew its keys, or remove
+// it.
 type LifetimeReport struct {
 	Leaf framing.LeafIndex // NoLeaf for a member not added yet
 	Identity

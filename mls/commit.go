@@ -16,8 +16,8 @@ import (
 // present epoch; Send has the commit; the Welcome comes from Adopt. Several candidates may be made from one Group: at
 // most one of them will be adopted.
 //
-// A commit voids the member's own removal when that waits, for nobody commits that of itself; Step.Left then names it, to
-// be proposed anew.
+// A member cannot commit its own removal. When that waits, the commit leaves it out and so makes it void: Step.Left names
+// it, to be proposed again.
 //
 // It fails with ErrPending, an *InactiveError, ErrSigner, ErrErased, ErrNoProposal, ErrOwnRemoval, ErrNoTime, a
 // *MissingPSKError, a *MissingProposalError, or a *RuleError when the proposals cannot go together.
@@ -75,7 +75,7 @@ type draft struct {
 	template framing.LeafNode       // what the committer's leaf is made from
 }
 
-// make goes from proposals to a pending commit. When that fails, nothing secret is left.
+// make turns proposals into a pending commit. When it fails, it has erased its secrets.
 func (d *draft) make() (*Step, error) {
 	path, err := d.newPath()
 	if err != nil {
@@ -98,7 +98,7 @@ type committerPath struct {
 	signer crypto.Signer // of the next epoch
 }
 
-// newPath renews the committer's path (RFC 9420, Section 7.5). It returns nil when the commit takes none.
+// newPath renews the committer's path (RFC 9420, Section 7.5). It returns nil when the commit has no path.
 func (d *draft) newPath() (*committerPath, error) {
 	if !d.list.needsPath(d.before.params) && !d.params.ForcePath && d.params.Leaf.isZero() {
 		return nil, nil
@@ -121,7 +121,7 @@ func (d *draft) newPath() (*committerPath, error) {
 	return &committerPath{path, signer}, nil
 }
 
-// complete goes from the committer's path, nil without one, to a pending commit.
+// complete makes the pending commit, with the committer's path unless that is nil.
 func (d *draft) complete(path *committerPath) (*Step, error) {
 	if err := d.finish(); err != nil {
 		return nil, err
@@ -178,8 +178,8 @@ func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *
 	return s
 }
 
-// compose puts the Commit together, once the tree is finished: proposals, and the path encrypted to the group. It
-// returns the committer's private state after it, too.
+// compose makes the Commit once the tree is finished: proposals, and the path encrypted to the group. It also returns
+// the committer's private state after the commit.
 func (d *draft) compose(path *committerPath) (*framing.Commit, *treekem.PrivatePath, error) {
 	commit := new(framing.Commit)
 	for _, c := range d.list.all {
@@ -230,7 +230,7 @@ func (d *draft) nextEpoch(content *framing.AuthenticatedContent, path *committer
 	return d.advance(advanceParams{init: d.init, commit: secret, psk: psk, input: input})
 }
 
-// protect frames the commit as the group's policy says. It returns the message and the secret tree after it.
+// protect frames the commit as Params.Handshake says. It returns the message and the secret tree after it.
 func (d *draft) protect(content *framing.AuthenticatedContent) ([]byte, *keyschedule.SecretTree, error) {
 	if d.group == nil {
 		message, err := marshalPublic(content, d.before.suite, ciphersuite.Secret{})

@@ -18,9 +18,9 @@ type CreateParams struct {
 	Extensions  framing.Extensions
 	Leaf        LeafParams       // the creator
 	Lifetime    framing.Lifetime // of the creator's leaf
-	// Invited are the KeyPackages of those who will be added: the cipher suite is refused when it is not the best that
-	// all of them and the creator support, by Preference (RFC 9420, Section 11), and those who are to be in a Successor
-	// are judged as they will judge each other. Without Invited, what is wrong shows when they refuse to join.
+	// Invited are the KeyPackages of those who will be added. The cipher suite is refused when it is not the best that
+	// all of them and the creator support, by Preference (RFC 9420, Section 11), and the members of a successor group are
+	// checked as they will check each other. Without Invited, such faults show only when members refuse to join.
 	Invited    []*framing.KeyPackage
 	Preference []ciphersuite.CipherSuite // best first; default: CipherSuite alone
 	// Successor is the old group that the new one follows: a reinitialized one, or an active one to branch from (RFC
@@ -80,7 +80,7 @@ func Create(c CreateParams) (*Step, error) {
 	return c.firstStep(first, treekem.NewPrivatePath(suite, 0, leafKey))
 }
 
-// fromReInit takes what was not given from the announcement of the successor group.
+// fromReInit fills in what was not given from the ReInit that announced the group.
 func (c *CreateParams) fromReInit() {
 	if c.Successor == nil || c.Successor.reInit == nil {
 		return
@@ -107,7 +107,7 @@ func (c *CreateParams) chooseGroupID(suite *ciphersuite.Suite, params *Params) e
 	return err
 }
 
-// checkNew judges the parameters of a new group and its creator's leaf.
+// checkNew checks the parameters of a new group, and its creator's leaf.
 func (p *public) checkNew(leaf *framing.LeafNode) error {
 	if err := p.params.limitLeaf(0, leaf); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (c *CreateParams) firstStep(first *nextEpoch, private *treekem.PrivatePath)
 	return s, nil
 }
 
-// linkToOld judges the new group as the successor of the old one, and returns what links them.
+// linkToOld checks the new group as the successor of the old one, and returns what links them.
 func (c *CreateParams) linkToOld(p *public) (*successorLink, []Claim, error) {
 	if err := checkCreate(c.Successor, &p.context); err != nil {
 		return nil, nil, err

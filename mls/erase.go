@@ -11,28 +11,28 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// Erase overwrites the secrets that the old Group has and Next has not. From then on every transition of the old Group fails with ErrErased.
-// Call it when Next is stored and no other call on the old Group is under way. It does nothing for a Step that made a
-// new Group.
+// Erase overwrites the secrets that the old Group has and Next does not. From then on every transition of the old Group
+// fails with ErrErased. Call it when Next is stored and no other call on the old Group is under way. It does nothing for
+// a Step that made a new Group.
 //
-// Secrets go when RFC 9420, Section 9.2 says so: message keys when they were used, an epoch's secrets when the next one
-// begins, private keys when others take their place. What remains of a past epoch is what it takes to read late messages
-// of others. Go cannot promise that no copy is left: the runtime may have moved memory, the standard library's ciphers keep
-// key schedules until they are collected, and swap and core dumps are out of reach. What was written to storage is the
-// storage's to forget.
+// Secrets are erased when RFC 9420, Section 9.2 says so: message keys once used, an epoch's secrets when the next one
+// begins, private keys when others replace them. Of a past epoch remains what it takes to read late messages of others.
+// Go cannot promise that no copy is left: the runtime may have moved memory, the standard library's ciphers keep key
+// schedules until they are collected, and swap and core dumps are out of reach. The storage has to delete what was
+// written to it.
 func (s *Step) Erase() {
 	if s.old != nil && s.old != s.Next {
 		s.old.eraseExcept(s.Next)
 	}
 }
 
-// EraseAll overwrites every secret of the Group, which is not to be used any more.
+// EraseAll overwrites every secret of the Group, which must not be used any more.
 func (g *Group) EraseAll() { g.eraseExcept(new(Group)) }
 
-// Forget gives up what is kept of past epochs, all but the newest keep of them: for a client that reads late messages
-// for a limited time only, whether or not the group moves on (RFC 9420, Section 15.3). What comes from those epochs is
-// ErrOldEpoch then, and so is a Welcome to a branch of one. Their resumption PSKs stay, as Params.ResumptionEpochs says.
-// The keys are overwritten by Step.Erase.
+// Forget drops what is kept of past epochs, except the newest keep of them: for a client that reads late messages for a
+// limited time only, whether or not there are commits (RFC 9420, Section 15.3). Messages from those epochs then fail with
+// ErrOldEpoch, and so does a Welcome to a branch of one. Their resumption PSKs stay, as Params.ResumptionEpochs says.
+// Step.Erase overwrites the keys.
 func (g *Group) Forget(keep int) *Step {
 	next := g.clone()
 	next.past = g.past[:min(max(keep, 0), len(g.past))]
@@ -76,14 +76,14 @@ func (g *Group) holdsLeafKey(k ciphersuite.KeyPair) bool {
 	return false
 }
 
-// closed returns what stays of an epoch in which nobody sends any more: own copies of what links a successor group to it, and
-// of what its members compare.
+// closed returns what is kept of an epoch in which nobody sends any more: own copies of what links a successor group to
+// it, and of what its members compare.
 func (e *epochState) closed() epochState {
 	return epochState{public: e.public, private: noKeys(e.suite, e.private.Leaf()), secrets: &keyschedule.EpochSecrets{
 		Suite: e.suite, ResumptionPSK: e.secrets.ResumptionPSK.Clone(), EpochAuthenticator: e.secrets.EpochAuthenticator.Clone()}}
 }
 
-// eraseUnused overwrites an epoch that never began. The private keys that it shares with before, which may be nil, stay.
+// eraseUnused overwrites an epoch that never began, except the private keys that it shares with before, which may be nil.
 func (e *epochState) eraseUnused(before *treekem.PrivatePath) {
 	e.secrets.Erase()
 	e.messages.EraseExcept(nil)

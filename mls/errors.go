@@ -25,12 +25,12 @@ var (
 	// ErrFutureEpoch says that the message is from an epoch that this Group has not reached: keep it and handle it
 	// again after the commits before it. When those never come, rejoin.
 	ErrFutureEpoch = errors.New("mls: message is from a future epoch")
-	// ErrReplay says that the key of this message was used or given up: it is a repeat or much too late. Drop it.
+	// ErrReplay says that the key of this message was used or deleted: it is a repeat or much too late. Drop it.
 	ErrReplay = errors.New("mls: message was handled before or came too late")
-	// ErrOwnMessage says that the message is the member's own and this Group has no record of it: a copy of a message
-	// sent earlier, or a commit that is not the pending one. Nothing can be done with it.
+	// ErrOwnMessage says that the message is the member's own and this Group does not know it: a copy of a message sent
+	// earlier, or a commit that is not the pending one. Drop it.
 	ErrOwnMessage = errors.New("mls: message is the member's own")
-	// ErrUnexpectedMessage says that this kind of message is not for the called function.
+	// ErrUnexpectedMessage says that the called function does not take this kind of message.
 	ErrUnexpectedMessage = errors.New("mls: unexpected kind of message")
 	// ErrPending says that a commit is pending: Adopt it or Drop it first.
 	ErrPending = errors.New("mls: a commit is pending")
@@ -45,28 +45,28 @@ var (
 	ErrSigner = ciphersuite.ErrSigner
 	// ErrErased says that the Group was replaced and its secrets erased: use the one that replaced it.
 	ErrErased = keyschedule.ErrErased
-	// ErrNoTime says that a lifetime has to be judged and no time was given.
+	// ErrNoTime says that a lifetime has to be checked and no time was given.
 	ErrNoTime = errors.New("mls: the present time is needed to judge a lifetime")
 	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow: commit them.
 	ErrTooManyProposals = errors.New("mls: too many proposals in this epoch")
 	// ErrNoProposal says that a proposal given by the caller is nil, or an Add without a KeyPackage.
 	ErrNoProposal = errors.New("mls: proposal is nil or an Add of nothing")
-	// ErrOwnRemoval says that a commit would cover nothing while the removal of the member itself waits: it would void
-	// the removal, which only another member can commit. Wait for that, and propose it anew in each epoch until it holds.
+	// ErrOwnRemoval says that a commit would cover nothing while the removal of the member itself waits: it would make
+	// the removal void, which only another member can commit. Wait for that, and propose it again in each epoch.
 	ErrOwnRemoval = errors.New("mls: only another member can commit the removal of this one")
 	// ErrNotMember says that no member has the signature key of JoinExternalParams.ResyncKey.
 	ErrNotMember = errors.New("mls: no member has this signature key")
 	// ErrForked says that an authentic GroupInfo describes another state of the present epoch: members followed
-	// different commits. Those on the side that the delivery service did not take rejoin.
+	// different commits. Those who followed the one that the delivery service did not take have to rejoin.
 	ErrForked = errors.New("mls: the group has another state in this epoch")
-	// ErrNoTree says that neither the message nor the caller brought the ratchet tree.
+	// ErrNoTree says that the ratchet tree is neither in the message nor in the parameters.
 	ErrNoTree = errors.New("mls: no ratchet tree in the message or beside it")
 	// ErrSuccessor says that a Welcome belongs to a reinitialized or branched group, and has to be joined with the
 	// old group as JoinParams.Successor.
 	ErrSuccessor = errors.New("mls: welcome to a successor group needs the old group")
 )
 
-// MissingPSKError lists the pre-shared keys that a commit or Welcome needs and neither the Group nor the Input has.
+// MissingPSKError lists the pre-shared keys that a commit or Welcome needs and neither the Group nor the caller has.
 // Handle the message again with their secrets.
 type MissingPSKError struct {
 	IDs []framing.PreSharedKeyID

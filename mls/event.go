@@ -6,8 +6,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// Event is something that a transition brought about: *ApplicationMessage, *ProposalReceived, *EpochChanged, *Echo,
-// *Removed or *ReInitialized.
+// Event is something that happened in a transition: *ApplicationMessage, *ProposalReceived, *EpochChanged, *Echo, *Removed
+// or *ReInitialized.
 type Event interface{ isEvent() }
 
 // ApplicationMessage is data from a member, decrypted and authenticated (RFC 9420, Section 15).
@@ -19,8 +19,8 @@ type ApplicationMessage struct {
 	AuthenticatedData []byte
 	Generation        framing.Generation
 	// ContentID identifies what the sender signed. The generation is not signed: a member can encrypt another
-	// member's signed content once more, under a new generation, and then the same ContentID appears again. Equal
-	// data that a sender means to send twice has to differ in AuthenticatedData, or it looks the same.
+	// member's signed content again, under a new generation, and then the same ContentID appears again. A sender that
+	// means to send equal data twice has to give it different AuthenticatedData.
 	ContentID []byte
 }
 
@@ -31,14 +31,14 @@ type ProposalReceived struct {
 	From              Identity // the sender's, in this epoch
 	Proposal          framing.Proposal
 	AuthenticatedData []byte
-	Again             bool // whether it waited already, so that nothing has changed
+	Again             bool // whether it waits already, so that nothing has changed
 }
 
 // EpochChanged says that a commit took effect, and what it changed.
 type EpochChanged struct{ Change *Change }
 
-// Echo says that a message came back that this member sent and that needs no handling any more. ContentID is nil for a
-// PrivateMessage that can no longer be read: that it is the member's own is then no more than what some member says.
+// Echo says that a message of this member came back, and that nothing is to be done about it. ContentID is nil for a
+// PrivateMessage that can no longer be read: that it is this member's own is then only a claim of some member.
 type Echo struct{ ContentID []byte }
 
 // Removed says that a commit removed this member.
@@ -89,14 +89,14 @@ type LeftProposal struct {
 	Reason string
 }
 
-// LeafChange is what happens at one leaf.
+// LeafChange is what a commit changes at one leaf.
 type LeafChange struct {
 	Leaf framing.LeafIndex
 	Old  *framing.LeafNode
 	New  *framing.LeafNode
 }
 
-// extensionsKept reports whether the group context keeps its extensions.
+// extensionsKept reports whether the group context keeps its extensions unchanged.
 func (c *Change) extensionsKept() bool {
 	if len(c.OldExtensions) != len(c.NewExtensions) {
 		return false

@@ -11,15 +11,15 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// breaksRule reports whether proposals are to blame for an error.
+// breaksRule reports whether proposals caused an error.
 func breaksRule(err error) bool {
 	var rule *RuleError
 	var syntax *SyntaxError
 	return errors.As(err, &rule) || errors.As(err, &syntax)
 }
 
-// fitting leaves out waiting proposals with which there is no valid commit, and says why. A proposal may be in order by
-// itself and not fit what the group has become, or others: without this, somebody outside of the group who may propose
+// fitting leaves out waiting proposals that no valid commit can cover, and says why. A proposal may be valid by itself and
+// yet not go with others, or with what has changed since: without this, somebody outside of the group who may propose
 // could keep everybody from committing.
 func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (*proposalList, []LeftProposal) {
 	f := &fitter{group: g, now: c.Now}
@@ -40,7 +40,7 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (
 		}
 	}
 	if f.try(nil) != nil {
-		return list, nil // what comes by value is to blame
+		return list, nil // the cause is a proposal by value
 	}
 	waiting = slices.DeleteFunc(waiting, f.misfits)
 	for rank := range ranks {
@@ -58,8 +58,8 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (
 // ranks is how many ranks there are.
 const ranks = 3
 
-// rank says in which turn a proposal is fitted: Removes and Updates first, then what members ask for, then the rest. Anybody
-// may send any number of Adds from outside, and none may take the place of a removal or of what a member asked for.
+// rank returns in which turn a proposal is fitted: Removes and Updates first, then what members ask for, then the rest.
+// Anybody may send any number of Adds from outside, and none may displace a removal or what a member asked for.
 func (c *covered) rank() int {
 	switch t := c.proposal.ProposalType(); {
 	case t == framing.ProposalTypeRemove || t == framing.ProposalTypeUpdate:
@@ -70,8 +70,8 @@ func (c *covered) rank() int {
 	return 2
 }
 
-// maxConflicts bounds the search for proposals that fit alone, but not together. Of those that are left when it is reached,
-// what does not fit as a whole is left out as a whole.
+// maxConflicts bounds the search for proposals that fit alone, but not together. Once it is reached, a list that does not
+// fit as a whole is left out as a whole.
 const maxConflicts = 64
 
 // fitter finds the waiting proposals that fit.
@@ -94,7 +94,7 @@ func (f *fitter) misfits(c covered) bool {
 	return err != nil
 }
 
-// add takes what fits of a list. It halves a list that does not fit as a whole.
+// add adds the proposals of a list that fit. It halves a list that does not fit as a whole.
 func (f *fitter) add(list []covered) {
 	if len(list) == 0 {
 		return
@@ -114,7 +114,7 @@ func (f *fitter) add(list []covered) {
 	}
 }
 
-// try commits without a path, as far as that takes no secrets.
+// try makes a commit without a path, up to where secrets are needed.
 func (f *fitter) try(list []covered) error {
 	t, err := f.group.beginOwn(newProposalList(slices.Concat(f.fit, list, f.byValue)), f.now)
 	if err != nil {

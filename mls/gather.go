@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// gather lists what a commit covers: chosen references first, then proposals by value.
+// gather lists the proposals that a commit covers: chosen references first, then proposals by value.
 func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftProposal, error) {
 	byValue, err := g.byValue(rand, c.Proposals)
 	if err != nil {
@@ -92,7 +92,7 @@ func (g *Group) byValue(rand io.Reader, list []framing.Proposal) ([]covered, err
 	return out, nil
 }
 
-// checkGiven refuses a proposal of the caller's that is nil, or an Add of nothing.
+// checkGiven refuses a proposal of the caller's that is nil, or an Add without a KeyPackage.
 func checkGiven(p framing.Proposal) error {
 	add, isAdd := p.(*framing.Add)
 	if p == nil || reflect.ValueOf(p).IsNil() || isAdd && add.KeyPackage == nil {
@@ -137,14 +137,14 @@ func (g *Group) byReference(refs []framing.ProposalRef) ([]covered, error) {
 type chooser struct {
 	group   *Group
 	reasons map[*storedProposal]string            // why a proposal is left out
-	removes map[framing.LeafIndex]bool            // leaves that some proposal at hand removes
+	removes map[framing.LeafIndex]bool            // leaves that some proposal removes
 	removed map[framing.LeafIndex]bool            // leaves that a covered proposal removes
 	last    map[framing.LeafIndex]*storedProposal // the latest Update of each leaf
 	clients map[string]bool                       // signature keys of Adds that are covered
 	inits   map[string]bool                       // init keys of Adds that are covered
 	psks    map[pskIdentifier]bool                // that are covered
 	known   pskIndex                              // where the secret of a PSK has to be; nil when that does not decide
-	others  bool                                  // whether anything but a ReInit is there to cover
+	others  bool                                  // whether there is anything but a ReInit to cover
 	context *storedProposal                       // the latest GroupContextExtensions
 	byValue *proposalList
 }
@@ -173,7 +173,7 @@ func newChooser(g *Group, byValue []covered) *chooser {
 	return c
 }
 
-// survey notes what decides between proposals, before any is chosen.
+// survey collects what the choice between proposals depends on, before any is chosen.
 func (c *chooser) survey(p *storedProposal) {
 	_, reInit := p.proposal().(*framing.ReInit)
 	c.others = c.others || !reInit
@@ -187,7 +187,7 @@ func (c *chooser) survey(p *storedProposal) {
 	}
 }
 
-// reject says why a proposal cannot go with those chosen so far, or chooses it.
+// reject returns why a proposal cannot go with those chosen so far, or chooses it and returns "".
 func (c *chooser) reject(p *storedProposal) string {
 	why := ""
 	switch x := p.proposal().(type) {

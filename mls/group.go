@@ -30,7 +30,7 @@ type Group struct {
 	erased     uint32          // 1 once its secrets were erased; read and written atomically
 }
 
-// epochState is what a member knows in one epoch.
+// epochState is what a member has in one epoch.
 type epochState struct {
 	*public
 	private  *treekem.PrivatePath
@@ -38,7 +38,7 @@ type epochState struct {
 	messages *keyschedule.SecretTree
 }
 
-// public is what every member and observer knows in one epoch. It does not change.
+// public is what every member and observer has in one epoch. It does not change.
 type public struct {
 	suite   *ciphersuite.Suite
 	params  *Params
@@ -50,7 +50,7 @@ type public struct {
 	tag     []byte // confirmation tag with which the epoch began
 }
 
-// pastEpoch is what it takes to read late messages of an epoch that is over.
+// pastEpoch is what is kept of an epoch that is over, to read late messages.
 type pastEpoch struct {
 	*public
 	senderData ciphersuite.Secret
@@ -74,7 +74,7 @@ type pendingCommit struct {
 // is reports whether a message is the pending commit.
 func (p *pendingCommit) is(message []byte) bool { return p != nil && bytes.Equal(p.message, message) }
 
-// Status says whether a Group is of use to its member.
+// Status says whether its member can use a Group.
 type Status uint8
 
 // The statuses of a Group.
@@ -106,7 +106,7 @@ func (e *InactiveError) Error() string { return fmt.Sprintf("%v: %v", ErrInactiv
 // Unwrap returns ErrInactive.
 func (e *InactiveError) Unwrap() error { return ErrInactive }
 
-// Input is all of the outside world that a transition may see.
+// Input is what Handle gets from outside the Group: a transition reads no clock and no storage.
 type Input struct {
 	Message []byte    // one MLSMessage
 	Now     time.Time // compared with lifetimes, for Step.Lifetimes; zero when nothing is to be reported
@@ -123,8 +123,8 @@ type Step struct {
 	Claims []Claim  // every credential that Next would trust anew
 	Change *Change  // of a commit: what it did, or will do while it is pending in Next
 	Used   *UsedKey // the KeyPackage whose private part the Step used up, when it joined by Welcome
-	// Lifetimes lists leaves that others sent whose lifetimes do not cover the time that was given. They are reported and not
-	// refused, for members' clocks differ, and who refused what the others took would be cut off.
+	// Lifetimes lists leaves that others sent whose lifetimes do not cover the time that was given. They are reported and
+	// not refused, because members' clocks differ, and a member that refused what the others took would be cut off.
 	Lifetimes []LifetimeReport
 	// Left lists stored proposals that a commit did not cover although it might have, and why.
 	Left []LeftProposal
@@ -191,7 +191,7 @@ func (p *public) Members() iter.Seq2[framing.LeafIndex, *framing.LeafNode] { ret
 
 // PathCost returns the number of ciphertexts that a commit with a path by the member at leaf would hold now: about log n
 // when all parents of the tree have keys, and up to n when they are blank, as they are after Updates and Removes and in a
-// group that was just filled. In a large group, let those commit for whom it is low. See treekem.Tree.PathCost.
+// group that was just filled. In a large group, members for whom it is low should commit. See treekem.Tree.PathCost.
 func (p *public) PathCost(leaf framing.LeafIndex) int { return p.tree.PathCost(leaf) }
 
 // ConfirmationTag returns the tag with which the epoch began (RFC 9420, Section 6.1).
@@ -200,11 +200,11 @@ func (p *public) ConfirmationTag() []byte { return p.tag }
 // OwnLeaf returns the member's own leaf index.
 func (g *Group) OwnLeaf() framing.LeafIndex { return g.private.Leaf() }
 
-// Status reports whether the Group is of use, and if not, why.
+// Status returns whether the Group can be used, and if not, why.
 func (g *Group) Status() Status { return g.status }
 
-// EpochAuthenticator returns a value that members compare, by means outside of MLS, to learn that they agree about the
-// group (RFC 9420, Section 8.7). Members of a reinitialized group may compare the last one, before they trust its
+// EpochAuthenticator returns a value that members compare, by means outside of MLS, to check that they agree about the
+// group (RFC 9420, Section 8.7). Members of a reinitialized group may compare the last one before they trust its
 // successor. It fails with an *InactiveError.
 func (g *Group) EpochAuthenticator() ([]byte, error) {
 	if err := g.usable(); err != nil && g.status != StatusReInitialized {
@@ -225,10 +225,10 @@ func (g *Group) Export(label string, context []byte, n int) (ciphersuite.Secret,
 	return g.secrets.Export(label, context, n)
 }
 
-// isErased reports whether the secrets that only this Group had were erased.
+// isErased reports whether the secrets that only this Group has were erased.
 func (g *Group) isErased() bool { return atomic.LoadUint32(&g.erased) != 0 }
 
-// usable refuses groups that are erased, over, or not begun.
+// usable checks that the group is not erased, not over, and has begun.
 func (g *Group) usable() error {
 	switch {
 	case g.isErased():
@@ -243,7 +243,7 @@ func (g *Group) usable() error {
 	return nil
 }
 
-// newPublic completes a group context to what is public in its epoch.
+// newPublic returns what is public in the epoch of a group context.
 func newPublic(suite *ciphersuite.Suite, params *Params, context framing.GroupContext, tree *treekem.Tree) (*public, error) {
 	encoded, err := framing.Marshal(&context)
 	if err != nil {
@@ -273,7 +273,7 @@ func (g *Group) clone() *Group {
 	return &n
 }
 
-// inEpoch returns the Group in the epoch that a commit leads to. What is left of the present epoch goes to the past.
+// inEpoch returns the Group in the epoch that a commit leads to. What is kept of the present epoch becomes a past one.
 func (g *Group) inEpoch(next epochState) *Group {
 	n := &Group{epochState: next}
 	n.past = prepend(&pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, g.past, g.params.PastEpochs)
@@ -287,9 +287,9 @@ func prepend[T any](x T, list []T, limit int) []T {
 	return all[:min(limit, len(all)):min(limit, len(all))]
 }
 
-// ResumptionPSKs returns the resumption PSKs of this group at hand, the present epoch's first (RFC 9420, Section 8.6). Within
-// the group they are found without help; give them as PSKs where another group, or a join by external commit, is to
-// show that its members were members here. The secrets stay the Group's: they are erased with it.
+// ResumptionPSKs returns the resumption PSKs of this group that are kept, the present epoch's first (RFC 9420, Section
+// 8.6). The group itself finds them; give them as PSKs where another group, or a join by external commit, is to prove
+// membership in this one. The secrets stay the Group's: they are erased with it.
 func (g *Group) ResumptionPSKs() PSKs {
 	if g.secrets == nil {
 		return nil
@@ -301,12 +301,12 @@ func (g *Group) ResumptionPSKs() PSKs {
 	return all
 }
 
-// noKeys returns the private state of somebody who is no member: nothing but the leaf's place.
+// noKeys returns the private state of somebody who is not a member: no keys, only the leaf's place.
 func noKeys(suite *ciphersuite.Suite, leaf framing.LeafIndex) *treekem.PrivatePath {
 	return treekem.NewPrivatePath(suite, leaf, ciphersuite.KeyPair{})
 }
 
-// self returns the member as a sender.
+// self returns the member as a Sender.
 func (g *Group) self() framing.Sender {
 	return framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: g.OwnLeaf()}
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// Handle takes any PublicMessage or PrivateMessage of the group: from a member, an external sender, a newcomer, or the
-// member's own come back. It uses no randomness: the same Group and Input give the same Step.
+// Handle processes any PublicMessage or PrivateMessage of the group: from a member, an external sender or a newcomer, or
+// one of the member's own that came back. It uses no randomness: the same Group and Input give the same Step.
 //
-// A commit of another member takes effect in Next, and any pending commit of the member's own is given up; the own
-// pending commit come back is adopted. An own message that needs no handling any more gives an *Echo.
+// A commit of another member takes effect in Next, and drops any pending commit of the member's own; when the pending
+// commit itself comes back, it is adopted. An own message that needs no handling any more gives an *Echo.
 //
 // It fails with ErrWrongGroup, ErrOldEpoch, ErrFutureEpoch, ErrReplay, ErrOwnMessage, ErrUnexpectedMessage, an
 // *InactiveError, ErrErased, a *MissingPSKError, a *MissingProposalError, ErrTooManyProposals, a *SyntaxError, a
@@ -52,7 +52,7 @@ func (g *Group) echo(message []byte) (*Step, bool) {
 	return nil, false
 }
 
-// handlePublic: RFC 9420, Section 6.2.
+// handlePublic handles a PublicMessage (RFC 9420, Section 6.2).
 func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) {
 	if s, ok := g.echo(in.Message); ok {
 		return s, nil
@@ -82,7 +82,7 @@ func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) 
 	return g.handshake(content, in, g.messages)
 }
 
-// handlePrivate: RFC 9420, Section 6.3.
+// handlePrivate handles a PrivateMessage (RFC 9420, Section 6.3).
 func (g *Group) handlePrivate(m *framing.PrivateMessage, in Input) (*Step, error) {
 	if s, ok := g.echo(in.Message); ok {
 		return s, nil
@@ -120,8 +120,8 @@ func (g *Group) handlePrivate(m *framing.PrivateMessage, in Input) (*Step, error
 	return s, err
 }
 
-// epochOf finds the keys for a private message: of the present epoch, or for application data of a past one that is
-// kept (RFC 9420, Section 15.3).
+// epochOf returns the epoch of a private message: the present one, or for application data a past one that is kept (RFC
+// 9420, Section 15.3).
 func (g *Group) epochOf(m *framing.PrivateMessage) (*pastEpoch, error) {
 	err := g.checkEpoch(m.GroupID, m.Epoch)
 	if errors.Is(err, ErrWrongGroup) {
@@ -144,7 +144,7 @@ func (g *Group) epochOf(m *framing.PrivateMessage) (*pastEpoch, error) {
 }
 
 // ownPrivate returns the Step for a private message of the member's own that is not the pending commit: the keys to read it
-// are gone (V-FR-26). A commit that this Group knows nothing of is another matter than the rest.
+// are deleted (V-FR-26). A commit that this Group does not know is an error, anything else an Echo.
 func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
 	if m.ContentType == framing.ContentTypeCommit {
 		return nil, ErrOwnMessage
@@ -154,8 +154,8 @@ func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
 	return s, nil
 }
 
-// open decrypts a private message and verifies it. The keys used are gone from the tree that it returns; on failure
-// everything is as before.
+// open decrypts a private message and verifies it. The tree that it returns no longer has the keys used; on failure
+// nothing has changed.
 func (e *pastEpoch) open(
 	m *framing.PrivateMessage, sender framing.SenderData, signer ciphersuite.SignaturePublicKey,
 ) (*framing.AuthenticatedContent, *keyschedule.SecretTree, error) {
@@ -216,7 +216,7 @@ func replacePast(list []*pastEpoch, fresh *pastEpoch) []*pastEpoch {
 	return out
 }
 
-// handshake goes on with an authentic proposal or commit; messages is the secret tree after it.
+// handshake handles an authentic proposal or commit; messages is the secret tree after it.
 func (g *Group) handshake(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
 	if content.Content().ContentType == framing.ContentTypeProposal {
 		return g.receiveProposal(content, in, messages)
@@ -255,8 +255,8 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	return s, nil
 }
 
-// repeated returns the Step for a proposal that waits already. It takes no key: anybody in the group can encrypt the same
-// content once more, under keys that its sender has not come to yet, and would use those up.
+// repeated returns the Step for a proposal that waits already. It uses up no key: any member can encrypt the same content
+// again, under keys that its sender has not reached yet, and would so take them from the sender.
 func (g *Group) repeated(e Event, messages *keyschedule.SecretTree) *Step {
 	if messages != g.messages {
 		messages.EraseExcept(g.messages)

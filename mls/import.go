@@ -1,7 +1,7 @@
 package mls
 
-// RFC 9420, Section 12.4.3: Adding Members to the Group, as those from outside take in a GroupInfo and its tree:
-// newcomers by Welcome or external commit, and observers.
+// RFC 9420, Section 12.4.3: Adding Members to the Group. How newcomers, by Welcome or external commit, and observers check
+// a GroupInfo and its tree.
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphers
 	return info, suite, err
 }
 
-// checkNewGroup refuses a group that the client is in already (V-WEL-06).
+// checkNewGroup checks that the client is not in the group already (V-WEL-06).
 func checkNewGroup(info *framing.GroupInfo, groups [][]byte) error {
 	for _, id := range groups {
 		if bytes.Equal(id, info.GroupContext.GroupID) {
@@ -46,8 +46,8 @@ type importParams struct {
 	tree   []byte // used when the GroupInfo holds none
 }
 
-// importGroup makes the public state of an epoch from outside, after all checks (RFC 9420, Sections 12.4.3 and
-// 12.4.3.1): for newcomers by Welcome or external commit, and for observers.
+// importGroup checks a GroupInfo with its tree and returns the public state of the epoch (RFC 9420, Sections 12.4.3 and
+// 12.4.3.1), for newcomers by Welcome or external commit, and for observers.
 func importGroup(p importParams) (*public, error) {
 	info := p.info
 	if err := p.params.limitInfo(info); err != nil {
@@ -81,8 +81,8 @@ func importGroup(p importParams) (*public, error) {
 	return public.confirmed(info.ConfirmationTag), nil
 }
 
-// checkImported judges the signer of a GroupInfo, the context's transcript hash and extensions, and what treekem leaves
-// open of the leaves (V-WEL-05, V-WIRE-16, V-EXT-02).
+// checkImported checks the signer of a GroupInfo, the context's transcript hash and extensions, and what treekem does not
+// check of the leaves (V-WEL-05, V-WIRE-16, V-EXT-02).
 func (p *public) checkImported(info *framing.GroupInfo) error {
 	if err := p.verifyInfo(info); err != nil {
 		return err
@@ -115,11 +115,11 @@ func (p *public) claimAll() []Claim {
 	return out
 }
 
-// Matches checks that a GroupInfo describes the present epoch as this Group or Observer knows it: that it is of the same
-// group and epoch, authentic, and of the same state. A delivery service learns by it that a GroupInfo which came with a
-// commit belongs to the epoch which that commit led to, without taking in the tree; a member learns whether it has lost
-// touch with the group (RFC 9420, Sections 12.4.3 and 14). Beside the bytes of the tree, if the GroupInfo holds one, only
-// one signature is verified.
+// Matches checks that a GroupInfo describes the present epoch of this Group or Observer: that it is of the same group and
+// epoch, authentic, and of the same state. A delivery service can check with it, without importing the tree, that a
+// GroupInfo which came with a commit belongs to the epoch after that commit; a member can check that it still follows the
+// group (RFC 9420, Sections 12.4.3 and 14). Besides reading the tree, if the GroupInfo holds one, it verifies only one
+// signature.
 //
 // It fails with ErrForked when the state is another one, with ErrWrongGroup, ErrOldEpoch, ErrFutureEpoch,
 // ErrUnexpectedMessage, a *SyntaxError or a *RuleError.

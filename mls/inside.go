@@ -6,7 +6,7 @@ import (
 	"github.com/copse-mls/copse/mls/internal/inside"
 )
 
-// Package mlstest and the tests of this package look into a Group by these functions, which are nobody else's business.
+// Package mlstest and the tests of this package look into a Group by these functions. Nothing else may use them.
 var _ = inside.Set(inside.Hooks{
 	Reveal:   func(group any) inside.Parts { return group.(*Group).reveal() },
 	Assemble: func(p *inside.Parts, params any) (any, error) { return assemble(p, params.(Params)) },

@@ -27,9 +27,8 @@ type JoinParams struct {
 	Params    Params
 }
 
-// Join makes the Group of a member that was welcomed (RFC 9420, Section 12.4.3.1). Every credential of the group is in
-// Claims. Used names the KeyPackage, of which the private part is to be deleted. On failure the KeyPackage is as good
-// as before.
+// Join makes the Group of a client that received a Welcome (RFC 9420, Section 12.4.3.1). Every credential of the group is
+// in Claims. Used names the KeyPackage, whose private part is to be deleted. On failure the KeyPackage is unchanged.
 //
 // It fails with a *SyntaxError, a *RuleError, ErrNoTree, ErrSuccessor, a *MissingPSKError, ErrUnexpectedMessage,
 // ErrOldEpoch when it branches from an epoch of Successor of which Params.PastEpochs keeps nothing, or an error of
@@ -54,7 +53,7 @@ func Join(p JoinParams) (*Step, error) {
 	return s, nil
 }
 
-// joiner is a Welcome in the course of being accepted. Each field but the first four is set by the method of its line.
+// joiner is the state of a join by Welcome. Each field but the first four is set by the method named beside it.
 type joiner struct {
 	*JoinParams
 	suite   *ciphersuite.Suite
@@ -70,7 +69,7 @@ type joiner struct {
 	info     *framing.GroupInfo       // openInfo
 }
 
-// join goes from the Welcome to the Step that makes the Group.
+// join checks the Welcome and returns the Step that makes the Group.
 func (j *joiner) join() (*Step, error) {
 	if err := j.findKeyPackage(); err != nil {
 		return nil, err
@@ -104,7 +103,7 @@ func (j *joiner) join() (*Step, error) {
 		Used: &UsedKey{j.ref, j.own.LastResort()}}, nil
 }
 
-// findKeyPackage finds which of the client's KeyPackages the Welcome names (V-WEL-01, V-WEL-02).
+// findKeyPackage finds the one of the client's KeyPackages that the Welcome names (V-WEL-01, V-WEL-02).
 func (j *joiner) findKeyPackage() error {
 	named := make(map[string]bool, len(j.welcome.Secrets))
 	for _, s := range j.welcome.Secrets {
@@ -143,7 +142,7 @@ func (j *joiner) openSecrets() error {
 	return err
 }
 
-// checkPSKs judges the list of PSKs (V-PSK-02, V-PSK-07, V-WEL-13, V-WEL-14, V-RE-10).
+// checkPSKs checks the list of PSKs (V-PSK-02, V-PSK-07, V-WEL-13, V-WEL-14, V-RE-10).
 func (j *joiner) checkPSKs() error {
 	list := newProposalList(nil)
 	list.psks = j.secrets.PSKs
@@ -171,7 +170,7 @@ func (j *joiner) checkPSKs() error {
 	return nil
 }
 
-// sources returns the PSKs at hand.
+// sources returns the PSKs that the caller gave and those of the group to succeed.
 func (j *joiner) sources() []PSKs {
 	if j.Successor == nil {
 		return []PSKs{j.PSKs}
@@ -179,7 +178,7 @@ func (j *joiner) sources() []PSKs {
 	return []PSKs{j.PSKs, j.Successor.ResumptionPSKs()}
 }
 
-// openInfo begins the key schedule, decrypts the GroupInfo and judges what it says of itself (V-WEL-03, V-WEL-06).
+// openInfo begins the key schedule, decrypts the GroupInfo, and checks its version and group (V-WEL-03, V-WEL-06).
 func (j *joiner) openInfo() error {
 	var err error
 	if j.schedule, err = keyschedule.NewJoinerSecret(j.suite, j.secrets.JoinerSecret); err != nil {
@@ -228,13 +227,13 @@ func (j *joiner) findLeaf(tree *treekem.Tree) (*treekem.PrivatePath, error) {
 			return nil, err
 		}
 	}
-	if x, missing := private.Missing(tree); missing { // without it, some later path could not be read
+	if x, missing := private.Missing(tree); missing { // without that key, some later path could not be decrypted
 		return nil, fail("V-WEL-09", j.info.Signer, "Welcome lacks a path secret that leads to the key of node %d", x)
 	}
 	return private, nil
 }
 
-// checkSuccession judges a group that is the successor of another. It returns all claims of the group.
+// checkSuccession checks a group that is the successor of another. It returns all claims of the group.
 func (j *joiner) checkSuccession(p *public) ([]Claim, error) {
 	claims := p.claimAll()
 	if j.link == nil {
@@ -268,7 +267,7 @@ func (j *joiner) begin(p *public, private *treekem.PrivatePath) (*epochState, er
 	return &state, nil
 }
 
-// erase overwrites what the Welcome brought and nobody needs any more.
+// erase overwrites the secrets of the Welcome, which are not needed any more.
 func (j *joiner) erase() {
 	if j.secrets != nil {
 		j.secrets.JoinerSecret.Erase()

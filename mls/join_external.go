@@ -17,7 +17,7 @@ type JoinExternalParams struct {
 	Leaf        LeafParams
 	// Resync names the client's own former leaf, which the commit removes; nil to join as a new member.
 	Resync *framing.LeafIndex
-	// ResyncKey names that leaf by its signature key instead, for a client that does not know its place any more.
+	// ResyncKey names that leaf by its signature key instead, for a client that does not know its leaf index any more.
 	ResyncKey         ciphersuite.SignaturePublicKey
 	PSKIDs            []framing.PreSharedKeyID // to prove possession of; a PSK without a nonce gets one
 	PSKs              PSKs                     // their secrets
@@ -28,9 +28,9 @@ type JoinExternalParams struct {
 }
 
 // JoinExternal makes an external commit, by which the client adds itself to a group (RFC 9420, Section 12.4.3.2). Next
-// has StatusJoining: it is of use after Adopt, or once Handle has seen the commit come back. When another commit won,
-// Drop it and begin again with a new GroupInfo. Every credential of the group is in Claims, to be answered before the
-// commit is sent.
+// has StatusJoining: it can be used after Adopt, or once Handle has processed the commit when it comes back. When another
+// commit won, Drop it and begin again with a new GroupInfo. Every credential of the group is in Claims, to be answered
+// before the commit is sent.
 //
 // It fails as Join does, or with ErrNotMember.
 func JoinExternal(p JoinExternalParams) (*Step, error) {
@@ -74,7 +74,7 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 	return s, nil
 }
 
-// sendExternalInit makes the secret that the newcomer's epoch starts from, and the proposal that tells the members of it.
+// sendExternalInit makes the secret that the newcomer's epoch starts from, and the proposal that brings it to the members.
 func sendExternalInit(public *public, info *framing.GroupInfo) (*framing.ExternalInit, keyschedule.InitSecret, error) {
 	var pub framing.ExternalPub
 	var none keyschedule.InitSecret
@@ -91,7 +91,7 @@ func sendExternalInit(public *public, info *framing.GroupInfo) (*framing.Externa
 	return &framing.ExternalInit{KEMOutput: kemOutput}, init, err
 }
 
-// draft begins the newcomer's commit.
+// draft returns the beginning of the newcomer's commit.
 func (p *JoinExternalParams) draft(public *public, externalInit *framing.ExternalInit) (*draft, error) {
 	rand := public.params.rand
 	proposals := []framing.Proposal{externalInit}

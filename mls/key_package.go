@@ -13,15 +13,15 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// ExtensionTypeLastResort marks a KeyPackage that may be used more than once when no other is left (MLS extensions
+// ExtensionTypeLastResort marks a KeyPackage that may be used more than once, when no other is left (MLS extensions
 // draft, Section "Last Resort KeyPackages").
 const ExtensionTypeLastResort framing.ExtensionType = 0x000A
 
-// LeafParams are what a client says of itself in the leaves that it makes.
+// LeafParams say what a client puts into the leaves that it makes.
 type LeafParams struct {
 	Credential framing.Credential
 	Signer     crypto.Signer `json:"-" xml:"-"`
-	// Capabilities beside those that Copse adds: the version, the cipher suite, and the credential's type. Default types
+	// Capabilities besides those that Copse adds: the version, the cipher suite, and the credential's type. Default types
 	// must not be listed (rule V-LN-10).
 	Capabilities framing.Capabilities
 	// Extensions of the leaf.
@@ -32,7 +32,7 @@ type LeafParams struct {
 func (c LeafParams) Format(f fmt.State, verb rune) {
 	type plain LeafParams // without this method
 	c.Signer = nil
-	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c)) // fmt.State reports failures by its own means
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c)) // fmt.State keeps errors of writing itself
 }
 
 // leaf returns a leaf of the client without encryption key, source and signature.
@@ -56,7 +56,7 @@ func (c *LeafParams) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
 	return framing.LeafNode{SignatureKey: key, Credential: c.Credential, Capabilities: own, Extensions: c.Extensions}, nil
 }
 
-// including returns list with x in it.
+// including returns list with x added, unless x is in it.
 func including[T comparable](list []T, x T) []T {
 	if slices.Contains(list, x) {
 		return list
@@ -65,7 +65,7 @@ func including[T comparable](list []T, x T) []T {
 }
 
 // LifetimeFrom returns the lifetime from an hour before now, for clocks that are behind, until after now (RFC 9420,
-// Section 7.2). That hour counts, too, for Params.MaxLifetime.
+// Section 7.2). Params.MaxLifetime counts that hour, too.
 func LifetimeFrom(now time.Time, after time.Duration) framing.Lifetime {
 	const slack = time.Hour
 	return framing.Lifetime{
@@ -80,7 +80,7 @@ type KeyPackageParams struct {
 	Leaf        LeafParams
 	Lifetime    framing.Lifetime
 	Extensions  framing.Extensions // of the KeyPackage, not of its leaf
-	LastResort  bool               // marks it so, and lets it serve more than one join
+	LastResort  bool               // whether it may serve more than one join; it is marked so
 	Params      Params             // for Suites
 }
 
@@ -92,8 +92,8 @@ type OwnKeyPackage struct {
 	LeafKey    ciphersuite.Secret
 }
 
-// NewKeyPackage makes a KeyPackage for others to add the client by (RFC 9420, Section 10). It fails with a *RuleError or
-// *SyntaxError when capabilities, credential, extensions or lifetime are such that nobody would accept it.
+// NewKeyPackage makes a KeyPackage by which others can add the client (RFC 9420, Section 10). It fails with a *RuleError or
+// *SyntaxError when its capabilities, credential, extensions or lifetime are invalid.
 func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 	params := p.Params.withDefaults()
 	suite, err := params.Suites(p.CipherSuite)
@@ -127,7 +127,7 @@ func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (*framing.KeyPacka
 	return &framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: extensions}, err
 }
 
-// complete makes the keys, judges the KeyPackage as receivers will, and signs it.
+// complete makes the keys, checks the KeyPackage as receivers do, and signs it.
 func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by crypto.Signer) error {
 	rand := params.rand
 	initKey, err := suite.GenerateKeyPair(rand)
@@ -173,7 +173,7 @@ func (k *OwnKeyPackage) Erase() {
 	k.LeafKey.Erase()
 }
 
-// keys completes the private keys to pairs and checks that they are the KeyPackage's.
+// keys returns the key pairs of the private keys, and checks that they are the KeyPackage's.
 func (k *OwnKeyPackage) keys(suite *ciphersuite.Suite) (initKey, leafKey ciphersuite.KeyPair, err error) {
 	initKey, leafKey, err = k.pairs(suite)
 	if err == nil && (!bytes.Equal(initKey.Public, k.KeyPackage.InitKey) ||
@@ -193,8 +193,8 @@ func (k *OwnKeyPackage) pairs(suite *ciphersuite.Suite) (initKey, leafKey cipher
 	return initKey, leafKey, nil
 }
 
-// checkOwnCapabilities refuses to list default types in capabilities of the client's own (V-LN-10). Those that others list
-// change nothing: such types are supported in any case.
+// checkOwnCapabilities checks that the client's own capabilities list no default types (V-LN-10). Those that others list
+// change nothing, as every client supports these types.
 func checkOwnCapabilities(c *framing.Capabilities) error {
 	for _, x := range c.Extensions {
 		if x.IsDefault() {

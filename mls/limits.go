@@ -11,8 +11,8 @@ func overLimit(i framing.LeafIndex, what string, have, limit int) error {
 	return fail("V-WIRE-13", i, "%s: %d, at most %d", what, have, limit)
 }
 
-// limitMessage judges a message that was decoded and not looked at otherwise. What is encrypted is judged once it is
-// not, and a GroupInfo when it is used.
+// limitMessage checks a message that was only decoded. Encrypted parts are checked after decryption, and a GroupInfo when
+// it is used.
 func (p *Params) limitMessage(body framing.MessageBody) error {
 	switch m := body.(type) {
 	case *framing.PublicMessage:
@@ -23,7 +23,7 @@ func (p *Params) limitMessage(body framing.MessageBody) error {
 	return nil
 }
 
-// limitContent judges what a member, a newcomer or an external sender sends.
+// limitContent checks what a member, a newcomer or an external sender sends.
 func (p *Params) limitContent(c *framing.FramedContent) error {
 	switch {
 	case c.Proposal != nil:
@@ -91,7 +91,7 @@ func (p *Params) limitCredential(i framing.LeafIndex, c *framing.Credential) err
 	return nil
 }
 
-// limitExtensions judges the size of extensions, all but a ratchet tree, which has limits of its own.
+// limitExtensions checks the size of extensions, except a ratchet tree, which has limits of its own.
 func (p *Params) limitExtensions(i framing.LeafIndex, list framing.Extensions) error {
 	for _, x := range list {
 		if n := len(x.Data); n > p.MaxExtension && x.Type != framing.ExtensionTypeRatchetTree {
@@ -101,7 +101,7 @@ func (p *Params) limitExtensions(i framing.LeafIndex, list framing.Extensions) e
 	return nil
 }
 
-// limitContext judges the size of a group context's extensions, and of what external senders bring.
+// limitContext checks the size of a group context's extensions, and of the external senders in them.
 func (p *Params) limitContext(list framing.Extensions) error {
 	if err := p.limitExtensions(framing.NoLeaf, list); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (p *Params) limitContext(list framing.Extensions) error {
 	return nil
 }
 
-// limitTree judges the size of the data of a ratchet_tree extension.
+// limitTree checks the size of the data of a ratchet_tree extension.
 func (p *Params) limitTree(data []byte) error {
 	if len(data) > p.MaxMessage {
 		return overLimit(framing.NoLeaf, "bytes of the ratchet tree", len(data), p.MaxMessage)
@@ -129,7 +129,7 @@ func (p *Params) limitTree(data []byte) error {
 	return nil
 }
 
-// limitInfo judges a GroupInfo by itself.
+// limitInfo checks a GroupInfo by itself.
 func (p *Params) limitInfo(info *framing.GroupInfo) error {
 	if err := p.limitExtensions(framing.NoLeaf, info.Extensions); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (p *Params) limitInfo(info *framing.GroupInfo) error {
 	return p.limitContext(info.GroupContext.Extensions)
 }
 
-// limitMembers judges how many members a commit would leave in the tree. As newcomers take the leftmost blank leaves,
+// limitMembers checks how many members a commit would leave in the tree. As newcomers take the leftmost blank leaves,
 // a tree of so many leaves holds them.
 func (p *Params) limitMembers(t *treekem.Tree, l *proposalList) error {
 	n := t.Members() + len(l.adds) + len(l.external) - len(l.removes)

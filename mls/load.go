@@ -10,13 +10,12 @@ type LoadParams struct {
 	Params  Params
 }
 
-// Load makes the Group that was stored (see Record). It checks that the records fit together, that the tree has the
-// hash which the group context names, that private keys are those of the tree, and that stored proposals are signed by
-// their senders; it does not ask about credentials again. It takes time in proportion to the tree, which Params.MaxLeaves
-// bounds.
+// Load makes the Group that was stored (see Record). It checks that the records fit together, that the tree has the hash
+// that is in the group context, that private keys are those of the tree, and that stored proposals are signed by their
+// senders; it makes no Claims again. It takes time in proportion to the tree, which Params.MaxLeaves bounds.
 //
-// It fails with a *RecordError. It refuses a record that it does not know, for leaving out
-// what a later version wrote could lose a decision.
+// It fails with a *RecordError, also when it does not know a record: a later version of Copse may have recorded there what
+// must not be lost.
 func Load(p LoadParams) (*Group, error) {
 	l, err := newLoader(p, roleMember)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// What loading a Group and an Observer have in common.
+// The part of loading that is the same for a Group and an Observer.
 
 // loader makes a Group or Observer of records.
 type loader struct {
@@ -56,8 +56,8 @@ func (l *loader) presentPublic() (*public, error) {
 	return p, err
 }
 
-// public loads what is public in the epoch whose record is at, with a tree of the blocks in a drawer, on top of base if
-// there is one.
+// public loads what is public in the epoch whose record is at. Its tree is made from the blocks in a drawer, on top of base
+// if there is one.
 func (l *loader) public(at, in *drawer, base *public) (*public, error) {
 	var context framing.GroupContext
 	var tag []byte

@@ -84,7 +84,7 @@ func (l *loader) readSecrets(r *recordReader, list []*ciphersuite.Secret) {
 	}
 }
 
-// private loads the private keys of the path, the leaf's first. base has those that are not in the record.
+// private loads the private keys of the path, the leaf's first. Keys that are not in the record are taken from base.
 func (l *loader) private(d *drawer, tree *treekem.Tree, base *treekem.PrivatePath) (*treekem.PrivatePath, error) {
 	own := treekem.LeafNodeIndex(l.header.leaf)
 	p := treekem.NewPrivatePath(l.suite, l.header.leaf, ciphersuite.KeyPair{})
@@ -263,7 +263,7 @@ func (l *loader) loadPending(g *Group) error {
 	return nil
 }
 
-// loadNext loads where the pending commit leads to, and the Welcome.
+// loadNext loads the epoch that the pending commit leads to, and the Welcome.
 func (l *loader) loadNext(g *Group, p *pendingCommit, d *drawer) error {
 	next, err := l.public(d.open(recordEpoch), d, g.public)
 	if err != nil {

@@ -1,6 +1,6 @@
 package mls
 
-// RFC 9420, Section 6: Message Framing, as far as anybody can read a message: the first look at what was received.
+// RFC 9420, Section 6: Message Framing. What can be read of a message without any key.
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// MessageInfo is what an MLSMessage says of itself to anybody: enough to route it, and nothing to rely on, for no key
-// has been used on it. Fields that a kind of message does not have are zero.
+// MessageInfo is what anybody can read of an MLSMessage: enough to route it, but not verified. Fields that a kind of
+// message does not have are zero.
 type MessageInfo struct {
 	WireFormat  framing.WireFormat
 	CipherSuite ciphersuite.CipherSuite // of a Welcome, a GroupInfo or a KeyPackage
@@ -26,8 +26,8 @@ type MessageInfo struct {
 	Proposals []framing.ProposalRef
 }
 
-// Peek returns what an MLSMessage says of itself, for a client to find the group that it is for, and for a delivery
-// service to route it (RFC 9420, Section 6). It uses no key and trusts nothing. It fails with a *SyntaxError, or by rule
+// Peek returns what anybody can read of an MLSMessage, for a client to find the group that it is for, and for a delivery
+// service to route it (RFC 9420, Section 6). It uses no key, and verifies nothing. It fails with a *SyntaxError, or by rule
 // V-WIRE-13 when the message exceeds the limits of the zero Params.
 func Peek(message []byte) (MessageInfo, error) {
 	body, err := decodeMessage(message, new(Params).withDefaults())
@@ -56,7 +56,7 @@ func Peek(message []byte) (MessageInfo, error) {
 		info.CipherSuite = m.CipherSuite
 		suite, err := ciphersuite.New(m.CipherSuite)
 		if err != nil {
-			break // nobody can name it, and it is somebody else's
+			break // without its suite no reference can be computed
 		}
 		ref, err := m.Ref(suite)
 		if err != nil {
@@ -89,7 +89,7 @@ func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) 
 	return m.Body, params.limitMessage(m.Body)
 }
 
-// decodeAs does what decodeMessage does, for one kind of message. Another is ErrUnexpectedMessage.
+// decodeAs does what decodeMessage does, for one kind of message. It fails with ErrUnexpectedMessage for any other.
 func decodeAs[B framing.MessageBody](message []byte, params *Params) (B, error) {
 	var none B
 	body, err := decodeMessage(message, params)
@@ -103,7 +103,7 @@ func decodeAs[B framing.MessageBody](message []byte, params *Params) (B, error) 
 	return b, nil
 }
 
-// checkEpoch compares a message's group and epoch with the present ones.
+// checkEpoch checks that a message's group and epoch are the present ones.
 func (p *public) checkEpoch(groupID []byte, epoch framing.Epoch) error {
 	switch {
 	case !bytes.Equal(groupID, p.context.GroupID):
@@ -116,7 +116,7 @@ func (p *public) checkEpoch(groupID []byte, epoch framing.Epoch) error {
 	return nil
 }
 
-// senderKey returns the key by which content of a sender is verified; nil for newcomers, who bring it along.
+// senderKey returns the key that verifies content of a sender; nil for newcomers, whose key is in the content.
 func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, error) {
 	switch s.SenderType {
 	case framing.SenderTypeMember:

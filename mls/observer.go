@@ -8,9 +8,9 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// Observer is the public half of a Group: it follows a group whose handshake messages are PublicMessages, with the same
-// checks as a member and without secrets. It serves delivery services, auditors and external senders. What takes
-// secrets it cannot check: membership and confirmation tags. It is immutable and safe for concurrent use.
+// Observer is the public half of a Group: it follows a group whose handshake messages are PublicMessages, with the checks
+// of a member, except those of membership and confirmation tags, which need secrets. It is for delivery services, auditors
+// and external senders. It is immutable and safe for concurrent use.
 type Observer struct {
 	*public
 	proposals *proposalStore
@@ -25,7 +25,8 @@ type ObserveParams struct {
 	Params      Params
 }
 
-// ObserverStep is what follows for an Observer. In this order: have Claims answered, store Next, deliver Events.
+// ObserverStep is what follows from a transition of an Observer. In this order: have Claims answered, store Next, deliver
+// Events.
 type ObserverStep struct {
 	Next   *Observer
 	Events []Event
@@ -49,8 +50,8 @@ func Observe(p ObserveParams) (*ObserverStep, error) {
 	return &ObserverStep{Next: &Observer{public: public}, Claims: public.claimAll(), Lifetimes: public.reportLifetimes(p.Now)}, nil
 }
 
-// Handle follows a proposal or commit sent as PublicMessage. It fails as Group.Handle does; a PrivateMessage is
-// ErrUnexpectedMessage.
+// Handle processes a proposal or commit sent as PublicMessage. It fails as Group.Handle does, and with
+// ErrUnexpectedMessage for a PrivateMessage.
 func (o *Observer) Handle(in Input) (*ObserverStep, error) {
 	m, err := decodeAs[*framing.PublicMessage](in.Message, o.params)
 	if err != nil {
@@ -124,8 +125,8 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 }
 
 // Propose makes a proposal of an external sender, whose place in the group's external_senders extension is index (RFC
-// 9420, Section 12.1.8). It returns an MLSMessage. Whom an Add would let in is for the caller to judge beforehand; members
-// judge it once more. It fails with a *RuleError, ErrSigner, ErrNoProposal or ErrNoTime.
+// 9420, Section 12.1.8). It returns an MLSMessage. The caller has to validate the credential of an Add beforehand; members
+// validate it again. It fails with a *RuleError, ErrSigner, ErrNoProposal or ErrNoTime.
 func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposeParams, by crypto.Signer) ([]byte, error) {
 	if err := checkGiven(proposal); err != nil {
 		return nil, err
@@ -172,7 +173,7 @@ func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto
 	return o.outside(proposal, sender, p, by)
 }
 
-// outside signs and frames a proposal from outside the group, which travels as PublicMessage.
+// outside signs and frames a proposal from outside the group, which is always sent as PublicMessage.
 func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p ProposeParams, by crypto.Signer) ([]byte, error) {
 	content, err := o.sign(o.params.rand, by, framing.WireFormatPublicMessage, &framing.FramedContent{
 		Sender: sender, AuthenticatedData: p.AuthenticatedData,
@@ -184,8 +185,8 @@ func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p P
 	return marshalPublic(content, o.suite, ciphersuite.Secret{})
 }
 
-// TranscriptHashes returns the confirmed and interim transcript hashes (RFC 9420, Section 8.2), by which observers and
-// members may see that they followed the same commits.
+// TranscriptHashes returns the confirmed and interim transcript hashes (RFC 9420, Section 8.2). Observers and members can
+// compare them to see that they followed the same commits.
 func (p *public) TranscriptHashes() (confirmed, interim []byte) {
 	return p.context.ConfirmedTranscriptHash, p.interim
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// Params are a member's own settings for a group: limits, retention and policy. They are neither part of the group's
-// state nor of its records, and the zero value is a sound choice. A Group keeps a copy.
+// Params are a member's own settings for a group: limits, retention and policy. They are part of neither the group's
+// state nor its records, and the zero value is a sound choice. A Group keeps a copy.
 //
 // The zero Params send handshake messages as PublicMessages and accept both kinds, read data of 3 past epochs, and pad
 // nothing. Anyone with a GroupInfo that has external_pub can join, and former members can come back, unless ExternalCommits
@@ -19,12 +19,12 @@ import (
 // what groups need, and keep a hostile sender from filling the memory.
 //
 // What exceeds a limit named Max is refused by rule V-WIRE-13, as soon as it is decoded or decrypted and before it is
-// hashed or verified; MaxExternalSenders and MaxLifetime have rules of their own (V-EXT-05, V-LN-16). Members that differ
-// in what they refuse can lose each other: give all members of a group the same limits.
+// hashed or verified; MaxExternalSenders and MaxLifetime have rules of their own (V-EXT-05, V-LN-16). Give all members of a
+// group the same limits: a member that refuses a commit which others accept cannot follow the group.
 type Params struct {
-	// PastEpochs is how many epochs back application messages are still read; negative for none. Default: 3.
+	// PastEpochs is the number of past epochs whose application messages are still read; negative for none. Default: 3.
 	PastEpochs int
-	// ResumptionEpochs is of how many past epochs the resumption PSK is kept; negative for none. Default: 8.
+	// ResumptionEpochs is the number of past epochs whose resumption PSK is kept; negative for none. Default: 8.
 	ResumptionEpochs int
 	// MaxProposals bounds the proposals kept in one epoch, received and sent, and those of one commit. Default: 65,536.
 	MaxProposals int
@@ -35,35 +35,34 @@ type Params struct {
 	MaxMessage int
 	// MaxLeaves is the largest ratchet tree, in leaves, blank ones included. Default: 1,048,576.
 	MaxLeaves int
-	// MaxExtension is the largest extension, in bytes of its data; a ratchet tree is another matter. Default: 1 MiB.
+	// MaxExtension is the largest extension, in bytes of its data, except ratchet trees. Default: 1 MiB.
 	MaxExtension int
 	// MaxCertificates bounds the chain of an X.509 credential. Default: 16.
 	MaxCertificates int
-	// MaxLifetime is the longest span that a KeyPackage's lifetime may have (RFC 9420, Section 7.2; rule V-LN-16): one that
-	// is made, verified or added; negative for no limit. Default: 366 days. Where it is set, longer ones that others add
-	// are refused, too, as then all members of a group have to; the default is for what is sent and verified alone.
+	// MaxLifetime is the longest lifetime of a KeyPackage that this client makes, verifies or adds (RFC 9420, Section 7.2;
+	// rule V-LN-16); negative for no limit. Default: 366 days. When it is set, longer ones that others add are refused, too,
+	// so that all members of a group have to set the same; the default does not apply to those.
 	MaxLifetime time.Duration
 
 	// ExternalProposals lists the custom proposal types that external senders may send. RFC 9420, Section 12.1.8
 	// leaves that to the definition of each type.
 	ExternalProposals []framing.ProposalType
-	// PathlessProposals lists the custom proposal types that a commit without a path may cover. That, too, is for the
-	// definition of each type to say (RFC 9420, Sections 12.4 and 17.4). Members that do not list a type refuse such
-	// commits of those who do.
+	// PathlessProposals lists the custom proposal types that a commit without a path may cover. The definition of each
+	// type says that, too (RFC 9420, Sections 12.4 and 17.4). A member that does not list a type refuses such commits.
 	PathlessProposals []framing.ProposalType
 
-	// Ratchets bound what messages out of order can make the member derive and keep.
+	// Ratchets bounds the keys that messages out of order can make the member derive and keep.
 	Ratchets keyschedule.Limits
 
 	// Handshake says how proposals and commits are sent, and which are accepted.
 	Handshake HandshakePolicy
-	// Padding is added to private messages. A message's own choice comes first.
+	// Padding is added to private messages, unless the parameters of a message say otherwise.
 	Padding framing.Padding
 
 	// ExternalCommits says which newcomers may join by themselves.
 	ExternalCommits ExternalCommitPolicy
 
-	// Suites makes cipher suites, for primitives from elsewhere. Default: ciphersuite.New.
+	// Suites makes cipher suites, for primitives of another provider. Default: ciphersuite.New.
 	Suites func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
 
 	maxReceivedLifetime time.Duration // MaxLifetime where the caller set it
@@ -71,11 +70,11 @@ type Params struct {
 	rand io.Reader // replaces crypto/rand in this module's own tests
 }
 
-// HandshakePolicy says how handshake messages travel (RFC 9420, Section 6). External senders and newcomers always use
+// HandshakePolicy says how handshake messages are sent (RFC 9420, Section 6). External senders and newcomers always use
 // PublicMessage.
 type HandshakePolicy uint8
 
-// Ways for handshake messages to travel.
+// Policies for handshake messages.
 const (
 	// HandshakePublic sends PublicMessage and accepts both.
 	HandshakePublic HandshakePolicy = iota
@@ -94,7 +93,7 @@ func (p HandshakePolicy) wireFormat() framing.WireFormat {
 	return framing.WireFormatPublicMessage
 }
 
-// checkFormat judges the wire format of a member's handshake message (V-FR-15).
+// checkFormat checks the wire format of a member's handshake message (V-FR-15).
 func (p HandshakePolicy) checkFormat(f framing.WireFormat, sender framing.LeafIndex) error {
 	strict := p == HandshakePublicOnly || p == HandshakePrivateOnly
 	if strict && f != p.wireFormat() {
@@ -110,9 +109,9 @@ type ExternalCommitPolicy uint8
 const (
 	// ExternalCommitsAllowed accepts newcomers and resynchronizing members.
 	ExternalCommitsAllowed ExternalCommitPolicy = iota
-	// ExternalCommitsNoResync refuses those that remove a former appearance of the newcomer.
+	// ExternalCommitsNoResync refuses those that remove a former leaf of the newcomer.
 	ExternalCommitsNoResync
-	// ExternalCommitsPSK demands that each carries at least one PSK.
+	// ExternalCommitsPSK requires that each has at least one PSK.
 	ExternalCommitsPSK
 	// ExternalCommitsForbidden refuses all.
 	ExternalCommitsForbidden
@@ -125,7 +124,7 @@ func orDefault[T int | time.Duration](v, byDefault T) T {
 	return max(v, 0)
 }
 
-// withDefaults fills in what was left zero. Negative numbers become zero.
+// withDefaults returns p with defaults for what is zero. Negative numbers become zero.
 func (p Params) withDefaults() *Params {
 	p.PastEpochs = orDefault(p.PastEpochs, 3)
 	p.ResumptionEpochs = orDefault(p.ResumptionEpochs, 8)

@@ -10,16 +10,16 @@ import (
 
 // PendingCommit is a commit of the member's own that waits to take effect, and what goes with it.
 type PendingCommit struct {
-	Commit   []byte     // one MLSMessage, as it was sent; to be sent again if need be
-	Welcomes []Outgoing // for the new members, once the commit has been taken
+	Commit   []byte     // one MLSMessage, as it was sent; it may be sent again
+	Welcomes []Outgoing // for the new members, once the commit was accepted
 	Change   *Change    // what it will do
 
 	next *epochState
 }
 
-// Pending returns the member's own commit that waits to take effect, and nil when there is none. A delivery service that
+// Pending returns the member's own commit that waits to take effect, or nil when there is none. A delivery service that
 // orders commits may be given the commit, the Welcomes and a GroupInfo of the next epoch at once, if it hands out the
-// latter two only when it takes the first (RFC 9420, Section 14). Otherwise the Welcomes are for after Adopt.
+// latter two only when it accepts the commit (RFC 9420, Section 14). Otherwise send the Welcomes after Adopt.
 func (g *Group) Pending() *PendingCommit {
 	if g.pending == nil {
 		return nil
@@ -27,14 +27,15 @@ func (g *Group) Pending() *PendingCommit {
 	return &PendingCommit{g.pending.message, g.pending.welcomes, g.pending.change, g.pending.next}
 }
 
-// GroupInfo describes the epoch to which the commit leads, as Group.GroupInfo describes the present one. The signer is the
-// one that the member has in that epoch. It fails as Group.GroupInfo does.
+// GroupInfo returns a GroupInfo of the epoch that the commit leads to, as Group.GroupInfo does of the present one. by is
+// the signer that the member has in that epoch. It fails as Group.GroupInfo does.
 func (c *PendingCommit) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	return (&Group{epochState: *c.next}).GroupInfo(p, by)
 }
 
-// Adopt lets the pending commit take effect: whoever orders the commits of the group has taken it. The Step holds the
-// Welcome messages. Handle does the same when it sees the commit come back. It fails with ErrNotPending or ErrErased.
+// Adopt lets the pending commit take effect. Call it when whoever orders the commits of the group has accepted this one.
+// The Step holds the Welcome messages. Handle does the same when the commit comes back. It fails with ErrNotPending or
+// ErrErased.
 func (g *Group) Adopt() (*Step, error) {
 	p := g.pending
 	switch {
@@ -42,7 +43,7 @@ func (g *Group) Adopt() (*Step, error) {
 		return nil, ErrErased
 	case p == nil:
 		return nil, ErrNotPending
-	case p.next.secrets.InitSecret.Secret().IsZero(): // a Step that gave the commit up was let take effect
+	case p.next.secrets.InitSecret.Secret().IsZero(): // a Step that dropped the commit has taken effect
 		return nil, ErrErased
 	case g.status == StatusJoining:
 		return g.adoptJoin(), nil
@@ -63,7 +64,7 @@ func (g *Group) adoptJoin() *Step {
 }
 
 // stepInto returns the Step of a member whose group moved to next by a commit. When that held a ReInit, the group is
-// over (RFC 9420, Section 11.2); the secrets of the epoch that it led to are left to whoever made it.
+// over (RFC 9420, Section 11.2). The secrets of the epoch that the commit led to are erased by whoever made them.
 func (g *Group) stepInto(next *Group, change *Change) *Step {
 	events := []Event{&EpochChanged{change}}
 	if change.ReInit != nil {
@@ -77,8 +78,8 @@ func (g *Group) stepInto(next *Group, change *Change) *Step {
 	return s
 }
 
-// Drop gives the pending commit up: another one won. Handle does the same when it sees the other one. It fails with
-// ErrNotPending or ErrErased.
+// Drop discards the pending commit. Call it when another one was accepted; Handle does the same when it handles the other
+// one. It fails with ErrNotPending or ErrErased.
 func (g *Group) Drop() (*Step, error) {
 	switch {
 	case g.isErased():
@@ -95,10 +96,10 @@ func (g *Group) Drop() (*Step, error) {
 	return g.step(next), nil
 }
 
-// messageID returns a short name for a message, to recognize it by.
+// messageID returns a hash that identifies a message.
 func (p *public) messageID(message []byte) []byte { return p.suite.Hash(nil, message) }
 
-// contentID names what a sender signed, without the signature, whose encoding some schemes leave open.
+// contentID identifies what a sender signed. It leaves out the signature, which some schemes can encode in several ways.
 func (p *public) contentID(content *framing.FramedContent) ([]byte, error) {
 	b, err := framing.Marshal(content)
 	if err != nil {

@@ -17,8 +17,8 @@ type storedProposal struct {
 func (p *storedProposal) proposal() framing.Proposal { return p.content.Content().Proposal }
 func (p *storedProposal) sender() framing.Sender     { return p.content.Content().Sender }
 
-// proposalStore holds the proposals of one epoch: the latest, and the store before it. It does not change; nil is the
-// empty store.
+// proposalStore holds the proposals of one epoch: the latest, and the store without it. It is immutable; nil is the empty
+// store.
 type proposalStore struct {
 	*storedProposal
 	before *proposalStore
@@ -45,7 +45,7 @@ func (s *proposalStore) len() int {
 // all lists the proposals in the order of their arrival.
 func (s *proposalStore) all() []*storedProposal { return s.after(0) }
 
-// after lists the proposals but for the first n, in the order of their arrival.
+// after lists the proposals without the first n, in the order of their arrival.
 func (s *proposalStore) after(n int) []*storedProposal {
 	list := make([]*storedProposal, s.len()-n)
 	for ; s.len() > n; s = s.before {
@@ -54,7 +54,7 @@ func (s *proposalStore) after(n int) []*storedProposal {
 	return list
 }
 
-// find returns the proposal with a reference, nil when there is none.
+// find returns the proposal with a reference, or nil when there is none.
 func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 	if s == nil {
 		return nil
@@ -62,7 +62,7 @@ func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 	return s.index.find(ref)
 }
 
-// extends reports whether s is o with perhaps more proposals.
+// extends reports whether s was made from o by adding proposals, or none.
 func (s *proposalStore) extends(o *proposalStore) bool { return s.shared(o) == o }
 
 // shared returns the largest store that both s and o came from.
@@ -78,7 +78,7 @@ func (s *proposalStore) shared(o *proposalStore) *proposalStore {
 }
 
 // proposalIndex finds proposals by their references, which are hashes: a trie that branches by the references' bits. It
-// does not change; nil is the empty index.
+// is immutable; nil is the empty index.
 type proposalIndex struct {
 	only *storedProposal // the one proposal here, when there is just one
 	next [2]*proposalIndex

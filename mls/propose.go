@@ -13,13 +13,13 @@ import (
 
 // ProposeParams say how a proposal is sent.
 type ProposeParams struct {
-	Now               time.Time // judges the lifetime of an added KeyPackage; needed for an Add
+	Now               time.Time // compared with the lifetime of an added KeyPackage; needed for an Add
 	AuthenticatedData []byte
 	Padding           framing.Padding // of a PrivateMessage; the zero value means that of Params
 }
 
-// Propose sends a proposal for somebody to commit (RFC 9420, Section 12.1). A PSK without a nonce gets one. For an
-// Update, use ProposeUpdate. A member leaves by proposing its own removal, in each epoch anew until the commit of another
+// Propose makes a proposal for any member to commit (RFC 9420, Section 12.1). A PSK without a nonce gets one. For an
+// Update, use ProposeUpdate. A member leaves by proposing its own removal, in each epoch again until the commit of another
 // member covers it.
 //
 // It fails with an *InactiveError, ErrErased, ErrSigner, ErrNoProposal, ErrNoTime, ErrTooManyProposals or a *RuleError.
@@ -65,7 +65,7 @@ func (g *Group) ProposeUpdate(u LeafUpdate, p ProposeParams, by crypto.Signer) (
 	return g.propose(&storedProposal{leafKey: pair}, &framing.Update{LeafNode: leaf}, p, by)
 }
 
-// propose judges, signs, frames and stores a proposal of the member's own.
+// propose checks, signs, frames and stores a proposal of the member's own.
 func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
 	if _, ok := proposal.(*framing.Add); ok && p.Now.IsZero() {
 		return nil, ErrNoTime
@@ -95,7 +95,7 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	}
 	next := g.clone()
 	next.messages = messages
-	if g.proposals.find(stored.ref) == nil { // for others, too, the same proposal once more is the same proposal
+	if g.proposals.find(stored.ref) == nil { // receivers, too, store equal proposals once
 		next.proposals = g.proposals.with(stored)
 	}
 	s := g.step(next)
@@ -113,8 +113,8 @@ func (p *public) room(have int) error {
 
 func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 
-// checkSigned judges a proposal by itself, with its signatures (RFC 9420, Section 12.1). It returns the credentials
-// to be judged.
+// checkSigned checks a proposal by itself, with its signatures (RFC 9420, Section 12.1). It returns the credentials
+// to be validated.
 func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now time.Time, add Moment) ([]Claim, error) {
 	if err := p.params.limitProposal(proposal); err != nil {
 		return nil, err
@@ -142,8 +142,8 @@ func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now
 }
 
 // contextDecides reports whether a rule was broken that asks for what the group context demands. The commit that covers
-// a proposal may change the context, and is judged by the new one (RFC 9420, Section 12.3), so a received proposal is
-// kept in spite of it: who dropped it could not follow such a commit.
+// a proposal may change the context, and is checked against the new one (RFC 9420, Section 12.3). So a received proposal is
+// kept in spite of the error: a member that dropped it could not follow such a commit.
 func contextDecides(err error) bool {
 	var rule *RuleError
 	return errors.As(err, &rule) && slices.Contains([]string{"V-LN-07", "V-LN-08", "V-LN-11"}, rule.Rule)

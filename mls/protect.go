@@ -10,8 +10,8 @@ import (
 
 // ProtectParams say how data is sent.
 type ProtectParams struct {
-	AuthenticatedData []byte          // goes along, signed but not encrypted
-	Padding           framing.Padding // the zero value means that of Params
+	AuthenticatedData []byte          // sent with the data, signed but not encrypted
+	Padding           framing.Padding // the zero value means Params.Padding
 }
 
 // Protect encrypts data to the group (RFC 9420, Section 15). No two calls use the same key, whichever Groups of one

@@ -8,12 +8,11 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// PSK is a pre-shared key that the caller brings. In ID, only what names the key counts: PSKID of an external one,
-// PSKGroupID and PSKEpoch of a resumption PSK.
-// The Secret stays the caller's.
+// PSK is a pre-shared key that the caller gives. In ID, only what names the key counts: PSKID of an external PSK,
+// PSKGroupID and PSKEpoch of a resumption PSK. The Secret stays the caller's.
 type PSK = keyschedule.PSK
 
-// PSKs are the pre-shared keys at hand for one transition.
+// PSKs are the pre-shared keys that the caller gives for one transition.
 type PSKs []PSK
 
 // ExternalPSKID names an external pre-shared key.
@@ -27,7 +26,7 @@ func ResumptionPSKID(groupID []byte, epoch framing.Epoch) framing.PreSharedKeyID
 		Usage: framing.ResumptionPSKUsageApplication, PSKGroupID: groupID, PSKEpoch: epoch}
 }
 
-// keyName returns what of an ID names the key, and not one use of it.
+// keyName returns the part of an ID that names the key rather than one use of it.
 func keyName(id framing.PreSharedKeyID) pskIdentifier {
 	name := identifierOf(id)
 	name.usage, name.nonce = 0, ""
@@ -40,7 +39,7 @@ func sameKey(a, b framing.PreSharedKeyID) bool { return keyName(a) == keyName(b)
 // pskIndex finds secrets by what names their keys, whatever the nonces and usages.
 type pskIndex map[pskIdentifier]ciphersuite.Secret
 
-// indexPSKs gathers the keys at hand. Of two sources that have a key, the first counts.
+// indexPSKs indexes the keys of all sources. When two sources have a key, the first counts.
 func indexPSKs(sources ...PSKs) pskIndex {
 	index := pskIndex{}
 	for _, source := range sources {
@@ -89,7 +88,7 @@ func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources .
 	return keyschedule.PSKSecret(suite, found)
 }
 
-// successorLink ties the first commit of a group to the group that it succeeds.
+// successorLink is the PSK that links the first commit of a group to the group that it succeeds.
 type successorLink struct {
 	id  framing.PreSharedKeyID // of the old group's resumption PSK, without a nonce
 	psk ciphersuite.Secret     // own copy

@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// receiveCommit applies another's commit.
+// receiveCommit applies the commit of another member or a newcomer.
 func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
 	c := content.Content()
 	if c.Sender == g.self() {
@@ -39,8 +39,8 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 	return s, nil
 }
 
-// beginReceived resolves, validates and applies what a received commit covers, and merges its path: all that needs no
-// secrets.
+// beginReceived resolves, validates and applies what a received commit covers, and merges its path: everything that needs
+// no secrets.
 func (p *public) beginReceived(content *framing.AuthenticatedContent, known *proposalStore, in Input) (*transition, error) {
 	c := content.Content()
 	list, err := resolve(c.Commit, c.Sender, known)
@@ -63,7 +63,7 @@ func (p *public) beginReceived(content *framing.AuthenticatedContent, known *pro
 	return t, t.finish()
 }
 
-// checkCommit judges an external commit by the member's policy (V-EJ-08).
+// checkCommit checks an external commit against the member's policy (V-EJ-08).
 func (p ExternalCommitPolicy) checkCommit(l *proposalList) error {
 	switch {
 	case p == ExternalCommitsForbidden,
@@ -104,7 +104,7 @@ func (t *transition) removesLeaf(i framing.LeafIndex) bool {
 	return false
 }
 
-// removed returns the Step of a member whom a commit removes. Of its secrets, only those to read late messages stay.
+// removed returns the Step of a member that a commit removes. Of its secrets, only those to read late messages stay.
 func (g *Group) removed(current *Group, t *transition) *Step {
 	next := current.inEpoch(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())})
 	next.resumption = nil
@@ -114,7 +114,7 @@ func (g *Group) removed(current *Group, t *transition) *Step {
 	return s
 }
 
-// receiver is a commit in the course of being received.
+// receiver is the state of receiving a commit.
 type receiver struct {
 	*transition
 	group   *Group
@@ -134,7 +134,7 @@ func (r *receiver) nextState() (*epochState, error) {
 		return nil, err
 	}
 	if r.external() {
-		defer init.Erase() // the present epoch's own init secret stays until the epoch is left
+		defer init.Erase() // the present epoch's own init secret stays until the epoch is over
 	}
 	private, commit, err := r.privatePath()
 	if err != nil {

@@ -1,6 +1,6 @@
 package mls
 
-// What a Group is in storage.
+// How a Group is stored.
 
 import (
 	"errors"
@@ -49,7 +49,7 @@ type Record struct {
 
 // Format prints the key and the size of the value, whatever the verb: the value is secret.
 func (r Record) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "{%s %d bytes}", r.Key, len(r.Value)) // fmt.State reports failures by its own means
+	_, _ = fmt.Fprintf(f, "{%s %d bytes}", r.Key, len(r.Value)) // fmt.State keeps errors of writing itself
 }
 
 // ErrRecordVersion says that a record was written by a later version of this package.
@@ -58,8 +58,8 @@ var ErrRecordVersion = errors.New("mls: record of an unknown version")
 // ErrRecords says that records are missing, contradict each other, or are not of this kind of object.
 var ErrRecords = errors.New("mls: records do not fit together")
 
-// RecordError says which record cannot be read or written, and why: ErrRecordVersion, ErrRecords, a *SyntaxError, or
-// what a lower layer found. It never holds anything of a value.
+// RecordError says which record cannot be read or written, and why: ErrRecordVersion, ErrRecords, a *SyntaxError, or an
+// error of another package. It never contains any part of a value.
 type RecordError struct {
 	Key string
 	Err error
@@ -70,7 +70,7 @@ func (e *RecordError) Error() string { return fmt.Sprintf("record %q: %v", e.Key
 // Unwrap returns the reason.
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// recordVersion begins every value. A value of another layout has another version.
+// recordVersion is the first byte of every value. It changes with the layout of values.
 const recordVersion = 1
 
 // maxRecordKey bounds the length of keys.
@@ -92,7 +92,7 @@ const (
 	recordWelcome    = "welcome"
 )
 
-// recordRole says what records belong to.
+// recordRole says whose records they are: a member's or an observer's.
 type recordRole uint8
 
 const (
@@ -100,7 +100,7 @@ const (
 	roleObserver
 )
 
-// recordHeader is the record from which the meaning of all others follows.
+// recordHeader is the record that all others depend on.
 type recordHeader struct {
 	role      recordRole
 	suite     ciphersuite.CipherSuite
@@ -163,7 +163,7 @@ func (w *recordWriter) secret(s ciphersuite.Secret) {
 	w.Opaque(s.Bytes())
 }
 
-// optionalSecret writes a secret, or nothing where none belongs.
+// optionalSecret writes a secret, or an empty value when there is none.
 func (w *recordWriter) optionalSecret(s ciphersuite.Secret) {
 	w.erased = w.erased || s.IsZero() && s != ciphersuite.Secret{}
 	w.Opaque(s.Bytes())
@@ -237,7 +237,7 @@ func readOptional[T any, P valueOf[T]](r *recordReader) *T {
 // recorder gathers records.
 type recorder struct {
 	own      framing.LeafIndex
-	keysOnly bool // values do not count
+	keysOnly bool // without values
 	out      []Record
 	err      error
 }
@@ -249,7 +249,7 @@ func (r *recorder) done() ([]Record, error) {
 	return r.out, nil
 }
 
-// put adds a record. size is about the length of its value: a buffer that does not grow leaves no copies of secrets.
+// put adds a record. size is the approximate length of its value: a buffer that does not grow leaves no copies of secrets.
 func (r *recorder) put(key string, size int, write func(w *recordWriter)) {
 	if r.keysOnly {
 		r.out = append(r.out, Record{Key: key})
@@ -270,7 +270,7 @@ func (r *recorder) put(key string, size int, write func(w *recordWriter)) {
 
 func (r *recorder) drop(key string) { r.out = append(r.out, Record{Key: key}) }
 
-// replace adds what now puts, and drops what only then puts.
+// replace adds the records that now puts, and deletes those that only then puts.
 func (r *recorder) replace(now, then func(r *recorder)) {
 	start := len(r.out)
 	now(r)

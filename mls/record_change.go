@@ -2,8 +2,8 @@ package mls
 
 import "github.com/copse-mls/copse/framing"
 
-// writeChange writes what a pending commit will do. It cannot be found out again from the commit alone: for a newcomer,
-// the group before it is not there.
+// writeChange writes what a pending commit will do. The commit alone does not say it: a newcomer does not have the group
+// before it.
 func writeChange(w *recordWriter, c *Change) {
 	w.Uint64(uint64(c.Epoch))
 	w.value(&c.Committer)
@@ -81,8 +81,8 @@ func (r *recordReader) proposal() framing.Proposal {
 	return p.Proposal
 }
 
-// nameSenders sets who sent the proposals, which the group before the commit tells and the record does not hold. A newcomer
-// does not have that group, and its commit covers nobody else's proposals.
+// nameSenders sets who sent the proposals. The record does not hold it; it follows from the group before the commit. A
+// newcomer does not have that group, and its commit covers nobody else's proposals.
 func (c *Change) nameSenders(before *public) {
 	for k := range c.Proposals {
 		p := &c.Proposals[k]

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// Records sorted by their keys, to be read.
+// Records sorted by their keys, for loading.
 
-// drawer holds the records whose keys begin alike.
+// drawer holds the records whose keys have a common prefix.
 type drawer struct {
 	key   string // with a slash at the end, except at the top
-	value []byte // of the record with just this key; nil when there is none
+	value []byte // of the record with exactly this key; nil when there is none
 	read  bool
 	in    map[string]*drawer
 }
@@ -39,7 +39,7 @@ func shelve(records iter.Seq[Record]) (*drawer, error) {
 	return top, nil
 }
 
-// open finds or makes the drawer of a name.
+// open returns the drawer of a name. It makes one when there is none.
 func (d *drawer) open(name string) *drawer {
 	if below := d.in[name]; below != nil {
 		return below
@@ -54,7 +54,7 @@ func (d *drawer) open(name string) *drawer {
 
 func (d *drawer) name() string { return strings.TrimSuffix(d.key, "/") }
 
-// load reads the record of just this key. It reports false when there is none.
+// load reads the record with exactly this key. It returns false when there is none.
 func (d *drawer) load(read func(r *recordReader)) (bool, error) {
 	if d.value == nil {
 		return false, nil
@@ -76,7 +76,7 @@ func (d *drawer) fail(format string, args ...any) error {
 	return &RecordError{d.name(), fmt.Errorf("%w: %s", ErrRecords, fmt.Sprintf(format, args...))}
 }
 
-// failWith puts the key of the drawer to an error from below.
+// failWith wraps an error in a *RecordError with the key of the drawer.
 func (d *drawer) failWith(err error) error {
 	if err == nil {
 		return nil
@@ -90,7 +90,8 @@ type numbered struct {
 	*drawer
 }
 
-// numbers lists the drawers within that are named by a number up to a limit, in ascending order. Others stay unread.
+// numbers lists the drawers within this one that are named by a number up to a limit, in ascending order. Others stay
+// unread.
 func (d *drawer) numbers(limit uint64) []numbered {
 	var out []numbered
 	for name, below := range d.in {

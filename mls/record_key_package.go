@@ -23,8 +23,8 @@ func (k *OwnKeyPackage) Marshal() ([]byte, error) {
 	return r.out[0].Value, nil
 }
 
-// UnmarshalOwnKeyPackage decodes what Marshal encoded. Whether the private keys belong to the KeyPackage is found out
-// by Join. It fails with a *RecordError.
+// UnmarshalOwnKeyPackage decodes what Marshal encoded. Join checks that the private keys belong to the KeyPackage. It fails
+// with a *RecordError.
 func UnmarshalOwnKeyPackage(data []byte) (*OwnKeyPackage, error) {
 	k := &OwnKeyPackage{KeyPackage: new(framing.KeyPackage)}
 	err := readRecord(recordKeyPackage, data, func(r *recordReader) {

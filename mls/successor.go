@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// linkTo makes the link to old: by reinit when a commit ended it so, else by branch.
+// linkTo makes the link to old: for reinit when a ReInit ended it, else for branch.
 func linkTo(old *Group) (*successorLink, error) {
 	usage := framing.ResumptionPSKUsageBranch
 	switch old.status {
@@ -29,7 +29,7 @@ func linkTo(old *Group) (*successorLink, error) {
 	return &successorLink{id: id, psk: old.secrets.ResumptionPSK.Clone()}, nil
 }
 
-// checkCreate judges the parameters of a group that is to succeed old (V-RE-02 to V-RE-04, V-RE-08).
+// checkCreate checks the parameters of a group that is to succeed old (V-RE-02 to V-RE-04, V-RE-08).
 func checkCreate(old *Group, context *framing.GroupContext) error {
 	if old.status != StatusReInitialized {
 		return checkBranchParams(old, context)
@@ -81,7 +81,7 @@ func successorPSK(ids []framing.PreSharedKeyID) (*framing.PreSharedKeyID, error)
 	return found, nil
 }
 
-// checkSuccessor judges a group joined as successor of old by the PSK that links them (V-RE-02 to V-RE-09).
+// checkSuccessor checks a group joined as successor of old by the PSK that links them (V-RE-02 to V-RE-09).
 func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.GroupContext) error {
 	if !bytes.Equal(id.PSKGroupID, old.GroupID()) {
 		return fail("V-RE-06", framing.NoLeaf, "PSK does not name the old group")
@@ -98,10 +98,10 @@ func checkSuccessor(old *Group, id framing.PreSharedKeyID, context *framing.Grou
 	return checkReInitParams(old.reInit, context)
 }
 
-// claimMembership asks whether the members of a successor are members of the old group, and after a ReInit whether all
-// of those are there (V-RE-07, V-RE-09). Members that kept their credential are no question. After a ReInit each member
-// has one successor: who is found again is nobody else's predecessor. It fails with ErrOldEpoch when nobody knows any
-// more who the members of that epoch were.
+// claimMembership makes Claims that the members of a successor are members of the old group, and after a ReInit checks that
+// none are missing (V-RE-07, V-RE-09). It makes none for members that kept their credential. After a ReInit each member has
+// one successor: a member whose credential is found again is nobody else's predecessor. It fails with ErrOldEpoch when the
+// members of that epoch are not known any more.
 func claimMembership(old *Group, link framing.PreSharedKeyID, fresh []Claim) ([]Claim, error) {
 	tree := old.treeAt(link.PSKEpoch)
 	if tree == nil {
@@ -137,7 +137,7 @@ func claimMembership(old *Group, link framing.PreSharedKeyID, fresh []Claim) ([]
 	return unknown, nil
 }
 
-// invitedTo returns those whom a successor group will hold, its creator first.
+// invitedTo returns the members that a successor group will have, its creator first.
 func invitedTo(own *framing.LeafNode, invited []*framing.KeyPackage) []Claim {
 	out := []Claim{claim(MomentSuccessorMember, 0, own)}
 	for _, k := range invited {
@@ -171,7 +171,7 @@ func (g *Group) treeAt(epoch framing.Epoch) *treekem.Tree {
 func credentialKey(c *framing.Credential) string {
 	b, err := framing.Marshal(c)
 	if err != nil {
-		return "" // a credential out of a tree does encode
+		return "" // never: a credential in a tree can be encoded
 	}
 	return string(b)
 }

@@ -1,7 +1,7 @@
 package mls
 
-// RFC 9420, Sections 12.3 and 12.4: a commit on its way from one epoch to the next. Committers, receivers, newcomers
-// and observers all go this way: begin (validate and apply the proposals), a path, finish, advance.
+// RFC 9420, Sections 12.3 and 12.4: how a commit leads from one epoch to the next. Committers, receivers, newcomers and
+// observers all take these steps: begin (validate and apply the proposals), a path, finish, advance.
 
 import (
 	"math"
@@ -95,7 +95,7 @@ func (g *Group) beginOwn(list *proposalList, now time.Time) (*transition, error)
 	return g.begin(beginParams{committer: g.self(), list: list, now: now, sending: true, successor: g.successor})
 }
 
-// limit judges sizes. Those of received proposals were judged when they came.
+// limit checks sizes. Those of received proposals were checked on arrival.
 func (t *transition) limit() error {
 	params := t.before.params
 	if err := params.limitProposals(len(t.list.all)); err != nil {
@@ -111,7 +111,7 @@ func (t *transition) limit() error {
 	return params.limitMembers(t.before.tree, t.list)
 }
 
-// describe starts the Change with what the list says.
+// describe begins the Change with what follows from the list.
 func (t *transition) describe() {
 	t.change = &Change{Epoch: t.context.Epoch, Committer: t.committer, Own: t.sending, OldExtensions: t.before.context.Extensions,
 		NewExtensions: t.context.Extensions, PSKs: t.list.psks}
@@ -127,7 +127,7 @@ func (t *transition) describe() {
 	}
 }
 
-// claimExternalSenders asks about everybody whom the extensions let propose from outside.
+// claimExternalSenders makes a Claim for each external sender in the extensions.
 func claimExternalSenders(list framing.Extensions) []Claim {
 	var senders framing.ExternalSenders
 	if _, err := list.Get(&senders); err != nil {
@@ -140,8 +140,8 @@ func claimExternalSenders(list framing.Extensions) []Claim {
 	return out
 }
 
-// checkCustomSupport checks that all members that will process the commit know its custom proposals (V-PR-16). What it
-// costs grows with the number of proposals and the sizes of the removed leaves.
+// checkCustomSupport checks that all members that will process the commit support its custom proposals (V-PR-16). Its cost
+// grows with the number of proposals and the sizes of the removed leaves.
 func (t *transition) checkCustomSupport() error {
 	if len(t.list.custom) == 0 {
 		return nil
@@ -184,12 +184,12 @@ func (t *transition) lacking(p framing.ProposalType) framing.LeafIndex {
 	return framing.NoLeaf
 }
 
-// supports reports whether a leaf counts as supporting a type, as treekem.Support counts: GREASE says nothing.
+// supports reports whether a leaf supports a type, as treekem.Support counts: GREASE values do not count.
 func supports(leaf *framing.LeafNode, t framing.ProposalType) bool {
 	return !framing.IsGREASE(uint16(t)) && slices.Contains(leaf.Capabilities.Proposals, t)
 }
 
-// verifyProposals checks the signatures inside proposals that were not checked when they came (V-KP-03, V-LN-04).
+// verifyProposals verifies the signatures inside proposals that were not verified on arrival (V-KP-03, V-LN-04).
 func (t *transition) verifyProposals() error {
 	var packages []*framing.KeyPackage
 	for _, c := range t.list.all {
@@ -290,7 +290,7 @@ func (t *transition) receivePath(path *framing.UpdatePath) error {
 	return nil
 }
 
-// checkPathLeaf judges the leaf of a path against the group (V-CM-07, V-EJ-06, V-PL-15).
+// checkPathLeaf checks the leaf of a path against the group (V-CM-07, V-EJ-06, V-PL-15).
 func (t *transition) checkPathLeaf(leaf *framing.LeafNode) error {
 	if err := t.before.suite.CheckSignaturePublicKey(leaf.SignatureKey); err != nil {
 		return failWith(err, "V-KP-06", t.leaf, "signature key of the path leaf")
@@ -303,7 +303,7 @@ func (t *transition) checkPathLeaf(leaf *framing.LeafNode) error {
 	return t.rules.Check(t.leaf, leaf)
 }
 
-// describePath adds the committer's new leaf to the Change and to the judgements.
+// describePath adds the committer's new leaf to the Change and to the Claims.
 func (t *transition) describePath(leaf *framing.LeafNode) {
 	t.change.Path = true
 	switch old, _ := t.before.tree.Leaf(t.leaf); {
@@ -319,7 +319,7 @@ func (t *transition) describePath(leaf *framing.LeafNode) {
 	}
 }
 
-// finish ends the change of the tree and judges the result (RFC 9420, Section 12.2, last point of the list).
+// finish ends the change of the tree and checks the result (RFC 9420, Section 12.2, last point of the list).
 func (t *transition) finish() error {
 	var err error
 	if t.tree, err = t.edit.Tree(); err != nil {
@@ -341,7 +341,7 @@ func (t *transition) finish() error {
 	return err
 }
 
-// checkInitKeys: no node of the tree holds the init key of an Add, nor did one before the commit (V-KP-08).
+// checkInitKeys checks that no node of the tree holds the init key of an Add, before or after the commit (V-KP-08).
 func (t *transition) checkInitKeys() error {
 	for _, tree := range []*treekem.Tree{t.before.tree, t.tree} {
 		for k, a := range t.list.adds {
@@ -369,7 +369,7 @@ type advanceParams struct {
 	input  []byte
 }
 
-// nextEpoch is what a commit leads to, as its author and its receivers compute it.
+// nextEpoch is the epoch that a commit leads to, as its author and its receivers compute it.
 type nextEpoch struct {
 	*public
 	secrets    *keyschedule.EpochSecrets
@@ -409,7 +409,7 @@ func runSchedule(p *public, joiner keyschedule.JoinerSecret, psk ciphersuite.Sec
 	return n, err
 }
 
-// erase overwrites an epoch that nobody enters.
+// erase overwrites the secrets of an epoch that does not begin.
 func (n *nextEpoch) erase() {
 	n.secrets.Erase()
 	n.encryption.Erase()
@@ -417,7 +417,7 @@ func (n *nextEpoch) erase() {
 	n.welcome.Erase()
 }
 
-// begun returns the epoch as a member has it: its secret tree begins, and the secrets that led there are erased.
+// begun returns the epoch in a member's form, with its secret tree, and erases the secrets that led to it.
 func (n *nextEpoch) begun(private *treekem.PrivatePath) (epochState, error) {
 	defer n.joiner.Erase()
 	defer n.welcome.Erase()

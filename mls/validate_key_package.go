@@ -12,17 +12,17 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// VerifyKeyPackageParams are a published KeyPackage and what it is judged by.
+// VerifyKeyPackageParams are a published KeyPackage and what it is checked against.
 type VerifyKeyPackageParams struct {
 	Message []byte    // one MLSMessage
-	Now     time.Time // judges the lifetime
+	Now     time.Time // has to be within the lifetime
 	Params  Params
 }
 
-// VerifyKeyPackage reads a published KeyPackage and judges all of it that takes no group (RFC 9420, Section 10.1): keys,
-// signatures, capabilities, extensions, lifetime. It is for directories, which need not keep what nobody can use, and
-// for whoever chooses whom to invite. What the group decides is judged when the KeyPackage is added; what the credential
-// is worth, by whoever answers Step.Claims. It fails with a *SyntaxError, a *RuleError, ErrUnexpectedMessage, ErrNoTime or
+// VerifyKeyPackage decodes a published KeyPackage and checks everything that does not depend on a group (RFC 9420, Section
+// 10.1): keys, signatures, capabilities, extensions, lifetime. It is for directories, which need not keep what nobody can
+// use, and for choosing whom to invite. What depends on the group is checked when the KeyPackage is added; the credential,
+// by whoever answers Step.Claims. It fails with a *SyntaxError, a *RuleError, ErrUnexpectedMessage, ErrNoTime or
 // ciphersuite.ErrUnsupported.
 func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	params := p.Params.withDefaults()
@@ -52,7 +52,7 @@ func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	return k, nil
 }
 
-// checkKeyPackage checks a KeyPackage for a cipher suite: what takes no group and no clock, all but its signatures.
+// checkKeyPackage checks a KeyPackage for a cipher suite: what depends on no group and no clock, except its signatures.
 func checkKeyPackage(suite *ciphersuite.Suite, k *framing.KeyPackage) error {
 	none := framing.NoLeaf
 	switch leaf := &k.LeafNode; {
@@ -77,7 +77,7 @@ func checkKeyPackage(suite *ciphersuite.Suite, k *framing.KeyPackage) error {
 	return k.Extensions.Check()
 }
 
-// checkKeys judges the form of public keys (V-KP-06).
+// checkKeys checks the form of public keys (V-KP-06).
 func checkKeys(suite *ciphersuite.Suite, leaf *framing.LeafNode, more ...ciphersuite.HPKEPublicKey) error {
 	for _, key := range append(more, leaf.EncryptionKey) {
 		if err := suite.CheckHPKEPublicKey(key); err != nil {
@@ -113,7 +113,7 @@ func verifyKeyPackages(suite *ciphersuite.Suite, list []*framing.KeyPackage) err
 	return batchRule(suite.VerifyBatch(items), "V-KP-03", "V-LN-04")
 }
 
-// batchRule names the rule by which the signature of a KeyPackage failed, by its place in the pair.
+// batchRule returns the rule that a signature of a KeyPackage breaks, by its place in the pair.
 func batchRule(err error, rules ...string) error {
 	var at *ciphersuite.IndexError
 	if errors.As(err, &at) {
@@ -123,8 +123,9 @@ func batchRule(err error, rules ...string) error {
 	return err
 }
 
-// checkLifetime checks a lifetime that is about to be sent or that a directory was given, against the present and a maximum
-// (V-LN-15, V-LN-16). A zero now leaves out the present. Of what others send, lifetimes are reported: see LifetimeReport.
+// checkLifetime checks a lifetime that is about to be sent, or of a published KeyPackage, against the present time and a
+// maximum (V-LN-15, V-LN-16). It does not check the time when now is zero. Lifetimes in messages of others are only
+// reported: see LifetimeReport.
 func checkLifetime(l framing.Lifetime, now time.Time, longest time.Duration) error {
 	if l.NotBefore > l.NotAfter {
 		return fail("V-LN-16", framing.NoLeaf, "lifetime ends before it begins")
@@ -143,8 +144,8 @@ func checkLifetime(l framing.Lifetime, now time.Time, longest time.Duration) err
 	return nil
 }
 
-// checkOwnLifetime judges the lifetime of a leaf that the client is about to make (V-LN-16). One that was forgotten would
-// have ended in 1970.
+// checkOwnLifetime checks the lifetime of a leaf that the client is about to make (V-LN-16). A zero one would have ended in
+// 1970.
 func checkOwnLifetime(l framing.Lifetime, longest time.Duration) error {
 	if l == (framing.Lifetime{}) {
 		return fail("V-LN-16", framing.NoLeaf, "no lifetime was given")
@@ -152,7 +153,7 @@ func checkOwnLifetime(l framing.Lifetime, longest time.Duration) error {
 	return checkLifetime(l, time.Time{}, longest)
 }
 
-// reportLifetime reports on a leaf whose lifetime does not cover now, if there is a now.
+// reportLifetime reports on a leaf whose lifetime does not cover now, unless now is zero.
 func reportLifetime(i framing.LeafIndex, leaf *framing.LeafNode, now time.Time) []LifetimeReport {
 	if leaf.LeafNodeSource != framing.LeafNodeSourceKeyPackage || now.IsZero() || checkLifetime(leaf.Lifetime, now, 0) == nil {
 		return nil

@@ -14,10 +14,10 @@ type covered struct {
 	proposal framing.Proposal
 	sender   framing.Sender
 	ref      framing.ProposalRef // nil when by value
-	verified bool                // its signatures were verified when it came
+	verified bool                // its signatures were verified on arrival
 }
 
-// proposalList is the proposals of a commit by kind, each kind in the order of the commit (RFC 9420, Section 12.3).
+// proposalList holds the proposals of a commit by kind, each kind in the order of the commit (RFC 9420, Section 12.3).
 type proposalList struct {
 	all        []covered
 	updates    []updateAt
@@ -61,7 +61,7 @@ func newProposalList(all []covered) *proposalList {
 	return l
 }
 
-// checkList judges the list as a whole, for a commit by committer.
+// checkList checks the list as a whole, for a commit by committer.
 func (l *proposalList) checkList(committer framing.Sender) error {
 	checks := []func(framing.LeafIndex) error{
 		l.checkPSKCount, l.checkPSKsDiffer, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
@@ -85,7 +85,7 @@ func leafOf(from framing.Sender) framing.LeafIndex {
 	return framing.NoLeaf
 }
 
-// checkOwn: the committer neither updates nor removes itself (V-PL-01, V-PL-02).
+// checkOwn checks that the committer neither updates nor removes itself (V-PL-01, V-PL-02).
 func (l *proposalList) checkOwn(committer framing.LeafIndex) error {
 	for _, u := range l.updates {
 		if u.leaf == committer {
@@ -100,7 +100,7 @@ func (l *proposalList) checkOwn(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkLeavesDiffer: at most one Update or Remove for a leaf (V-PL-03).
+// checkLeavesDiffer checks that there is at most one Update or Remove for a leaf (V-PL-03).
 func (l *proposalList) checkLeavesDiffer(framing.LeafIndex) error {
 	seen := map[framing.LeafIndex]bool{}
 	once := func(i framing.LeafIndex) error {
@@ -123,8 +123,8 @@ func (l *proposalList) checkLeavesDiffer(framing.LeafIndex) error {
 	return nil
 }
 
-// checkAddsDiffer: no two Adds for one client, as its signature key tells, and no init key twice (V-PL-04, V-KP-08).
-// That the client is not a member already is the uniqueness of keys in the tree that results (V-PL-05).
+// checkAddsDiffer checks that no two Adds have the same signature key, and so the same client, or the same init key
+// (V-PL-04, V-KP-08). That a client is not a member already follows from the uniqueness of keys in the new tree (V-PL-05).
 func (l *proposalList) checkAddsDiffer(committer framing.LeafIndex) error {
 	clients, inits := map[string]bool{}, map[string]bool{}
 	for _, a := range l.adds {
@@ -141,7 +141,7 @@ func (l *proposalList) checkAddsDiffer(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkSingles: one GroupContextExtensions at most, ReInit alone (V-PL-07, V-PL-08).
+// checkSingles checks that there is at most one GroupContextExtensions, and that a ReInit is alone (V-PL-07, V-PL-08).
 func (l *proposalList) checkSingles(committer framing.LeafIndex) error {
 	switch {
 	case len(l.extensions) > 1:
@@ -152,7 +152,7 @@ func (l *proposalList) checkSingles(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkPSKCount: the number of PSKs fits into the 16 bits of a PSKLabel (V-PSK-07).
+// checkPSKCount checks that the number of PSKs fits into the 16 bits of a PSKLabel (V-PSK-07).
 func (l *proposalList) checkPSKCount(committer framing.LeafIndex) error {
 	if len(l.psks) > math.MaxUint16 {
 		return fail("V-PSK-07", committer, "%d PSKs", len(l.psks))
@@ -160,7 +160,7 @@ func (l *proposalList) checkPSKCount(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkPSKsDiffer: no PSK identifier twice (V-PL-06).
+// checkPSKsDiffer checks that no PSK identifier is there twice (V-PL-06).
 func (l *proposalList) checkPSKsDiffer(committer framing.LeafIndex) error {
 	seen := make(map[pskIdentifier]bool, len(l.psks))
 	for _, id := range l.psks {
@@ -172,7 +172,7 @@ func (l *proposalList) checkPSKsDiffer(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkExternal judges the list of an external commit (V-PL-13, V-PL-14).
+// checkExternal checks the list of an external commit (V-PL-13, V-PL-14).
 func (l *proposalList) checkExternal(framing.LeafIndex) error {
 	for _, c := range l.all {
 		if c.ref != nil {
@@ -191,8 +191,8 @@ func (l *proposalList) checkExternal(framing.LeafIndex) error {
 	return nil
 }
 
-// needsPath reports whether a commit of the list must have a path (RFC 9420, Sections 12.4 and 17.4). Proposals of
-// other types than RFC 9420's need one unless params say otherwise.
+// needsPath reports whether a commit of the list must have a path (RFC 9420, Sections 12.4 and 17.4). Proposals of custom
+// types need one unless params say otherwise.
 func (l *proposalList) needsPath(params *Params) bool {
 	light := len(l.adds) + len(l.psks) + len(l.reInits)
 	for _, p := range l.custom {

@@ -1,6 +1,6 @@
 package mls
 
-// RFC 9420, Section 12.1: Proposals, each judged by itself.
+// RFC 9420, Section 12.1: Proposals, each checked by itself.
 
 import (
 	"slices"
@@ -10,8 +10,8 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// proposalCheck judges proposals in the light of a group state: the present one for a proposal by itself, the one that
-// a commit leads to for those that it covers.
+// proposalCheck checks proposals against a group state: the present one for a proposal by itself, the one that a commit
+// leads to for those that it covers.
 type proposalCheck struct {
 	*public
 	rules     *treekem.LeafRules
@@ -20,7 +20,7 @@ type proposalCheck struct {
 	successor *successorLink // what the first commit of a successor group may hold
 }
 
-// checkProposal judges a proposal from a sender, all but signatures, uniqueness of keys and its place in a list.
+// checkProposal checks a proposal from a sender, except signatures, uniqueness of keys and its place in a list.
 func (c *proposalCheck) checkProposal(p framing.Proposal, from framing.Sender) error {
 	switch p := p.(type) {
 	case *framing.CustomProposal:
@@ -43,7 +43,7 @@ func (c *proposalCheck) checkProposal(p framing.Proposal, from framing.Sender) e
 	return nil
 }
 
-// checkCustom judges who may send a proposal of a type that RFC 9420 does not define (V-FR-10).
+// checkCustom checks who may send a proposal of a type that RFC 9420 does not define (V-FR-10).
 func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Sender) error {
 	if from.SenderType == framing.SenderTypeExternal && !slices.Contains(c.params.ExternalProposals, p.Type) {
 		return fail("V-FR-10", framing.NoLeaf, "proposal type %v from an external sender", p.Type)
@@ -51,7 +51,7 @@ func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Send
 	return nil
 }
 
-// checkAdd: RFC 9420, Section 12.1.1.
+// checkAdd checks an Add (RFC 9420, Section 12.1.1).
 func (c *proposalCheck) checkAdd(p *framing.Add) error {
 	if err := checkKeyPackage(c.suite, p.KeyPackage); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (c *proposalCheck) checkAdd(p *framing.Add) error {
 	return c.rules.CheckDemands(framing.NoLeaf, &p.KeyPackage.LeafNode)
 }
 
-// checkUpdate: RFC 9420, Section 12.1.2.
+// checkUpdate checks an Update (RFC 9420, Section 12.1.2).
 func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) error {
 	if from.SenderType != framing.SenderTypeMember {
 		return fail("V-PR-06", framing.NoLeaf, "Update from a sender of type %v", from.SenderType)
@@ -90,7 +90,7 @@ func (c *proposalCheck) checkUpdate(p *framing.Update, from framing.Sender) erro
 	return c.rules.Check(i, &p.LeafNode)
 }
 
-// checkRemove: RFC 9420, Section 12.1.3.
+// checkRemove checks a Remove (RFC 9420, Section 12.1.3).
 func (c *proposalCheck) checkRemove(p *framing.Remove) error {
 	if !c.tree.HasLeaf(p.Removed) {
 		return fail("V-PR-07", p.Removed, "Remove names a leaf that is blank or outside the tree")
@@ -98,7 +98,7 @@ func (c *proposalCheck) checkRemove(p *framing.Remove) error {
 	return nil
 }
 
-// checkPSK: RFC 9420, Section 12.1.4.
+// checkPSK checks a PreSharedKey (RFC 9420, Section 12.1.4).
 func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID, from framing.Sender) error {
 	if len(id.PSKNonce) != c.suite.HashSize {
 		return fail("V-PSK-01", leafOf(from), "PSK nonce of %d bytes", len(id.PSKNonce))
@@ -110,7 +110,7 @@ func (c *proposalCheck) checkPSK(id framing.PreSharedKeyID, from framing.Sender)
 	return nil
 }
 
-// checkReInit: RFC 9420, Section 12.1.5. The successor may keep the group id, for the old group is over by then.
+// checkReInit checks a ReInit (RFC 9420, Section 12.1.5). The successor may keep the group id.
 func (c *proposalCheck) checkReInit(p *framing.ReInit, from framing.Sender) error {
 	if p.Version < c.context.Version {
 		return fail("V-PR-10", leafOf(from), "ReInit to version %v", p.Version)
@@ -121,7 +121,7 @@ func (c *proposalCheck) checkReInit(p *framing.ReInit, from framing.Sender) erro
 	return checkContextExtensions(p.Extensions)
 }
 
-// checkExternalInit: RFC 9420, Section 12.1.6.
+// checkExternalInit checks an ExternalInit (RFC 9420, Section 12.1.6).
 func (c *proposalCheck) checkExternalInit(from framing.Sender) error {
 	if from.SenderType != framing.SenderTypeNewMemberCommit {
 		return fail("V-PR-12", leafOf(from), "ExternalInit outside of an external commit")
@@ -129,7 +129,8 @@ func (c *proposalCheck) checkExternalInit(from framing.Sender) error {
 	return nil
 }
 
-// checkExtensions: RFC 9420, Section 12.1.7. That all members support them is judged with the whole tree.
+// checkExtensions checks a GroupContextExtensions (RFC 9420, Section 12.1.7). That all members support the extensions is
+// checked with the whole tree.
 func (c *proposalCheck) checkExtensions(list framing.Extensions) error {
 	if err := list.Check(); err != nil {
 		return err
@@ -140,12 +141,12 @@ func (c *proposalCheck) checkExtensions(list framing.Extensions) error {
 	return c.checkExternalSenders(list)
 }
 
-// checkContextExtensions refuses extensions that do not belong into a group context (V-EXT-02).
+// checkContextExtensions checks that all extensions may be in a group context (V-EXT-02).
 func checkContextExtensions(list framing.Extensions) error {
 	return list.CheckPlacement(framing.ExtensionTypeRequiredCapabilities, framing.ExtensionTypeExternalSenders)
 }
 
-// checkExternalSenders judges the keys of external senders, and that certificates are for these (V-EXT-05).
+// checkExternalSenders checks the keys of external senders, and that certificates are for these (V-EXT-05).
 func (p *public) checkExternalSenders(list framing.Extensions) error {
 	var senders framing.ExternalSenders
 	if _, err := list.Get(&senders); err != nil {
@@ -162,8 +163,8 @@ func (p *public) checkExternalSenders(list framing.Extensions) error {
 	return nil
 }
 
-// checkUpdateLeaf judges the leaf of an Update or of a member's path against the one it replaces (RFC 9420,
-// Sections 7.3, 12.1.2 and 12.4.2). rule is the one about keeping the old encryption key.
+// checkUpdateLeaf checks the leaf of an Update or of a member's path against the one it replaces (RFC 9420,
+// Sections 7.3, 12.1.2 and 12.4.2). rule is the one that forbids keeping the old encryption key.
 func checkUpdateLeaf(i framing.LeafIndex, old, fresh *framing.LeafNode, rule string) error {
 	if old.EncryptionKey.Equal(fresh.EncryptionKey) {
 		return fail(rule, i, "leaf keeps the old encryption key")

@@ -12,11 +12,12 @@ import (
 type GroupInfoParams struct {
 	ExternalPub bool               // lets newcomers join by external commit
 	OmitTree    bool               // leaves the ratchet tree out; get it from Tree().Export()
-	Extensions  framing.Extensions // others than those of RFC 9420
+	Extensions  framing.Extensions // none that RFC 9420 defines
 }
 
-// GroupInfo describes the present epoch, signed by the member, as an MLSMessage (RFC 9420, Section 12.4.3). It fails
-// with an *InactiveError, ErrSigner, ErrErased, or a *RuleError or *SyntaxError for extensions that cannot stand there.
+// GroupInfo returns a GroupInfo of the present epoch, signed by the member, as an MLSMessage (RFC 9420, Section 12.4.3). It
+// fails with an *InactiveError, ErrSigner, ErrErased, or a *RuleError or *SyntaxError for extensions that a GroupInfo
+// cannot have.
 func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	if err := g.maySend(by); err != nil {
 		return nil, err
@@ -47,8 +48,8 @@ func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	return framing.Marshal(&framing.Message{Body: info})
 }
 
-// checkInfoExtensions judges what a caller wants to have in a GroupInfo. The extensions that RFC 9420 puts there are made
-// here and nowhere else.
+// checkInfoExtensions checks the extensions that a caller gives for a GroupInfo. They must not be those that RFC 9420
+// defines for it, which the group makes.
 func (p *public) checkInfoExtensions(list framing.Extensions) error {
 	if err := p.params.limitExtensions(framing.NoLeaf, list); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (p *public) groupInfo(signer framing.LeafIndex, extensions framing.Extensio
 	return info, nil
 }
 
-// checkInfoExtensions judges the extensions of a GroupInfo (V-EXT-01, V-EXT-02).
+// checkInfoExtensions checks the extensions of a GroupInfo (V-EXT-01, V-EXT-02).
 func checkInfoExtensions(list framing.Extensions) error {
 	if err := list.Check(); err != nil {
 		return err
