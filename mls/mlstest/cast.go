@@ -43,7 +43,7 @@ func NewCast(t TB, p CastParams, names ...string) Cast {
 	return c
 }
 
-// Tell lets members hear a message.
+// Tell lets members handle a message.
 func Tell(message []byte, to ...*Member) {
 	for _, m := range to {
 		m.T.Helper()
@@ -51,9 +51,9 @@ func Tell(message []byte, to ...*Member) {
 	}
 }
 
-// View is what somebody sees of a group in one epoch. Two who agree have equal Views.
+// View is the state of a group in one epoch, as one client has it. Clients that agree have equal Views.
 type View struct {
-	Public string // group context and confirmation tag, which say what the tree and all messages are
+	Public string // group context and confirmation tag, which depend on the tree and all messages
 	Secret string // epoch authenticator and an exported secret, which an Observer does not have
 }
 
@@ -78,8 +78,8 @@ func ViewOf(t TB, g interface {
 	return v
 }
 
-// Agree checks that members are in one epoch of one group, see the same there and, when no proposals wait, can read each
-// other.
+// Agree checks that members are in one epoch of one group, have equal Views and, when no proposals wait, can decrypt each
+// other's messages.
 func Agree(members ...*Member) {
 	first := members[0]
 	first.T.Helper()

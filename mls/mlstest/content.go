@@ -11,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/keyschedule"
 )
 
-// Content is a message in the making. What stands in its fields decides how it is signed, tagged and encrypted; a
-// caller changes them, and sets hooks, which run in the order in which they stand here.
+// Content is a message that is being made. Its fields say how it is signed, tagged and encrypted; a caller changes them,
+// and sets hooks, which run in the order in which they are listed here.
 type Content struct {
 	framing.FramedContent
 
@@ -198,7 +198,7 @@ func (c *Content) body(t TB) []byte {
 	return b
 }
 
-// key returns the key that the content is encrypted with. It can be had any number of times.
+// key returns the key that the content is encrypted with. A generation can be used any number of times.
 func (in *Insider) key(t TB, c *Content) keyschedule.MessageKey {
 	t.Helper()
 	g := in.sent[c.Ratchet]
@@ -212,7 +212,7 @@ func (in *Insider) key(t TB, c *Content) keyschedule.MessageKey {
 	return key
 }
 
-// Send makes a message of the insider's with whatever content change puts in.
+// Send makes a message of the insider's, with the content that change sets.
 func (in *Insider) Send(t TB, ct framing.ContentType, change func(*Content)) []byte {
 	t.Helper()
 	c := in.content(ct)
@@ -221,7 +221,7 @@ func (in *Insider) Send(t TB, ct framing.ContentType, change func(*Content)) []b
 	}
 	var tag func([]byte) []byte
 	if c.ContentType == framing.ContentTypeCommit {
-		tag = func([]byte) []byte { return in.Tag } // of no meaning: use Commit for one that is
+		tag = func([]byte) []byte { return in.Tag } // not the right one: Commit makes that
 	}
 	return in.frame(t, c, c.sign(t, in.Suite, tag))
 }
@@ -237,7 +237,7 @@ func (in *Insider) Say(t TB, data string, change func(*Content)) []byte {
 	})
 }
 
-// Propose sends a proposal, and returns it as a commit can cover it by reference.
+// Propose sends a proposal, and returns it in the form in which a commit can cover it by reference.
 func (in *Insider) Propose(t TB, p framing.Proposal, change func(*Content)) ([]byte, Covered) {
 	t.Helper()
 	c := in.content(framing.ContentTypeProposal)

@@ -24,7 +24,7 @@ type Counts struct {
 	AEADs         int // AEADSeal and AEADOpen, without those within HPKE
 }
 
-// Counting is a provider that counts what it is asked to do. It is safe for concurrent use.
+// Counting is a provider that counts the calls of its methods. It is safe for concurrent use.
 type Counting struct {
 	ciphersuite.Provider
 	seals, opens, base, agreements, signatures, verifications, hashes, hashed, aeads atomic.Int64
@@ -39,7 +39,7 @@ func NewCounting(t TB, cs ciphersuite.CipherSuite) (*Counting, *ciphersuite.Suit
 	return c, suite
 }
 
-// During returns what call used.
+// During returns the counts of what call did.
 func (c *Counting) During(call func()) Counts {
 	before := c.now()
 	call()

@@ -20,9 +20,9 @@ type Covered struct {
 	Ref      framing.ProposalRef // nil by value
 }
 
-// Draft is a commit in the making. Whoever makes it sets the fields of the first group, and hooks. Hooks run in the
-// order in which they stand here, each at the last moment before its object is hashed, signed or encrypted: all that
-// comes later is computed from what the hook left, as a receiver who does not mind would compute it.
+// Draft is a commit that is being made. A caller sets the fields of the first group, and hooks. Hooks run in the order in
+// which they are listed here, each just before its object is hashed, signed or encrypted: everything later is computed
+// from what the hook left, as a receiver without checks would compute it.
 type Draft struct {
 	Proposals  []Covered
 	NoPath     bool
@@ -76,7 +76,7 @@ type Made struct {
 	Next      *Insider
 }
 
-// Commit makes a commit with whatever change puts into the draft. Without change it is an honest, empty commit with a
+// Commit makes a commit from the draft that change has changed. When change is nil, it is a valid, empty commit with a
 // path.
 func (in *Insider) Commit(t TB, change func(*Draft)) *Made {
 	t.Helper()
@@ -111,7 +111,7 @@ func (in *Insider) Commit(t TB, change func(*Draft)) *Made {
 	return d.finish(t)
 }
 
-// ByValue returns proposals as a commit of the insider's covers them by value.
+// ByValue returns proposals in the form in which a commit of the insider's covers them by value.
 func (in *Insider) ByValue(list ...framing.Proposal) []Covered {
 	out := make([]Covered, len(list))
 	for k, p := range list {
@@ -311,8 +311,8 @@ func (d *Draft) nextKeys() map[treekem.NodeIndex]ciphersuite.KeyPair {
 	return keys
 }
 
-// pskSecret chains the PSKs of the commit (RFC 9420, Section 8.4). One whose secret is not given counts as its own
-// nonce: nobody else knows better.
+// pskSecret chains the PSKs of the commit (RFC 9420, Section 8.4). A PSK whose secret is not given gets one made from its
+// nonce.
 func (d *Draft) pskSecret(t TB) ciphersuite.Secret {
 	t.Helper()
 	var list []keyschedule.PSK

@@ -17,20 +17,20 @@ type GroupParams struct {
 	CipherSuite ciphersuite.CipherSuite // 0 means 1
 	Suite       *ciphersuite.Suite      // instead of CipherSuite, for a provider of the test's own
 	Members     int
-	Shape       treekemtest.Shape // the history of the tree, which says how many of its nodes are blank
-	Seed        uint64            // groups of one seed are the same
+	Shape       treekemtest.Shape // the history of the tree, which determines how many of its nodes are blank
+	Seed        uint64            // equal seeds give equal groups
 	Params      mls.Params        // of all members; each of them has randomness of its own unless it is seeded
 }
 
-// Fixture is a group of which any member can be had. Its members never joined and never committed: they were put
-// together from parts, in an epoch that they agree about.
+// Fixture is a group that can return any of its members. They never joined and never committed: each is assembled from
+// parts, in an epoch that all agree about.
 type Fixture struct {
 	*treekemtest.Fixture
 	params GroupParams
 }
 
-// Build makes a group. It takes less than 100 microseconds a member with suite 1 on two processors. A member by Group
-// takes less than a millisecond, however large the group is.
+// Build makes a group. It takes less than 100 microseconds a member with suite 1 on two processors. Group takes less than
+// a millisecond, however large the group is.
 func Build(t TB, p GroupParams) *Fixture {
 	t.Helper()
 	if p.CipherSuite == 0 {
@@ -73,7 +73,7 @@ func (f *Fixture) Group(t TB, i framing.LeafIndex) *mls.Group {
 	return g.(*mls.Group)
 }
 
-// suites gives the fixture's own suite, which may be one of a test's.
+// suites returns the fixture's own suite, which may be one that a test made.
 func (f *Fixture) suites(cs ciphersuite.CipherSuite) (*ciphersuite.Suite, error) {
 	if cs == f.params.Suite.CipherSuite() {
 		return f.params.Suite, nil

@@ -12,9 +12,9 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// Insider is a member, or a newcomer on its way in, that keeps to no rule. It has copies of all that the member knows
-// in one epoch, and may change any of it. It follows no group: make a new one for the next epoch, or go on with what
-// Commit returns.
+// Insider is a member, or a newcomer about to join, that keeps no rules. It has copies of everything that the member has
+// in one epoch, and may change any of it. It does not follow the group: make a new one for the next epoch, or use the one
+// that Commit returns.
 type Insider struct {
 	Suite   *ciphersuite.Suite
 	Signer  crypto.Signer
@@ -27,12 +27,12 @@ type Insider struct {
 	Init    keyschedule.InitSecret    // that its commits start from
 
 	keys     map[treekem.NodeIndex]ciphersuite.KeyPair
-	messages *keyschedule.SecretTree // from which any key of any member can be had again and again
+	messages *keyschedule.SecretTree // gives any key of any member any number of times
 	sent     [2]framing.Generation
 	external *framing.ExternalInit // of a newcomer
 }
 
-// NewInsider turns the member whose view of the group is g. The Group stays as it is.
+// NewInsider makes an Insider of the member whose view of the group is g. The Group is unchanged.
 func NewInsider(t TB, g *mls.Group, signer crypto.Signer) *Insider {
 	t.Helper()
 	p := inside.Reveal(g)
@@ -62,7 +62,7 @@ func (in *Insider) takeSecrets(t TB, s *keyschedule.EpochSecrets) {
 	}
 }
 
-// limitless lets any key be derived. Nothing is kept, for the tree before is asked again.
+// limitless lets any key be derived. No keys are kept: the tree from before the derivation is used again.
 func limitless() keyschedule.Limits {
 	return keyschedule.Limits{ForwardDistance: math.MaxUint32, SkippedKeys: -1, BackwardDistance: math.MaxUint32}
 }
@@ -93,8 +93,8 @@ func (in *Insider) takeMessages(t TB, from *keyschedule.SecretTree) {
 	}
 }
 
-// NewNewcomer returns somebody who is about to join by external commit and keeps to no rule. Its Commit covers the
-// ExternalInit by itself; everything else is for the caller to put in.
+// NewNewcomer returns a client that is about to join by external commit and keeps no rules. Its Commit adds the
+// ExternalInit; the caller adds everything else.
 func NewNewcomer(t TB, c *Party, groupInfo []byte) *Insider {
 	t.Helper()
 	info := Parse[*framing.GroupInfo](t, groupInfo)
@@ -124,7 +124,7 @@ func (in *Insider) Key(x treekem.NodeIndex) (ciphersuite.KeyPair, bool) {
 	return pair, ok
 }
 
-// OwnLeaf returns a copy of the insider's leaf, to build another from.
+// OwnLeaf returns a copy of the insider's leaf, from which to make another.
 func (in *Insider) OwnLeaf() framing.LeafNode {
 	if leaf := in.Tree.Leaf(in.Leaf); leaf != nil {
 		return *leaf
@@ -132,8 +132,8 @@ func (in *Insider) OwnLeaf() framing.LeafNode {
 	return framing.LeafNode{}
 }
 
-// UpdateLeaf makes a leaf for an Update proposal from the insider's own, with a fresh key, which change may change
-// before it is signed.
+// UpdateLeaf makes a leaf for an Update proposal from the insider's own, with a fresh key. change may change it before it
+// is signed.
 func (in *Insider) UpdateLeaf(t TB, seed string, change func(*framing.LeafNode)) *framing.Update {
 	t.Helper()
 	pair, err := in.Suite.GenerateKeyPair(Rand(seed))
@@ -148,8 +148,7 @@ func (in *Insider) UpdateLeaf(t TB, seed string, change func(*framing.LeafNode))
 	return &framing.Update{LeafNode: leaf}
 }
 
-// GroupInfo returns the GroupInfo of the epoch with the tree inside and external_pub, which change may change before it is
-// signed.
+// GroupInfo returns the GroupInfo of the epoch, with the tree and external_pub. change may change it before it is signed.
 func (in *Insider) GroupInfo(t TB, change func(*framing.GroupInfo)) []byte {
 	t.Helper()
 	pair, err := in.Secrets.ExternalKeyPair()
@@ -167,8 +166,8 @@ func (in *Insider) GroupInfo(t TB, change func(*framing.GroupInfo)) []byte {
 	return Message(t, info)
 }
 
-// Resend changes a PublicMessage of somebody, signs it in the insider's name, and tags it: what it says it says is as
-// change left it.
+// Resend changes somebody's PublicMessage, signs it with the insider's key, and tags it. Its sender and all else are as
+// change left them.
 func (in *Insider) Resend(t TB, message []byte, change func(*framing.PublicMessage)) []byte {
 	t.Helper()
 	m := Parse[*framing.PublicMessage](t, message)

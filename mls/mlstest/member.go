@@ -10,15 +10,15 @@ import (
 	"github.com/copse-mls/copse/mls"
 )
 
-// Member is a Party with its view of one group. Its methods do what a careful application does, and fail the test
-// when anything goes wrong: Hear, Commit, Say and the others let the Step that comes of them take effect, by Take.
+// Member is a Party with its view of one group. Its methods do what a careful application does, and fail the test on an
+// error: Hear, Commit, Say and the others let their Step take effect, by Take.
 type Member struct {
 	*Party
 	Group    *mls.Group           // nil as long as it is in none
-	PSKs     mls.PSKs             // that it looks up for messages, commits and Welcomes
+	PSKs     mls.PSKs             // that it uses for messages, commits and Welcomes
 	Packages []*mls.OwnKeyPackage // all that it made
-	// OnStep is called by Take with a Step that is about to take effect: a store belongs here. It returns the Group to
-	// go on with: the next, or the same from storage.
+	// OnStep is called by Take with a Step that is about to take effect. It may store the Step. It returns the Group to
+	// continue with: Next, or the same loaded from storage.
 	OnStep func(*mls.Step) *mls.Group
 
 	T      TB              // the test that it is in
@@ -48,10 +48,10 @@ func (m *Member) Add() *framing.Add {
 	return &framing.Add{KeyPackage: m.KeyPackage(m.T).KeyPackage}
 }
 
-// Own gives the member another signature key, for when its leaf has it.
+// Own gives the member one more signature key, to use when its leaf has it.
 func (m *Member) Own(signer crypto.Signer) { m.others = append(m.others, signer) }
 
-// By returns the signer of the member's present leaf, or else the Party's.
+// By returns the signer of the member's present leaf, or the Party's when it has none.
 func (m *Member) By() crypto.Signer {
 	m.T.Helper()
 	if m.Group != nil {
@@ -87,18 +87,18 @@ func (m *Member) Take(s *mls.Step, err error) *mls.Step {
 	return Take(m.T, &m.Group)(s, nil)
 }
 
-// Handle handles a message, without any effect on the member.
+// Handle returns the Step for a message, which does not take effect.
 func (m *Member) Handle(message []byte) (*mls.Step, error) {
 	return m.Group.Handle(mls.Input{Message: message, Now: Now(), PSKs: m.PSKs})
 }
 
-// Hear handles a message.
+// Hear handles a message. The Step takes effect.
 func (m *Member) Hear(message []byte) *mls.Step {
 	m.T.Helper()
 	return m.Take(m.Handle(message))
 }
 
-// Refuse returns the error by which a message fails, as it has to.
+// Refuse checks that handling a message fails, and returns the error.
 func (m *Member) Refuse(message []byte) error {
 	m.T.Helper()
 	_, err := m.Handle(message)
@@ -108,7 +108,7 @@ func (m *Member) Refuse(message []byte) error {
 	return err
 }
 
-// MakeCommit makes a commit, which is pending then. Where c has no time and no PSKs, they are Now and the member's.
+// MakeCommit makes a commit, which is then pending. When c has no time or no PSKs, they are Now and the member's.
 func (m *Member) MakeCommit(c mls.CommitParams) *mls.Step {
 	m.T.Helper()
 	if c.Now.IsZero() {
@@ -120,21 +120,21 @@ func (m *Member) MakeCommit(c mls.CommitParams) *mls.Step {
 	return m.Take(m.Group.Commit(c, m.By()))
 }
 
-// Committed is what came of a commit.
+// Committed is the result of a commit.
 type Committed struct {
 	Message []byte
-	Made    *mls.Step // it
-	Adopted *mls.Step // its adoption, with the Welcomes
+	Made    *mls.Step // that made it
+	Adopted *mls.Step // that adopted it, with the Welcomes
 }
 
-// Commit makes a commit, adopts it and lets others hear it.
+// Commit makes a commit, adopts it and lets others handle it.
 func (m *Member) Commit(c mls.CommitParams, others ...*Member) Committed {
 	m.T.Helper()
 	made := m.MakeCommit(c)
 	return Committed{made.Send[0].Message, made, m.Adopt(made, others...)}
 }
 
-// Adopt adopts the commit that was made, and lets others hear it.
+// Adopt adopts the commit that was made, and lets others handle it.
 func (m *Member) Adopt(made *mls.Step, others ...*Member) *mls.Step {
 	m.T.Helper()
 	adopted := m.Take(m.Group.Adopt())
@@ -142,19 +142,19 @@ func (m *Member) Adopt(made *mls.Step, others ...*Member) *mls.Step {
 	return adopted
 }
 
-// Propose makes a proposal and lets others hear it. It returns the message, as Update and Say do.
+// Propose makes a proposal and lets others handle it. It returns the message, as Update and Say do.
 func (m *Member) Propose(p framing.Proposal, others ...*Member) []byte {
 	m.T.Helper()
 	return m.send(m.Take(m.Group.Propose(p, mls.ProposeParams{Now: Now()}, m.By())), others)
 }
 
-// Update proposes to update the own leaf and lets others hear it.
+// Update proposes an Update of the member's leaf and lets others handle it.
 func (m *Member) Update(u mls.LeafUpdate, others ...*Member) []byte {
 	m.T.Helper()
 	return m.send(m.Take(m.Group.ProposeUpdate(u, mls.ProposeParams{}, m.By())), others)
 }
 
-// Say encrypts data and lets others hear it.
+// Say encrypts data and lets others handle it.
 func (m *Member) Say(data string, others ...*Member) []byte {
 	m.T.Helper()
 	return m.send(m.Take(m.Group.Protect([]byte(data), mls.ProtectParams{}, m.By())), others)
@@ -176,8 +176,8 @@ func (m *Member) Read(message []byte) string {
 	return string(told.Data)
 }
 
-// Welcome adds newcomers by a commit of nothing else, and lets them join. Members that were there already have to hear
-// the commit, which it returns.
+// Welcome adds newcomers by a commit of nothing else, and lets them join. The other members have to handle the commit,
+// which it returns.
 func (m *Member) Welcome(newcomers ...*Member) []byte {
 	m.T.Helper()
 	c := mls.CommitParams{References: []framing.ProposalRef{}}
@@ -191,7 +191,7 @@ func (m *Member) Welcome(newcomers ...*Member) []byte {
 	return made.Message
 }
 
-// Join joins by the one of the Welcomes of an adopted commit that is for the member.
+// Join joins by the Welcome for this member, among those of an adopted commit.
 func (m *Member) Join(adopted *mls.Step) *mls.Step {
 	m.T.Helper()
 	for _, out := range adopted.Send {
@@ -206,7 +206,7 @@ func (m *Member) Join(adopted *mls.Step) *mls.Step {
 	return nil
 }
 
-// TryJoin joins by a Welcome, without any effect on the member.
+// TryJoin returns the Step of a join by Welcome, which does not take effect.
 func (m *Member) TryJoin(out mls.Outgoing, keys ...*mls.OwnKeyPackage) (*mls.Step, error) {
 	p := m.ByWelcome(out.Message, keys...)
 	p.RatchetTree, p.PSKs = out.RatchetTree, m.PSKs
@@ -214,7 +214,7 @@ func (m *Member) TryJoin(out mls.Outgoing, keys ...*mls.OwnKeyPackage) (*mls.Ste
 }
 
 // JoinExternal joins by external commit, with a GroupInfo of the first of members unless p has one, and lets members
-// hear it. It returns the Step with the commit.
+// handle it. It returns the Step with the commit.
 func (m *Member) JoinExternal(p mls.JoinExternalParams, members ...*Member) *mls.Step {
 	m.T.Helper()
 	if p.GroupInfo == nil {
@@ -245,7 +245,7 @@ func (m *Member) Observe() *mls.Observer {
 	return s.Next
 }
 
-// Reloaded returns the group as a client finds it that starts anew, with the member's present Params.
+// Reloaded returns the group as a client loads it after a restart, with the member's present Params.
 func (m *Member) Reloaded() *mls.Group {
 	m.T.Helper()
 	records, err := m.Group.Records(nil)
@@ -255,7 +255,7 @@ func (m *Member) Reloaded() *mls.Group {
 	return g
 }
 
-// Reload restarts the member: of the group, only its records are left.
+// Reload restarts the member: its Group is made again from its records.
 func (m *Member) Reload() {
 	m.T.Helper()
 	next := m.Reloaded()
@@ -263,7 +263,7 @@ func (m *Member) Reload() {
 	m.Group = next
 }
 
-// Insider returns the member turned bad.
+// Insider returns the member as an Insider.
 func (m *Member) Insider() *Insider {
 	m.T.Helper()
 	return NewInsider(m.T, m.Group, m.By())

@@ -14,13 +14,13 @@ import (
 	"github.com/copse-mls/copse/mls/internal/inside"
 )
 
-// TB is what this package needs of a test: *testing.T, *testing.B, *testing.F and *rapid.T have it.
+// TB is what this package needs of a test. *testing.T, *testing.B, *testing.F and *rapid.T implement it.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 }
 
-// Panics is a TB for what is not a test: examples, benchmarks of the command line, generators of data.
+// Panics is a TB outside of tests: in examples, benchmarks of the command, and generators of data.
 type Panics struct{}
 
 // Helper does nothing.
@@ -29,13 +29,13 @@ func (Panics) Helper() {}
 // Fatalf panics.
 func (Panics) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// Now returns the present time in this package's groups: lifetimes begin before it and end after it.
+// Now returns the time that this package uses as the present one: lifetimes begin before it and end after it.
 func Now() time.Time { return time.Unix(1_700_000_000, 0) }
 
 // Lifetime returns a lifetime around Now, of a year.
 func Lifetime() framing.Lifetime { return mls.LifetimeFrom(Now(), 365*24*time.Hour) }
 
-// Seed makes all randomness under params follow from seed.
+// Seed makes all randomness that params stand for follow from seed.
 func Seed(params *mls.Params, seed string) { *inside.Rand(params) = Rand(seed) }
 
 // Rand returns a stream of bytes that follows from seed. It is safe for concurrent use.
@@ -68,8 +68,8 @@ func Suite(t TB, cs ciphersuite.CipherSuite) *ciphersuite.Suite {
 	return suite
 }
 
-// Party is who somebody is outside of any group: a name, a basic credential that is the name, a signature key, and
-// Params. Its fields may be changed before it makes anything. A Member is a Party with its view of a group.
+// Party is a client outside of any group: a name, a basic credential that is the name, a signature key, and Params. Its
+// fields may be changed before it makes anything. A Member is a Party with its view of a group.
 type Party struct {
 	mls.LeafParams
 	Name   string
@@ -77,7 +77,7 @@ type Party struct {
 	Params mls.Params // with randomness that follows from the name
 }
 
-// NewParty makes a Party from a cipher suite and a name: the same one each time.
+// NewParty makes a Party from a cipher suite and a name. Equal names give equal Parties.
 func NewParty(t TB, cs ciphersuite.CipherSuite, name string) *Party {
 	t.Helper()
 	suite := Suite(t, cs)
@@ -101,7 +101,7 @@ func (c *Party) KeyPackage(t TB) *mls.OwnKeyPackage {
 	return k
 }
 
-// Create makes a group of which the Party is the only member.
+// Create makes a group whose only member is the Party.
 func (c *Party) Create(t TB, groupID string, extensions ...framing.Extension) *mls.Group {
 	t.Helper()
 	s, err := mls.Create(mls.CreateParams{
@@ -111,12 +111,12 @@ func (c *Party) Create(t TB, groupID string, extensions ...framing.Extension) *m
 	return s.Next
 }
 
-// ByWelcome returns what the Party joins with by a Welcome and KeyPackages of its own.
+// ByWelcome returns the parameters of a join by a Welcome, with KeyPackages of the Party's own.
 func (c *Party) ByWelcome(welcome []byte, keys ...*mls.OwnKeyPackage) mls.JoinParams {
 	return mls.JoinParams{Welcome: welcome, KeyPackages: keys, Now: Now(), Params: c.Params}
 }
 
-// ByGroupInfo returns what the Party joins with by external commit.
+// ByGroupInfo returns the parameters of a join by external commit.
 func (c *Party) ByGroupInfo(info []byte) mls.JoinExternalParams {
 	return mls.JoinExternalParams{GroupInfo: info, Leaf: c.LeafParams, Now: Now(), Params: c.Params}
 }

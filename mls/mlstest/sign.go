@@ -1,6 +1,6 @@
 package mlstest
 
-// RFC 9420, Section 5.1.2: Signing, whatever the structure says and whoever the signer is.
+// RFC 9420, Section 5.1.2: Signing, without any check of the structure or the signer.
 
 import (
 	"crypto"
@@ -27,9 +27,8 @@ func SignKeyPackage(t TB, suite *ciphersuite.Suite, signer crypto.Signer, k *fra
 	must(t, err, "signing a KeyPackage")
 }
 
-// ForgeKeyPackage makes a KeyPackage of the client's that change has changed: before the leaf is signed by the client's
-// signer, when leaf is set, and before the whole is signed, when whole is set. The private keys are those of the
-// genuine one.
+// ForgeKeyPackage makes a KeyPackage of the client's. leaf, unless nil, changes its leaf before the client's signer signs
+// that, and whole, unless nil, changes the KeyPackage before the signer signs it.
 func (c *Party) ForgeKeyPackage(t TB, leaf func(*framing.LeafNode), whole func(*framing.KeyPackage)) *framing.KeyPackage {
 	t.Helper()
 	k := c.KeyPackage(t).KeyPackage

@@ -15,7 +15,7 @@ import (
 //
 //	step := mlstest.Take(t, &g)(g.Handle(in))
 //
-// The Group may be nil at first. Nobody is asked about Claims. A client that stores takes its Steps by Store.Take.
+// The Group may be nil at first. Claims are not checked. A client that stores its Groups uses Store.Take instead.
 func Take(t TB, g **mls.Group) func(*mls.Step, error) *mls.Step {
 	return func(step *mls.Step, err error) *mls.Step {
 		t.Helper()
@@ -26,8 +26,8 @@ func Take(t TB, g **mls.Group) func(*mls.Step, error) *mls.Step {
 	}
 }
 
-// Store is what one application stores, in memory: the records of its groups, an outbox, an inbox, the private parts of
-// its KeyPackages, and notes of its own. Each write stands or falls as a whole. It keeps the contract of package mls:
+// Store is the storage of one application, in memory: the records of its groups, an outbox, an inbox, the private parts of
+// its KeyPackages, and notes of its own. Each write is atomic. It keeps the contract of package mls:
 //
 //	step, err := g.Handle(mls.Input{Message: message, Now: now})
 //	store.Take(t, &g, mlstest.Note{Key: "position", Value: "17"})(step, err)
@@ -40,17 +40,17 @@ func Take(t TB, g **mls.Group) func(*mls.Step, error) *mls.Step {
 type Store struct {
 	// Trusts answers Claims. Nil trusts everybody.
 	Trusts func(mls.Claim) bool
-	// Crash ends the application at one of the points that it passes. Nil lets it live.
+	// Crash ends the application at one of the points that it passes. Nil never ends it.
 	Crash *Crash
-	// BoxesInMemory keeps outbox and inbox out of the transaction, so that Restart loses them. That breaks the contract,
-	// for tests that have to see messages lost.
+	// BoxesInMemory keeps outbox and inbox out of the transaction, so that Restart loses them. That breaks the contract.
+	// It is for tests that need lost messages.
 	BoxesInMemory bool
 
 	tables
-	held map[string]*mls.Group // the Groups of this run that the records are of, by group ID
+	held map[string]*mls.Group // the Groups of this run, as the records have them, by group ID
 }
 
-// tables is all that outlives a crash.
+// tables is everything that survives a crash.
 type tables struct {
 	records  map[string]map[string][]byte // by group ID and key
 	outbox   []Parcel
@@ -71,17 +71,17 @@ type Received struct {
 	Event mls.Event
 }
 
-// Note is a row of the application's own, that is written in one transaction with something else: which message of a
-// feed was handled last, which plan is carried out.
+// Note is a row of the application's own that is written in one transaction with something else: for example, which
+// message of a feed was handled last.
 type Note struct{ Key, Value string }
 
 // Take returns a function that lets Steps take effect by the contract: it fails the test on an error, has the Claims
 // answered, and writes in one transaction the records of Next, what is to be sent, what was received, the deletion of a
-// KeyPackage that was used up, and notes. Only then it erases, and makes Next the current Group. It returns nil, and the
-// Group stays, when a Claim is answered with no. It goes around a transition, as the function Take does. When a client
-// joins a group again, the records of its former membership are replaced.
+// KeyPackage that was used up, and notes. Only then does it erase, and make Next the current Group. When a Claim is
+// answered with no, it returns nil, and the current Group stays. It goes around a transition, as the function Take does.
+// When a client joins a group again, the records of its former membership are replaced.
 //
-// The test fails, too, when the Store holds another Group than the current one: two Steps were made from one Group.
+// The test fails, too, when the Store does not hold the current Group: then two Steps were made from one Group.
 func (s *Store) Take(t TB, g **mls.Group, notes ...Note) func(*mls.Step, error) *mls.Step {
 	return func(step *mls.Step, err error) *mls.Step {
 		t.Helper()
@@ -140,7 +140,7 @@ func (s *Store) store(t TB, old *mls.Group, step *mls.Step, notes []Note) {
 	s.held[id] = step.Next
 }
 
-// write makes one transaction: when change does not come to its end, nothing was written.
+// write makes one transaction: unless change returns, nothing is written.
 func (s *Store) write(change func(*tables)) {
 	x := tables{
 		records: maps.Clone(s.records), outbox: slices.Clone(s.outbox), inbox: slices.Clone(s.inbox),
@@ -177,9 +177,9 @@ func (x *tables) putNotes(notes []Note) {
 	}
 }
 
-// Send hands over what is in the outbox, oldest first. It removes what send reports as settled, taken or refused for good,
-// and ends at the first parcel that is not. Call it after Take and after a restart. A parcel may be sent twice when
-// a crash comes before the removal.
+// Send calls send with each parcel in the outbox, oldest first. It removes those for which send returns true, because they
+// were accepted or refused for good, and ends at the first other one. Call it after Take and after a restart. A parcel may
+// be sent twice when a crash comes before the removal.
 func (s *Store) Send(send func(Parcel) bool) {
 	for len(s.outbox) > 0 {
 		s.Crash.Pass("before sending")
@@ -191,9 +191,9 @@ func (s *Store) Send(send func(Parcel) bool) {
 	}
 }
 
-// Deliver tells the application what is in the inbox, oldest first, and removes it. The notes that tell returns are
-// written in one transaction with the removal, and so exactly once. What tell does elsewhere is done at least once: again
-// when a crash comes before the removal. Call it after Take and after a restart.
+// Deliver calls tell with each event in the inbox, oldest first, and removes it. The notes that tell returns are written in
+// one transaction with the removal, and so exactly once. What else tell does is done at least once: again when a crash
+// comes before the removal. Call it after Take and after a restart.
 func (s *Store) Deliver(tell func(Received) []Note) {
 	for len(s.inbox) > 0 {
 		s.Crash.Pass("before delivery")
@@ -206,7 +206,7 @@ func (s *Store) Deliver(tell func(Received) []Note) {
 	}
 }
 
-// Note returns the value of a note, empty when there is none.
+// Note returns the value of a note, or "" when there is none.
 func (s *Store) Note(key string) string { return s.notes[key] }
 
 // Write writes notes, in a transaction of their own.
@@ -221,7 +221,7 @@ func (s *Store) Inbox() []Received { return slices.Clone(s.inbox) }
 // Groups returns the IDs of the groups that are stored, in order.
 func (s *Store) Groups() []string { return slices.Sorted(maps.Keys(s.records)) }
 
-// KeepKeyPackage stores a KeyPackage with its private part, and notes, before anybody else gets it.
+// KeepKeyPackage stores a KeyPackage with its private part, and notes. Call it before anybody else gets the KeyPackage.
 func (s *Store) KeepKeyPackage(t TB, k *mls.OwnKeyPackage, notes ...Note) {
 	t.Helper()
 	ref, err := k.KeyPackage.Ref(Suite(t, k.KeyPackage.CipherSuite))
@@ -248,7 +248,7 @@ func (s *Store) KeyPackages(t TB) (all []*mls.OwnKeyPackage) {
 	return all
 }
 
-// Restart begins another run of the application: what was in its memory is gone, and its Groups have to be loaded.
+// Restart begins another run of the application: its memory is lost, and its Groups have to be loaded.
 func (s *Store) Restart() {
 	s.held = nil
 	if s.BoxesInMemory {
@@ -256,8 +256,8 @@ func (s *Store) Restart() {
 	}
 }
 
-// Load makes the Group of its records, nil when the Store has none. params must not be seeded as in an earlier run: the
-// same randomness would come once more.
+// Load makes a Group from its records, nil when the Store has none. params must not have the seed of an earlier run, or
+// the same randomness would be used again.
 func (s *Store) Load(t TB, group string, params mls.Params) *mls.Group {
 	t.Helper()
 	if s.records[group] == nil {
@@ -283,11 +283,10 @@ func (s *Store) Load(t TB, group string, params mls.Params) *mls.Group {
 type Crash struct {
 	At     int    // the number of the point, counted from 1, at which the application ends; 0 for none
 	Passed int    // how many points were passed
-	Point  string // what the last one is called
+	Point  string // the name of the last one
 }
 
-// Pass has to be called at each point of which the application may not survive the passing. It panics at point At, for Run to
-// see.
+// Pass marks a point at which the application may end. It panics at point At, and Run recovers.
 func (c *Crash) Pass(point string) {
 	if c == nil {
 		return
@@ -299,7 +298,7 @@ func (c *Crash) Pass(point string) {
 	}
 }
 
-// Run calls f and reports whether the application ended in it. Other panics go on.
+// Run calls f and reports whether the application ended in it. It does not recover other panics.
 func (c *Crash) Run(f func()) (ended bool) {
 	defer func() {
 		if r := recover(); r == any(c) {

@@ -11,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/treekem/treekemtest"
 )
 
-// Tree is a ratchet tree that may be changed at will: any node may hold anything. Every answer is computed from the
-// nodes as they stand, at a cost linear in the size of the tree.
+// Tree is a ratchet tree that may be changed freely: any node may hold anything. Its methods compute everything from the
+// nodes as they are, at a cost linear in the size of the tree.
 type Tree struct {
 	Suite *ciphersuite.Suite
 	Nodes []*framing.Node // of a full tree, blank ones nil
@@ -150,7 +150,7 @@ func (n *Tree) BlankPath(i framing.LeafIndex) {
 	}
 }
 
-// Resolution lists the nodes whose keys reach everybody below x.
+// Resolution lists the nodes whose keys reach every member below x.
 func (n *Tree) Resolution(x treekem.NodeIndex) []treekem.NodeIndex {
 	if p := n.Nodes[x]; p != nil {
 		out := []treekem.NodeIndex{x}

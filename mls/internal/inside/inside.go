@@ -1,6 +1,6 @@
-// Package inside is how mls/mlstest and the tests of mls look into a Group, put one together, and fix its randomness.
-// Package mls hangs its functions in here while a program is initialized, so that none of them shows in the
-// documentation of mls. Others cannot call them, for they cannot import this package.
+// Package inside lets mls/mlstest and the tests of mls look into a Group, assemble one, and fix its randomness. Package mls
+// registers its functions here by Set when a program is initialized, so that none of them is in the documentation of mls.
+// Others cannot call them, because they cannot import this package.
 package inside
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// Parts are what a member knows in one epoch. What a Group reveals stays the Group's: its secrets are not to be changed
-// or erased.
+// Parts are what a member has in one epoch. What Reveal returns stays the Group's: its secrets must not be changed or
+// erased.
 type Parts struct {
 	Suite           *ciphersuite.Suite
 	Context         framing.GroupContext
@@ -33,17 +33,17 @@ type Hooks struct {
 
 var hooks Hooks
 
-// Set hangs the functions of mls in. It reports true, so that a package variable can call it.
+// Set registers the functions of mls. It returns true, so that a package variable can call it.
 func Set(h Hooks) bool {
 	hooks = h
 	return true
 }
 
-// Reveal returns what the member knows whose view group, a *mls.Group, is.
+// Reveal returns what the member has in group, a *mls.Group.
 func Reveal(group any) Parts { return hooks.Reveal(group) }
 
-// Assemble makes a *mls.Group of its parts and of a mls.Params, without any check.
+// Assemble makes a *mls.Group from its parts and a mls.Params, without any check.
 func Assemble(p *Parts, params any) (group any, err error) { return hooks.Assemble(p, params) }
 
-// Rand returns where a *mls.Params holds its source of randomness. Nil stands for crypto/rand.Reader.
+// Rand returns a pointer to the source of randomness of a *mls.Params. A nil Reader means crypto/rand.Reader.
 func Rand(params any) *io.Reader { return hooks.Rand(params) }
