@@ -15,7 +15,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// Extensions of a KeyPackage that its capabilities do not list, as GREASE of other implementations, harm nobody.
+// Extensions of a KeyPackage that its capabilities do not list, such as GREASE of other implementations, are accepted.
 func TestRealWorldKeyPackage(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	carol := newMember(t, "carol")
@@ -33,11 +33,11 @@ func TestRealWorldKeyPackage(t *testing.T) {
 	require.Contains(t, own.KeyPackage.LeafNode.Capabilities.Extensions, framing.ExtensionType(0xf0f0), "what Copse makes lists them")
 }
 
-// Any member can encrypt what bob signed once more, under the keys that bob has not come to yet. A repeated proposal takes
-// no key, so that what bob sends next can still be read.
+// Any member can encrypt what bob signed again, under keys that bob has not reached yet. A repeated proposal uses up no key,
+// so that what bob sends next can still be decrypted.
 func TestAttackRepeatedProposal(t *testing.T) {
 	alice, bob, carol := three(newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol"))
-	signed := bob.Insider() // who signs the same content gets the same signature: this is what others can copy
+	signed := bob.Insider() // equal content gives an equal signature: this is what others can copy
 	bob.Propose(&framing.GroupContextExtensions{}, alice, carol)
 	for next := range framing.Generation(10) {
 		repeat, _ := signed.Propose(t, &framing.GroupContextExtensions{}, func(c *mlstest.Content) {
@@ -87,7 +87,7 @@ func conflicting(t *testing.T, o *mls.Observer, n int) (messages [][]byte) {
 	return messages
 }
 
-// What checking custom proposals beside Removes takes grows with their number, and not with its square.
+// The cost of checking custom proposals with Removes grows with their number, and not with its square.
 func TestAttackCustomBesideRemoves(t *testing.T) {
 	const n, custom = 80, 0xf00d
 	names := make([]string, n+2)
@@ -125,8 +125,8 @@ func TestAttackManyPSKs(t *testing.T) {
 	require.Len(t, missing.IDs, n)
 }
 
-// A KeyPackage whose lifetime is over, has not begun, or never ends is reported by everybody who receives it, and cuts
-// nobody off: who refused it would be alone, for the others' clocks may differ. To send it is refused.
+// A KeyPackage whose lifetime is over, has not begun, or never ends is reported by receivers and not refused: a member that
+// refused it could not follow the others, whose clocks may differ. Sending it is refused.
 func TestAttackLifetimes(t *testing.T) {
 	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	now := mlstest.Now()
@@ -170,8 +170,8 @@ func TestAttackLifetimes(t *testing.T) {
 	}
 }
 
-// KeyPackages that never end, as some implementations make them, are received by default, and refused by those who set a
-// limit, who then do so on receipt, too.
+// KeyPackages that never end, as some implementations make them, are accepted from others by default, and refused by members
+// that set a limit, on receipt too.
 func TestRealWorldLifetime(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	forever := newMember(t, "dave").ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Lifetime = framing.Lifetime{NotAfter: math.MaxUint64} }, nil)

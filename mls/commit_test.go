@@ -205,7 +205,7 @@ func TestUnfit(t *testing.T) {
 	require.Equal(t, 4, bob.Group.Tree().Members())
 	mlstest.Agree(alice, bob)
 
-	// What the caller asks for is another matter.
+	// What the caller gives by value is not left out.
 	add("copies bob's key", func(l *framing.LeafNode) { l.EncryptionKey = bobs.EncryptionKey })
 	bad := alice.Group.Proposals()[0]
 	breaks(t, "V-LN-17", failure(alice.Group.Commit(mls.CommitParams{References: []framing.ProposalRef{bad.Ref}, Now: later}, alice.Signer)))
@@ -239,13 +239,13 @@ func TestUnfitTogether(t *testing.T) {
 	alice.Adopt(s, bob)
 	mlstest.Agree(alice, bob)
 
-	// What comes by value comes first, and when it is bad, the waiting ones are not to blame.
+	// Proposals by value come first, and when one is invalid, the waiting ones are not left out for it.
 	bob.Propose(&framing.GroupContextExtensions{Extensions: announcement().Extensions}, alice)
 	breaks(t, "V-PR-07", failure(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 7}}}, alice.Signer)))
 }
 
-// TestManyConflicts: the search for proposals that fit each other ends, what fits was found by then is committed, and the rest
-// is left with a reason, whether it fits or not.
+// TestManyConflicts: the search for proposals that fit each other ends. What was found by then is committed, and the rest is
+// left with a reason, whether it fits or not.
 func TestManyConflicts(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	one := newMember(t, "one").KeyPackage(t).KeyPackage

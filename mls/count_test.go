@@ -13,7 +13,7 @@ import (
 
 // TestCountsOfACommit counts the primitives of a commit in a full tree of 4,096 members. Path and tree have 12 levels:
 // 12 encryptions, each with an ephemeral key, and 13 key pairs of the path make 25 base multiplications; the leaf and
-// the content are signed. Who processes it decrypts once and derives at most 12 key pairs, verifies two signatures,
+// the content are signed. A receiver decrypts once and derives at most 12 key pairs, verifies two signatures,
 // and hashes 12 parents for their parent hash and 13 nodes for their tree hash. Of the hashes, every call of
 // Provider.Hash counts, those for the transcript and for recognizing messages too.
 func TestCountsOfACommit(t *testing.T) {

@@ -149,7 +149,7 @@ func ExampleNewKeyPackage() {
 	// bob, last resort: true
 }
 
-// A directory looks at what it is given to publish.
+// A directory checks a KeyPackage before it publishes it.
 func ExampleVerifyKeyPackage() {
 	bob := newPerson("bob")
 	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{
@@ -196,8 +196,8 @@ func ExampleGroup_Commit() {
 	// carol: member was removed
 }
 
-// Alice and Bob commit at the same time, and the delivery service takes Bob's commit. Alice's is given up when she
-// handles Bob's. What she wanted is still wanted, so she does it again.
+// Alice and Bob commit at the same time, and the delivery service accepts Bob's commit. Alice's is dropped when she handles
+// Bob's, so she makes hers again.
 func ExampleGroup_Drop() {
 	people := friends("alice", "bob", "carol")
 	alice, bob, carol := people[0], people[1], people[2]
@@ -557,7 +557,7 @@ func ExampleGroup_Export() {
 	// true [secret]
 }
 
-// Alice and Bob read numbers to each other to learn that nobody stands between them.
+// Alice and Bob compare numbers by another channel, to detect somebody between them.
 func ExampleGroup_EpochAuthenticator() {
 	people := friends("alice", "bob")
 	hers, err := people[0].Group.EpochAuthenticator()
@@ -569,7 +569,7 @@ func ExampleGroup_EpochAuthenticator() {
 	// true
 }
 
-// Alice and Bob share a password. A commit that needs it keeps out whoever has stolen nothing but their keys.
+// Alice and Bob share a password. A commit that needs it keeps out an attacker who has stolen only their keys.
 func ExamplePSKs() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
@@ -629,7 +629,7 @@ func ExampleCreate_reInit() {
 	// second, agree: true
 }
 
-// Alice and Bob go on in a smaller group, which stands beside the first.
+// Alice and Bob branch a smaller group, which exists beside the first.
 func ExampleCreate_branch() {
 	people := friends("alice", "bob", "carol")
 	alice, bob := people[0], people[1]

@@ -58,8 +58,8 @@ func handleTape(t *testing.T, scenes []*fuzzScene, data []byte) *fuzzRun {
 	return run
 }
 
-// TestFuzzHandleReaches shows that FuzzHandle is more than noise: random tapes lead to all that can become of a message,
-// and to many rules.
+// TestFuzzHandleReaches shows that FuzzHandle reaches far: random tapes lead to every outcome of a message, and to many
+// rules.
 func TestFuzzHandleReaches(t *testing.T) {
 	scenes := fuzzScenes(t)
 	seen := map[string]int{}
@@ -84,7 +84,7 @@ func TestFuzzHandleReaches(t *testing.T) {
 	t.Log(seen)
 }
 
-// FuzzHandleBytes hands arbitrary bytes to members, an observer and newcomers.
+// FuzzHandleBytes gives arbitrary bytes to members, an observer and newcomers.
 func FuzzHandleBytes(f *testing.F) {
 	scenes := fuzzScenes(f)
 	for k, s := range scenes[:2] {
@@ -150,7 +150,7 @@ func (m *mutator) edit(t mlstest.TB, message []byte) []byte {
 	return message
 }
 
-// content hangs the mutator into the making of content.
+// content sets the mutator as the hooks of content.
 func (m *mutator) content(flags flagSet) func(*mlstest.Content) {
 	return func(c *mlstest.Content) {
 		if flags.has(13) {
@@ -166,7 +166,7 @@ func (m *mutator) content(flags flagSet) func(*mlstest.Content) {
 	}
 }
 
-// draft hangs the mutator into the making of a commit.
+// draft sets the mutator as the hooks of a commit.
 func (run *fuzzRun) draft(t mlstest.TB, in *mlstest.Insider, m *mutator, flags flagSet) func(*mlstest.Draft) {
 	return func(d *mlstest.Draft) {
 		if flags.has(15) {

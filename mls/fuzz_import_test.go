@@ -30,7 +30,7 @@ func FuzzImport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { w.importTape(t, data) })
 }
 
-// TestFuzzImportReaches shows that FuzzImport comes to good trees and bad ones of many kinds.
+// TestFuzzImportReaches shows that FuzzImport reaches valid trees and invalid ones of many kinds.
 func TestFuzzImportReaches(t *testing.T) {
 	w := newOrchard(t)
 	seen := map[string]int{}
@@ -44,7 +44,7 @@ func TestFuzzImportReaches(t *testing.T) {
 	t.Log(seen)
 }
 
-// orchard is where trees for FuzzImport grow.
+// orchard makes the trees for FuzzImport.
 type orchard struct {
 	suite   *ciphersuite.Suite
 	trees   []*mlstest.Tree
@@ -219,7 +219,7 @@ func (w *orchard) signLeaf(t mlstest.TB, tree *mlstest.Tree, i framing.LeafIndex
 	tree.SetLeaf(i, &leaf)
 }
 
-// compare holds what Import says against slow checks.
+// compare compares the result of Import with slow checks.
 func (w *orchard) compare(t *testing.T, tree *mlstest.Tree, rule string, err error) {
 	var unmerged, links error
 	if !attempted(func(mlstest.TB) { unmerged, links = slowUnmerged(tree), w.slowLinks(tree) }) {

@@ -13,9 +13,9 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// FuzzJoin lets mallory welcome newcomers, and describe the group to those who want to come by themselves, in any way, with
-// every signature, tag and ciphertext made to fit. Newcomers that get in where honest members are agree with them, and
-// what honest members take, newcomers take.
+// FuzzJoin lets mallory make Welcomes, and GroupInfos for external commits, in any way, with every signature, tag and
+// ciphertext made to fit. Newcomers that join the epoch of honest members agree with them, and newcomers accept what honest
+// members accept.
 func FuzzJoin(f *testing.F) {
 	scenes := fuzzScenes(f)
 	for scene := range scenes {
@@ -31,7 +31,7 @@ func FuzzJoin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { joinTape(t, scenes, data) })
 }
 
-// TestFuzzJoinReaches shows that FuzzJoin comes to newcomers that get in and to many rules that keep them out.
+// TestFuzzJoinReaches shows that FuzzJoin reaches joins that succeed and many rules that refuse others.
 func TestFuzzJoinReaches(t *testing.T) {
 	scenes := fuzzScenes(t)
 	seen := map[string]int{}
@@ -112,13 +112,13 @@ func (run *fuzzRun) signerOf(g *mls.Group) crypto.Signer {
 	return run.signers[string(g.Tree().SignatureKey(g.OwnLeaf()))]
 }
 
-// newcomer returns somebody who joined, and keeps to the rules.
+// newcomer returns somebody who joined, and keeps the rules.
 func (run *fuzzRun) newcomer(g *mls.Group, signer crypto.Signer) honest {
 	c := &mlstest.Party{LeafParams: mls.LeafParams{Signer: signer}, Name: "newcomer", Suite: g.Suite()}
 	return newHonest(run, c.Member(run, g))
 }
 
-// keysGood checks that after a failure KeyPackages are as good as before.
+// keysGood checks that after a failure KeyPackages are unchanged.
 func (run *fuzzRun) keysGood() {
 	made := run.fuzzScene.mallory.Commit(run, func(d *mlstest.Draft) {
 		d.Proposals = run.proposals(run, run.fuzzScene.mallory, 1)

@@ -13,8 +13,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// tape is the input of a fuzz target, which decides everything. What is beyond its end is zero: the empty tape is an
-// honest run.
+// tape is the input of a fuzz target, on which everything depends. Beyond its end it reads zero: the empty tape is an honest
+// run.
 type tape struct{ rest []byte }
 
 func (t *tape) byte() int { return int(t.take(1)[0]) }
@@ -180,7 +180,7 @@ func copied(v reflect.Value) reflect.Value {
 	return out
 }
 
-// bank holds good things that belong elsewhere, to be put where they do not belong.
+// bank holds valid values, for replacing others of their type.
 type bank struct {
 	values  map[reflect.Type][]reflect.Value
 	strings [][]byte
@@ -365,7 +365,7 @@ func (b *bank) list(v reflect.Value, op, arg int) {
 	}
 }
 
-// clumsy is the test of a misbehaving client that may be told to do what cannot be done.
+// clumsy is the TB of a misbehaving client that may be told to do what is impossible.
 type clumsy struct{}
 
 type stumble struct{}
@@ -373,8 +373,8 @@ type stumble struct{}
 func (clumsy) Helper()               {}
 func (clumsy) Fatalf(string, ...any) { panic(stumble{}) }
 
-// attempted runs work of the misbehaving client. It reports false when the client stumbled over what it was told to
-// do, which says nothing about the engine. A panic of the engine stays one.
+// attempted runs work of the misbehaving client. It returns false when the client cannot do what it was told to do, which
+// says nothing about the engine. A panic of the engine is not recovered.
 func attempted(work func(t mlstest.TB)) (ok bool) {
 	defer func() {
 		if ok {

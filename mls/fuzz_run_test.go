@@ -174,8 +174,8 @@ func (run *fuzzRun) observe(in mls.Input, effects []effect) {
 	}
 }
 
-// together checks that those who are in the new epoch agree, that it can be stored and loaded, and that somebody who
-// comes to it from outside sees the same.
+// together checks that the members in the new epoch agree, that it can be stored and loaded, and that a newcomer has the same
+// view.
 func (run *fuzzRun) together() {
 	newest := framing.Epoch(0)
 	for _, h := range run.honest {
@@ -208,8 +208,8 @@ func (run *fuzzRun) together() {
 	require.Equal(run, view.Public, mlstest.ViewOf(run, o.Next).Public)
 }
 
-// goOn checks that those who are left can go on, erasing what they leave behind: one commits what waits, the others
-// follow, and they can talk.
+// goOn checks that the remaining members can continue, erasing the old epoch: one commits what waits, the others follow, and
+// they can send data.
 func (run *fuzzRun) goOn() {
 	if len(run.honest) == 0 || run.split {
 		return

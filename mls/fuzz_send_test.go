@@ -16,8 +16,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// FuzzSend lets an honest member send whatever its application asks for, however odd. What the engine is willing to send,
-// all others take, and those whom it welcomes can join.
+// FuzzSend lets an honest member send whatever its application asks for, however odd. All others accept what the engine
+// sends, and those whom it welcomes can join.
 func FuzzSend(f *testing.F) {
 	scenes := fuzzScenes(f)
 	for kind := range sendKinds {
@@ -33,7 +33,7 @@ func FuzzSend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { sendTape(t, scenes, data) })
 }
 
-// TestFuzzSendReaches shows that FuzzSend comes to messages that are sent and to many rules against it.
+// TestFuzzSendReaches shows that FuzzSend reaches messages that are sent and many rules that forbid others.
 func TestFuzzSendReaches(t *testing.T) {
 	scenes := fuzzScenes(t)
 	seen := map[string]int{}
@@ -120,8 +120,8 @@ func sendTape(t *testing.T, scenes []*fuzzScene, data []byte) (what string) {
 	return what
 }
 
-// withoutCounters returns records but for the own ratchets, of which sending uses up keys for all Groups of an epoch, also when
-// it fails later on.
+// withoutCounters returns records without the own ratchets: sending uses up their keys for all Groups of an epoch, also when
+// it fails later.
 func withoutCounters(h honest, list shelf) shelf {
 	own := fmt.Sprintf("epoch/%d/ratchet/%d/", h.Group.Epoch(), h.Group.OwnLeaf())
 	out := maps.Clone(list)

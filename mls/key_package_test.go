@@ -13,7 +13,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// TestVerifyKeyPackage: what is not a rule of KeyPackages; TestRule tries those.
+// TestVerifyKeyPackage tests what is not a rule about KeyPackages; TestRule tests those.
 func TestVerifyKeyPackage(t *testing.T) {
 	alice := newCast(t, "alice")[0]
 	keys := newMember(t, "bob").KeyPackage(t)
@@ -74,7 +74,7 @@ func TestOwnLifetime(t *testing.T) {
 	}
 }
 
-// TestForeignPrivateKeys: private keys that belong to another KeyPackage are told from a Welcome that is bad.
+// TestForeignPrivateKeys: private keys of another KeyPackage give another error than an invalid Welcome.
 func TestForeignPrivateKeys(t *testing.T) {
 	alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
 	own, add := bob.KeyPackage(t), newMember(t, "carol").KeyPackage(t)

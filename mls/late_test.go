@@ -10,8 +10,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// A commit may drop what the group demands and, by reference, add somebody who could not do it: the Add is judged by
-// the new context, so members must have kept it when it came.
+// A commit may drop a requirement of the group and, by reference, add somebody who does not meet it: the Add is checked
+// against the new context, so members must have kept it when they received it.
 func TestAddWaitsForContext(t *testing.T) {
 	a := &attempt{T: t}
 	alice, bob, carol, dave, _ := a.demanding()

@@ -172,8 +172,8 @@ func limitTests() []limitTest {
 	}
 }
 
-// TestMessageLimits: what reaches a limit of Params is handled, and one unit more is refused by the limit's rule before anything is
-// hashed, verified or decrypted that need not be.
+// TestMessageLimits: a message that reaches a limit of Params is handled, and one unit more is refused by the limit's rule,
+// before anything is hashed, verified or decrypted that need not be.
 func TestMessageLimits(t *testing.T) {
 	for _, test := range limitTests() {
 		t.Run(test.name, func(t *testing.T) {
@@ -209,7 +209,7 @@ func TestImportLimits(t *testing.T) {
 	in := alice.Insider()
 	leaf := in.Tree.Leaf(1)
 	leaf.Extensions = sized(t, 40)
-	in.Tree.SetLeaf(1, leaf) // its signature does not fit any more, and is not what is looked at first
+	in.Tree.SetLeaf(1, leaf) // its signature is invalid now, which is checked later
 	tree := in.Tree.Export(t)
 	bare := func(info *framing.GroupInfo) { info.Extensions = info.Extensions[1:] }
 	with := func(x framing.Extension) func(*framing.GroupInfo) {

@@ -11,7 +11,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// Peek tells of every kind of message what a service needs to route it.
+// Peek returns what a service needs to route each kind of message.
 func TestPeek(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	peek := func(message []byte) mls.MessageInfo {
@@ -67,7 +67,7 @@ func FuzzPeek(f *testing.F) {
 	})
 }
 
-// Matches tells whether a GroupInfo belongs to the state that a member or an observer has.
+// Matches checks whether a GroupInfo belongs to the state that a member or an observer has.
 func TestMatches(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	seen := alice.Observe()
@@ -77,7 +77,7 @@ func TestMatches(t *testing.T) {
 	bare := must(alice.Group.GroupInfo(mls.GroupInfoParams{OmitTree: true}, alice.Signer))
 	require.NoError(t, seen.Matches(bare))
 
-	// Both commit. Bob takes his own commit for the one that counts, against the contract.
+	// Both commit. Bob adopts his own commit without asking the service, against the contract.
 	mine := alice.MakeCommit(mls.CommitParams{})
 	wrong := bob.MakeCommit(mls.CommitParams{})
 	ahead := must(mine.Next.Pending().GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer))
@@ -122,7 +122,7 @@ func TestResyncByKey(t *testing.T) {
 	require.ErrorIs(t, failure(mls.JoinExternal(p)), mls.ErrNotMember)
 }
 
-// What one member proposes about itself only others commit: a commit that would do nothing but void it is an error.
+// Only others can commit what a member proposes about itself: a commit that would only make it void is an error.
 func TestOwnRemoval(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	leave := func() []byte { return bob.Propose(&framing.Remove{Removed: bob.Group.OwnLeaf()}) }
@@ -131,7 +131,7 @@ func TestOwnRemoval(t *testing.T) {
 	for _, c := range []mls.CommitParams{{}, {ForcePath: true}, {Leaf: mls.LeafUpdate{Extensions: new(framing.Extensions)}}} {
 		require.ErrorIs(t, failure(bob.Group.Commit(c, bob.Signer)), mls.ErrOwnRemoval)
 	}
-	// Something else to cover, or no reference by the caller's own word: the removal is left, and said to be.
+	// With something else to cover, or no references at the caller's request, the removal is left out and reported.
 	s := must(bob.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.GroupContextExtensions{}}}, bob.Signer))
 	require.Len(t, s.Left, 1)
 	bob.Commit(mls.CommitParams{References: []framing.ProposalRef{}}, alice)
@@ -199,7 +199,7 @@ func TestErasedWithCommit(t *testing.T) {
 	require.ErrorIs(t, failure(over.Handle(input(own))), mls.ErrErased)
 }
 
-// What a caller forgot is said to be missing.
+// What a caller forgot is named in the error.
 func TestForgotten(t *testing.T) {
 	alice := newCast(t, "alice", "bob")[0]
 	bob := newMember(t, "bob")

@@ -21,8 +21,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// The tests of this file are about mistakes that were made elsewhere: each holds one of them against this
-// package.
+// The tests of this file are about mistakes that other implementations made: each checks that this package does not make
+// one of them.
 
 // TestNobodyCommitsItsOwnUpdate: nobody commits an Update of its own, and nobody accepts such a commit (RFC 9420,
 // Section 12.2).
@@ -46,7 +46,7 @@ func TestNobodyCommitsItsOwnUpdate(t *testing.T) {
 }
 
 // TestNobodyCommitsItsOwnRemoval: nobody commits its own removal, and nobody accepts such a commit (RFC 9420, Section
-// 12.2). Who wants to leave proposes it.
+// 12.2). A member that wants to leave proposes it.
 func TestNobodyCommitsItsOwnRemoval(t *testing.T) {
 	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	leave := &framing.Remove{Removed: bob.Group.OwnLeaf()}
@@ -62,7 +62,7 @@ func TestNobodyCommitsItsOwnRemoval(t *testing.T) {
 	mlstest.Agree(alice, carol)
 }
 
-// TestErrorsTellNoSecret: an error about a confirmation tag, as any other, tells no secret.
+// TestErrorsTellNoSecret: an error about a confirmation tag, like any other, shows no secret.
 func TestErrorsTellNoSecret(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	bad := bob.Insider().Commit(t, func(d *mlstest.Draft) {
@@ -164,7 +164,7 @@ func TestJoinNeedsTheTree(t *testing.T) {
 	bob.Take(mls.Join(join))
 	mlstest.Agree(alice, bob)
 
-	// A Welcome whose author keeps to no rule.
+	// A Welcome whose author keeps no rules.
 	carol := newMember(t, "carol")
 	keys = carol.KeyPackage(t)
 	other := carol.KeyPackage(t)
@@ -190,11 +190,10 @@ func TestJoinNeedsTheTree(t *testing.T) {
 	}
 	made := evil.Commit(t, add)
 	_, err := mls.Join(carol.ByWelcome(made.Welcome, keys))
-	require.NoError(t, err, "the KeyPackage is as good as before")
+	require.NoError(t, err, "the KeyPackage has changed")
 }
 
-// TestSignatureKeyIsTheCallers: the signature key is the caller's. One that was stored and read again is as good as
-// ever.
+// TestSignatureKeyIsTheCallers: the signature key is the caller's. One that was stored and loaded again still signs.
 func TestSignatureKeyIsTheCallers(t *testing.T) {
 	suite := mlstest.Suite(t, testSuite)
 	seed := bytes.Repeat([]byte{7}, 32) // what the caller stores
@@ -242,8 +241,7 @@ func TestStoredKeyPackageJoins(t *testing.T) {
 	mlstest.Agree(alice, bob)
 }
 
-// TestEveryCredentialIsClaimed: a credential comes up for judgement whichever way it comes in, and before it takes
-// effect.
+// TestEveryCredentialIsClaimed: there is a Claim about a credential whichever way it comes in, before it takes effect.
 func TestEveryCredentialIsClaimed(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	judged := func(list []mls.Claim) (out []string) {
@@ -284,7 +282,7 @@ func TestEveryCredentialIsClaimed(t *testing.T) {
 	require.ElementsMatch(t, []string{"external sender moderator", "update robert for bob", "add carol", "add dave",
 		"path alicia for alice"}, judged(bob.Hear(send(s)).Claims))
 
-	// Newcomers judge everybody, members judge the newcomer.
+	// Newcomers get Claims about everybody, members about the newcomer.
 	eve := newMember(t, "eve")
 	x := eve.Take(mls.JoinExternal(eve.ByGroupInfo(alice.Info())))
 	require.ElementsMatch(t, []string{"external sender moderator", "join alicia", "join robert", "join carol", "join dave",
@@ -294,7 +292,7 @@ func TestEveryCredentialIsClaimed(t *testing.T) {
 	require.ElementsMatch(t, []string{"external sender moderator", "join alicia", "join robert", "join carol", "join dave",
 		"join eve"}, judged(observed.Claims))
 
-	// What stays is no question.
+	// What stays the same needs no Claim.
 	s = alice.MakeCommit(mls.CommitParams{ForcePath: true})
 	require.Empty(t, s.Claims)
 }
@@ -335,8 +333,8 @@ func TestBranchHasItsOwnGroupID(t *testing.T) {
 	breaks(t, "V-RE-08", failure(mls.Create(branch)))
 }
 
-// TestPaddingAndEncryptedHandshake: padding pads, each message as it was asked to, and handshake messages are encrypted
-// when the policy says so.
+// TestPaddingAndEncryptedHandshake: each message is padded as asked, and handshake messages are encrypted when the policy
+// says so.
 func TestPaddingAndEncryptedHandshake(t *testing.T) {
 	change := func(c *mlstest.Party) {
 		c.Params.Handshake = mls.HandshakePrivateOnly
@@ -381,8 +379,8 @@ func TestOnlyRecordsHoldSecrets(t *testing.T) {
 	}
 }
 
-// TestUnknownProposalsAndExtensions: custom proposals and extensions of types that this package knows nothing of are of
-// use, when all members support them.
+// TestUnknownProposalsAndExtensions: custom proposals and extensions of types that this package does not know can be used
+// when all members support them.
 func TestUnknownProposalsAndExtensions(t *testing.T) {
 	const proposalType, extensionType, unknownType = 0xf042, 0xf043, 0xf044
 	change := func(c *mlstest.Party) {
@@ -447,7 +445,7 @@ func secretsOf(g *mls.Group) (out [][]byte) {
 	return out
 }
 
-// tellsNothing checks that no secret stands in a text: as it is, in hexadecimal, in base64 or as a list of numbers.
+// tellsNothing checks that no secret is in a text: as it is, in hexadecimal, in base64 or as a list of numbers.
 func tellsNothing(t *testing.T, text string, secrets [][]byte) {
 	t.Helper()
 	require.NotEmpty(t, secrets)

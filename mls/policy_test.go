@@ -147,7 +147,7 @@ func TestLimits(t *testing.T) {
 	require.Len(t, alice.Read(bob.Say(string(make([]byte, 3500)))), 3500)
 }
 
-// TestErasedGroup: a group that was replaced says so.
+// TestErasedGroup: a group that was replaced and erased fails with ErrErased.
 func TestErasedGroup(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	old := alice.Group
@@ -172,7 +172,7 @@ func TestErasedGroup(t *testing.T) {
 		require.Empty(t, s)
 	}
 
-	// A commit that was pending when its group was dropped does not come back to life.
+	// A commit that was pending when its group was dropped cannot be adopted.
 	s := must(bob.Group.Commit(mls.CommitParams{}, bob.Signer))
 	dropped := must(s.Next.Drop())
 	dropped.Erase()

@@ -40,7 +40,7 @@ type leakFinder struct {
 	known  map[string]bool
 }
 
-// leakBytes is how much of a secret has to show up to count. It is a multiple of three, for base64.
+// leakBytes is how many bytes of a secret count as a leak. It is a multiple of three, for base64.
 const leakBytes = 9
 
 func newLeakFinder(secrets ...ciphersuite.Secret) *leakFinder {

@@ -31,8 +31,8 @@ func worldPSKs() mls.PSKs {
 	return mls.PSKs{{ID: mls.ExternalPSKID([]byte("psk")), Secret: ciphersuite.NewSecret([]byte("of everybody"))}}
 }
 
-// checkGenuine handles the genuine message, with the Group as before. Whatever happened to the Group since want was
-// returned, the same comes of it.
+// checkGenuine handles the genuine message with the same Group, and compares the result with want: nothing that happened
+// since may have changed the Group.
 func (r *reception) checkGenuine(t require.TestingT, want shelf) shelf {
 	before := whole(t, r.group)
 	s, err := r.handle(r.message)
@@ -128,7 +128,7 @@ func damaged(b []byte, step int) iter.Seq2[int, []byte] {
 	}
 }
 
-// refuses gives a Group a bad message: there has to be an error, and no trace of it.
+// refuses checks that a Group fails to handle a bad message and does not change.
 func (r *reception) refuses(t require.TestingT, message []byte, before shelf, how string) {
 	_, err := r.handle(message)
 	require.Error(t, err, "%s %s was accepted", r.name, how)
@@ -328,7 +328,7 @@ func TestInsidersMessages(t *testing.T) {
 }
 
 // TestDamagedWelcome damages a Welcome, and the tree that goes with another, in each byte: nothing of that is accepted,
-// and the KeyPackage is as good as before.
+// and the KeyPackage is unchanged.
 func TestDamagedWelcome(t *testing.T) {
 	for _, omit := range []bool{false, true} {
 		alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
@@ -351,7 +351,7 @@ func TestDamagedWelcome(t *testing.T) {
 	}
 }
 
-// TestDamagedGroupInfo damages a GroupInfo in each byte: neither a newcomer nor an observer takes it.
+// TestDamagedGroupInfo damages a GroupInfo in each byte: neither a newcomer nor an observer accepts it.
 func TestDamagedGroupInfo(t *testing.T) {
 	alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
 	info := alice.Info()

@@ -24,7 +24,7 @@ func inject(ids ...framing.PreSharedKeyID) (out []framing.Proposal) {
 	return out
 }
 
-// TestExternalPSKs: who lacks one is told all that are missing, and can do it again with them; a newcomer too.
+// TestExternalPSKs: an error lists all PSKs that are missing, and the call succeeds with them; for a newcomer, too.
 func TestExternalPSKs(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	one, two, three := externalPSK("one"), externalPSK("two"), externalPSK("three")
@@ -100,7 +100,7 @@ func TestPSKNonce(t *testing.T) {
 	breaks(t, "V-PL-06", failure(alice.Group.Commit(mls.CommitParams{Proposals: inject(first, second, first), PSKs: mls.PSKs{psk}}, alice.Signer)))
 }
 
-// TestResumptionPSK: the group's own past is at hand as far back as Params say (V-PSK-04, V-PSK-05, V-PSK-08).
+// TestResumptionPSK: a group keeps its resumption PSKs for as many epochs as Params say (V-PSK-04, V-PSK-05, V-PSK-08).
 func TestResumptionPSK(t *testing.T) {
 	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Params.ResumptionEpochs = 2 }, nil, "alice", "bob"))
 	for range 3 {

@@ -137,9 +137,9 @@ func (g *storing) joinExternally() {
 	g.waiting = false
 }
 
-// Whatever happens to the members of a group, their stores follow by what changed, hold what the whole Group would
-// give, give back a Group that goes on as if nothing had been, and have forgotten what is erased, as well as all
-// randomness that went into secrets.
+// Whatever happens to the members of a group: stores that get only the changed records equal those that get all, Groups
+// loaded from them behave as the stored ones, and the stores contain neither what was erased nor the randomness from which
+// secrets were made.
 func TestRecordsFollow(t *testing.T) {
 	erased := 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -357,7 +357,7 @@ func TestObserverRecords(t *testing.T) {
 	require.Equal(t, alice.Group.Tree().Hash(), seen.Tree().Hash())
 }
 
-// A group that follows another keeps what ties it to that one until its first commit, and no longer.
+// A successor group keeps what links it to the old one until its first commit, and no longer.
 func TestSuccessorRecords(t *testing.T) {
 	alice := newCast(t, "alice", "bob")[0]
 	parent := alice.Group

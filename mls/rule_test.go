@@ -55,7 +55,7 @@ type attempt struct {
 	*testing.T
 	rule *ledger.Rule
 	done bool  // whether something was checked
-	err  error // the latest that was as promised
+	err  error // the latest that was as expected
 }
 
 // TestRule tries every rule at every entry point: TestRule/V-LN-05/update.

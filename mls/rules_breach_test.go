@@ -63,7 +63,7 @@ type breach struct {
 	late bool
 }
 
-// package_ is c's KeyPackage with the breach.
+// keyPackage returns c's KeyPackage with the breach.
 func (b *breach) keyPackage(a *attempt, c *mlstest.Member) *framing.KeyPackage {
 	k := c.ForgeKeyPackage(a, b.leaf, b.whole)
 	if b.forge != nil {

@@ -1,6 +1,6 @@
 package mls_test
 
-// RFC 9420, Section 5.3.1: the moments at which credentials are judged.
+// RFC 9420, Section 5.3.1: the moments at which credentials are validated.
 
 import (
 	"time"

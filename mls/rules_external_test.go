@@ -13,7 +13,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// refusesEntry has a client join by an external commit that cannot be, and then by one that can.
+// refusesEntry has a client join by an invalid external commit, and then by a valid one.
 func (a *attempt) refusesEntry(bad, genuine mls.JoinExternalParams) {
 	a.Helper()
 	s, err := mls.JoinExternal(bad)
@@ -213,7 +213,7 @@ func externalRules() []ruleTest {
 	}...)
 }
 
-// groupInfoRules returns the tests about what a newcomer goes by.
+// groupInfoRules returns the tests about GroupInfos of external commits.
 func groupInfoRules() []ruleTest {
 	return []ruleTest{
 		{"V-EJ-01", "groupinfo", "", func(a *attempt) {

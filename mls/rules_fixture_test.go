@@ -22,13 +22,13 @@ func (a *attempt) trio() (alice, bob, carol *mlstest.Member) {
 	return three(newCast(a.T, "alice", "bob", "carol"))
 }
 
-// insider returns that group with bob turned bad.
+// insider returns that group with bob as an Insider.
 func (a *attempt) insider() (alice *mlstest.Member, in *mlstest.Insider) {
 	alice, bob, _ := a.trio()
 	return alice, bob.Insider()
 }
 
-// intruder returns that group with dave, who is about to join by external commit and keeps to no rule.
+// intruder returns that group with dave, who is about to join by external commit and keeps no rules.
 func (a *attempt) intruder() (alice *mlstest.Member, i *intruder) {
 	alice, _, _ = a.trio()
 	return alice, a.intrude("dave", alice.Info())
@@ -99,7 +99,7 @@ func changed[B framing.MessageBody](a *attempt, message []byte, change func(B)) 
 	return mlstest.Message(a, body)
 }
 
-// intruder is a newcomer that joins by external commit and keeps to no rule.
+// intruder is a newcomer that joins by external commit and keeps no rules.
 type intruder struct {
 	*mlstest.Insider
 	leaf framing.LeafNode

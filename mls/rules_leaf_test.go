@@ -456,7 +456,7 @@ func listsDefaults() []*framing.Capabilities {
 	}
 }
 
-// refusesCreation creates a group that must not be.
+// refusesCreation creates an invalid group.
 func (a *attempt) refusesCreation(p *mlstest.Member, extensions ...framing.Extension) {
 	a.Helper()
 	s, err := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: p.LeafParams, Lifetime: mlstest.Lifetime(),

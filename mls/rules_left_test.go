@@ -14,7 +14,7 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// hoard is a provider that remembers every secret that it ever gave out.
+// hoard is a provider that keeps every secret that it returns.
 type hoard struct {
 	ciphersuite.Provider
 	mu   sync.Mutex

@@ -36,14 +36,14 @@ func (a *attempt) refusesSeen(p *mlstest.Member, bad, genuine []byte) {
 	a.refusesMessage(p.Group, bad, genuine)
 }
 
-// refusesCommitting has a member make a commit that must not be.
+// refusesCommitting has a member make an invalid commit.
 func (a *attempt) refusesCommitting(p *mlstest.Member, c mls.CommitParams) {
 	a.Helper()
 	c.Now = mlstest.Now()
 	a.refusesCall(p.Group, func() error { return failure(p.Group.Commit(c, p.Signer)) })
 }
 
-// refusesUpdating has a member propose an update of its leaf that must not be.
+// refusesUpdating has a member propose an invalid update of its leaf.
 func (a *attempt) refusesUpdating(p *mlstest.Member, u mls.LeafUpdate) {
 	a.Helper()
 	a.refusesCall(p.Group, func() error { return failure(p.Group.ProposeUpdate(u, mls.ProposeParams{}, p.Signer)) })
@@ -57,7 +57,7 @@ func (a *attempt) refusesProposal(p *mlstest.Member, in *mlstest.Insider, propos
 	a.refusesSeen(p, bad, genuine)
 }
 
-// takes checks that a message is in order.
+// takes checks that a message is accepted.
 func (a *attempt) takes(p *mlstest.Member, message []byte) *mls.Step {
 	a.Helper()
 	s, err := p.Group.Handle(input(message))
@@ -65,7 +65,7 @@ func (a *attempt) takes(p *mlstest.Member, message []byte) *mls.Step {
 	return s
 }
 
-// refusesProposing has a member make a proposal that must not be.
+// refusesProposing has a member make an invalid proposal.
 func (a *attempt) refusesProposing(p *mlstest.Member, proposal framing.Proposal) {
 	a.Helper()
 	a.refusesCall(p.Group, func() error {

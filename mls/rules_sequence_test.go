@@ -1,6 +1,6 @@
 package mls_test
 
-// RFC 9420, Section 14: what becomes of a commit that fails, that is the member's own, or that is one of two.
+// RFC 9420, Section 14: commits that fail, that are the member's own, or of which there are two for one epoch.
 
 import (
 	"bytes"
@@ -68,7 +68,8 @@ func failures(a *attempt, in *mlstest.Insider) []failing {
 	}
 }
 
-// failsAnywhere has bob commit what waits, and fail at every stage; alice, who has much to lose, loses nothing.
+// failsAnywhere has bob commit what waits, and fail at every stage. alice, who has proposals and a commit of her own, loses
+// nothing.
 func (a *attempt) failsAnywhere(frame func(*mlstest.Content)) {
 	alice, bob, carol := a.trio()
 	psk := externalPSK("psk")
@@ -102,7 +103,7 @@ func (a *attempt) failsAnywhere(frame func(*mlstest.Content)) {
 		a.refuses(alice.Group, draft(f.change), genuine)
 	}
 	require.NotNil(a, alice.Group.Pending())
-	mine, err := alice.Group.Adopt() // as good as before
+	mine, err := alice.Group.Adopt() // the failures changed nothing
 	require.NoError(a, err)
 	require.Equal(a, alice.Group.Epoch()+1, mine.Next.Epoch())
 }

@@ -96,7 +96,7 @@ func (o *old) asksFor(a *attempt, guests []*mlstest.Member, names []string, befo
 	require.Equal(a, names, s.asked(a.T, before...))
 }
 
-// founds has alice create a successor for guests, whom she names beforehand. It returns what she is asked.
+// founds has alice create a successor for guests, whom she names beforehand. It returns her Claims.
 func (o *old) founds(a *attempt, guests ...*mlstest.Member) ([]mls.Claim, error) {
 	s := o.succession()
 	for _, g := range guests {

@@ -19,7 +19,7 @@ type badWelcome struct {
 	change   func(a *attempt, in *mlstest.Insider, d *mlstest.Draft)
 }
 
-// Changes of one part of a Welcome.
+// onInfo returns a change of the GroupInfo, as the functions below do of other parts of a Welcome.
 func onInfo(change func(*framing.GroupInfo)) func(*attempt, *mlstest.Insider, *mlstest.Draft) {
 	return func(_ *attempt, _ *mlstest.Insider, d *mlstest.Draft) { d.OnGroupInfo = change }
 }
@@ -54,7 +54,7 @@ func readdressed(added, welcomed func(a *attempt, d *mlstest.Draft) *framing.Key
 	}
 }
 
-// Whom readdressed may add and welcome.
+// daves returns the KeyPackage of dave's that the commit adds, for readdressed.
 func daves(_ *attempt, d *mlstest.Draft) *framing.KeyPackage {
 	return d.Proposals[0].Proposal.(*framing.Add).KeyPackage
 }
@@ -226,7 +226,7 @@ func badGroupInfos() []badWelcome {
 	}
 }
 
-// refused hands a bad Welcome of carol's to dave, whose KeyPackage stays as it is, and then a genuine one.
+// refused gives dave a bad Welcome of carol's, which leaves his KeyPackage unchanged, and then a genuine one.
 func (b badWelcome) refused(a *attempt) {
 	_, _, carol := a.trio()
 	in, w := carol.Insider(), a.newWelcomed()
@@ -421,14 +421,14 @@ func welcomeRules() []ruleTest {
 	}...)
 }
 
-// misshapen returns trees that are none, made from the nodes of one with twelve nodes or more.
+// misshapen returns invalid trees, made from the nodes of one with twelve nodes or more.
 func misshapen(nodes framing.RatchetTree) []framing.RatchetTree {
 	atLeaf, atParent := slices.Clone(nodes), slices.Clone(nodes)
 	atLeaf[4], atParent[5] = nodes[3], nodes[4]
 	return []framing.RatchetTree{nil, {nil}, {nil, nil, nil}, append(slices.Clone(nodes), nil, nil), atLeaf, atParent, nodes[:12]}
 }
 
-// unheardOf returns extensions that nobody knows.
+// unheardOf returns extensions of unknown types.
 func unheardOf() framing.Extensions {
 	return framing.Extensions{{Type: 0x0a0a, Data: []byte("grease")}, {Type: strange}}
 }

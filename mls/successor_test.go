@@ -287,7 +287,7 @@ func TestReInitJoin(t *testing.T) {
 	})
 }
 
-// TestReInitNewCredential: who comes back with another credential has to be judged as a member of the old group.
+// TestReInitNewCredential: there is a Claim about a member that comes back with another credential.
 func TestReInitNewCredential(t *testing.T) {
 	alice, bob, carol := reinitialized(t)
 	renamed := *carol.Party
@@ -372,7 +372,7 @@ func TestSuccessorPSKElsewhere(t *testing.T) {
 	mlstest.Agree(alice, bob)
 }
 
-// TestSuccessorOfErased: who keeps the PSK of an epoch that is over founds no successor of it.
+// TestSuccessorOfErased: an epoch that is over has no successor, even when its PSK is kept.
 func TestSuccessorOfErased(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	branch := mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("branch"), Leaf: alice.LeafParams,

@@ -378,7 +378,7 @@ func compatible(list []framing.Proposal) []framing.Proposal {
 	})
 }
 
-// end lets everybody catch up and compares what they have come to, lets everybody talk to everybody, and ends the group.
+// end lets everybody catch up and compares their views, lets everybody send data to everybody, and ends the group.
 func (w *world) end() {
 	for _, a := range w.members {
 		w.catchUp(a)

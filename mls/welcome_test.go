@@ -124,7 +124,7 @@ func TestLastResort(t *testing.T) {
 	}
 }
 
-// TestJoinRefused: what makes a Welcome one that nobody should accept.
+// TestJoinRefused tests Welcomes that nobody may accept.
 func TestJoinRefused(t *testing.T) {
 	alice := newCast(t, "alice")[0]
 	bob := newMember(t, "bob")

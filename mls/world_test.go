@@ -105,12 +105,12 @@ func (w *world) note(kind, format string, args ...any) {
 	w.history = append(w.history, kind+": "+fmt.Sprintf(format, args...))
 }
 
-// chance reports true once in n times.
+// chance returns true once in n times, on average.
 func (w *world) chance(n int) bool { return w.rng.IntN(n) == 0 }
 
 func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
 
-// newWalker returns somebody whose Steps are stored, and who comes back from storage at times.
+// newWalker returns a walker whose Steps are stored, and which is sometimes loaded from its store.
 func (w *world) newWalker() *walker {
 	m := mlstest.NewMember(w.t, 1, w.name("client"))
 	m.Capabilities.Extensions = []framing.ExtensionType{worldExtension}
@@ -194,7 +194,7 @@ func (w *world) follow(a *walker) {
 	w.settled(a)
 }
 
-// judged checks that everybody who is new is to be judged.
+// judged checks that there is a Claim about everybody who is new.
 func (w *world) judged(c *mls.Change, asked []mls.Claim) {
 	for _, added := range c.Added {
 		require.True(w.t, slices.ContainsFunc(asked, func(j mls.Claim) bool {

@@ -247,7 +247,7 @@ func (s *script) finish() {
 	}
 }
 
-// small and large trees live through drawn histories.
+// history returns a property that takes small or large trees through drawn histories.
 func history(suite *ciphersuite.Suite, most, commits int) func(*rapid.T) {
 	return func(t *rapid.T) {
 		s := startScript(t, t, suite)

@@ -36,7 +36,7 @@ func (r *reference) clone() *reference {
 	return c
 }
 
-// Tree math (RFC 9420, Appendix C), by subtrees [lo, hi) of the array.
+// span is the subtree [lo, hi) of the array. Its methods do the tree math of RFC 9420, Appendix C.
 type span struct{ lo, hi int }
 
 func (r *reference) whole() span      { return span{0, len(r.nodes)} }

@@ -3,6 +3,7 @@ package house
 import (
 	"fmt"
 	"go/ast"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ var (
 	// A function does something; it is nothing. Fields and types are.
 	copula   = regexp.MustCompile(`^(is|are|was|were|answers?|(says|tells) whether)\b`)
 	testName = regexp.MustCompile(`^(Test|Fuzz|Benchmark)`)
+	noName   = regexp.MustCompile(`^(Test|Fuzz|Benchmark|Example)`)
 	answer   = regexp.MustCompile(`(?i)\b(it|and|or|also|which|that|then)\s+answers\b`)
 )
 
@@ -36,6 +38,30 @@ func checkFunctionComments(f *file) []finding {
 		}
 		return ""
 	})
+}
+
+// checkCommentNames wants the comment of a function or type to begin with its name, so that none keeps a former one. Tests
+// and examples may begin with what they are about.
+func checkCommentNames(f *file) (out []finding) {
+	check := func(subject, name string, doc *ast.CommentGroup) {
+		if words := strings.Fields(doc.Text()); len(words) > 0 && strings.Trim(words[0], ":,.") != name {
+			out = append(out, finding{subject, f.at(doc.Pos()) + fmt.Sprintf(": comment of %s begins with %q", name, words[0])})
+		}
+	}
+	for _, d := range f.ast.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if !f.test() || !noName.MatchString(d.Name.Name) {
+				check(f.subject(d), d.Name.Name, d.Doc)
+			}
+		case *ast.GenDecl:
+			if d.Tok == token.TYPE && !d.Lparen.IsValid() {
+				name := d.Specs[0].(*ast.TypeSpec).Name.Name
+				check(f.dir()+"."+name, name, d.Doc)
+			}
+		}
+	}
+	return out
 }
 
 // checkAnswers looks for functions that answer, in the comments of their parameters and in the midst of sentences too.

@@ -76,6 +76,8 @@ func rules() []rule {
 			"package util", "package wire"},
 		{"function comment", inWritten, checkFunctionComments,
 			"package p\n// F is the n-th.\nfunc F() {}", "package p\n// T is a type.\ntype T struct{}\n// F returns whether it is so. Whoever answers decides.\nfunc F() {}"},
+		{"name in comment", inWritten, checkCommentNames,
+			"package p\n// F returns it.\nfunc G() {}", "package p\n// G returns it.\nfunc G() {}\nfunc h() {}\n// T: one.\ntype T struct{}\n// Things.\nconst A, B = 1, 2"},
 		{"answers", inWritten, checkAnswers,
 			"package p\ntype T struct {\n\t// F takes n and\n\t// answers it.\n\tF func(n int) int\n}", "package p\n// The answers are the caller's.\nfunc f() {}"},
 	}

@@ -73,8 +73,8 @@ func (f *file) imports() []string {
 	return out
 }
 
-// called reports the package path and name that a call or reference such as time.Now resolves to, judging by the
-// imports of the file.
+// qualified returns the package path and name that a call or reference such as time.Now resolves to, by the imports of the
+// file.
 func (f *file) qualified(e ast.Expr) (pkg, name string) {
 	sel, ok := e.(*ast.SelectorExpr)
 	if !ok {
