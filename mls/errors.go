@@ -46,7 +46,7 @@ var (
 	// ErrErased says that the Group was replaced and its secrets erased: use the one that replaced it.
 	ErrErased = keyschedule.ErrErased
 	// ErrNoTime says that a lifetime has to be checked and no time was given.
-	ErrNoTime = errors.New("mls: the present time is needed to judge a lifetime")
+	ErrNoTime = errors.New("mls: the present time is needed to check a lifetime")
 	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow: commit them.
 	ErrTooManyProposals = errors.New("mls: too many proposals in this epoch")
 	// ErrNoProposal says that a proposal given by the caller is nil, or an Add without a KeyPackage.

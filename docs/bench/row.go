@@ -59,8 +59,8 @@ func (r Row) verdict(value float64) Verdict {
 	return Over
 }
 
-// judge measures the row. A value over the limit may be the machine's doing, so it gets a second hearing with twice the
-// rounds; that one counts, whatever it says.
+// judge measures the row. A value over the limit may be the machine's doing, so it is measured again with twice the
+// rounds; the second result counts.
 func (r Row) judge(ctx context.Context, env *Env) Result {
 	start := time.Now()
 	value, detail, err := r.Measure(ctx, env)

@@ -189,10 +189,10 @@ func TestEvilInsider(t *testing.T) {
 		d.Proposals = evil().ByValue(&framing.Remove{Removed: 2}, &framing.Add{KeyPackage: k})
 	}), "V-KP-05")
 	k = mlstest.NewParty(t, 1, "dave").ForgeKeyPackage(t, func(l *framing.LeafNode) {
-		l.Lifetime.NotAfter = uint64(mlstest.Now().Unix()) - 1
+		l.Capabilities.CipherSuites = nil
 	}, nil)
 	message, _ := evil().Propose(t, &framing.Add{KeyPackage: k}, nil)
-	refused(t, alice, message, "V-LN-15")
+	refused(t, alice, message, "V-LN-14")
 
 	require.Equal(t, before, mlstest.ViewOf(t, alice.Group))
 	alice.Hear(commit(nil))
