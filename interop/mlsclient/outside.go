@@ -18,7 +18,7 @@ import (
 func (s *Service) NewMemberAddProposal(
 	_ context.Context, r *clientpb.NewMemberAddProposalRequest,
 ) (*clientpb.NewMemberAddProposalResponse, error) {
-	seen, err := mls.Observe(mls.ObserveParams{GroupInfo: r.GroupInfo, Now: time.Now()})
+	seen, err := mls.Observe(mls.ObserveParams{GroupInfo: r.GroupInfo, Now: time.Now(), Params: groupParams(false)})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,8 @@ func (s *Service) ExternalSignerProposal(
 	if err != nil {
 		return nil, err
 	}
-	seen, err := mls.Observe(mls.ObserveParams{GroupInfo: r.GroupInfo, RatchetTree: r.RatchetTree, Now: time.Now()})
+	seen, err := mls.Observe(mls.ObserveParams{
+		GroupInfo: r.GroupInfo, RatchetTree: r.RatchetTree, Now: time.Now(), Params: groupParams(false)})
 	if err != nil {
 		return nil, err
 	}

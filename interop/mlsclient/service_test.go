@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"reflect"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/interop/mlsclient/clientpb"
+	"github.com/copse-mls/copse/mls"
 )
 
 // dial serves s and connects to it.
@@ -376,6 +378,36 @@ func TestExternalSender(t *testing.T) {
 			require.Equal(t, uint32(i), m.Body.(*framing.PublicMessage).Content.Sender.SenderIndex)
 		}
 	}
+}
+
+// TestRealWorldExternalSigner lets an external signer propose a KeyPackage that never ends, as other implementations make
+// them: it goes by the same settings as the members.
+func TestRealWorldExternalSigner(t *testing.T) {
+	p := newPair(t, 1)
+	ctx := t.Context()
+	signer, err := p.CreateExternalSigner(ctx, &clientpb.CreateExternalSignerRequest{CipherSuite: 1, Identity: []byte("ds")})
+	require.NoError(t, err)
+	proposal, err := p.AddExternalSigner(ctx, &clientpb.AddExternalSignerRequest{StateId: p.alice, ExternalSender: signer.ExternalSender})
+	require.NoError(t, err)
+	_, err = p.Commit(ctx, &clientpb.CommitRequest{StateId: p.alice, ByReference: [][]byte{proposal.Proposal}})
+	require.NoError(t, err)
+	_, err = p.HandlePendingCommit(ctx, &clientpb.HandlePendingCommitRequest{StateId: p.alice})
+	require.NoError(t, err)
+	info, err := p.GroupInfo(ctx, &clientpb.GroupInfoRequest{StateId: p.alice})
+	require.NoError(t, err)
+
+	suite, err := ciphersuite.New(1)
+	require.NoError(t, err)
+	dave, err := suite.GenerateSigner(nil)
+	require.NoError(t, err)
+	keys, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: 1, Lifetime: framing.Lifetime{NotAfter: math.MaxUint64},
+		Leaf: mls.LeafParams{Credential: framing.BasicCredential([]byte("dave")), Signer: dave}, Params: mls.Params{MaxLifetime: -1}})
+	require.NoError(t, err)
+	message, err := keys.Message()
+	require.NoError(t, err)
+	_, err = p.ExternalSignerProposal(ctx, &clientpb.ExternalSignerProposalRequest{SignerId: signer.SignerId, GroupInfo: info.GroupInfo,
+		Description: &clientpb.ProposalDescription{ProposalType: []byte("add"), KeyPackage: message}})
+	require.NoError(t, err)
 }
 
 // TestConcurrentCalls lets many send from one state at once, while others make groups.
