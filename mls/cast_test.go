@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"sync"
 	"testing"
@@ -126,3 +127,6 @@ func extension(t require.TestingT, v framing.ExtensionValue) framing.Extension {
 	require.NoError(t, err)
 	return x
 }
+
+// valueOf returns the value that p points to, as somebody would print it who does not heed vet.
+func valueOf[T any](p *T) any { return reflect.ValueOf(p).Elem().Interface() }

@@ -135,7 +135,7 @@ func (c *CreateParams) firstStep(first *nextEpoch, private *treekem.PrivatePath)
 	if err != nil {
 		return nil, err
 	}
-	s := &Step{Next: &Group{epochState: state}, Claims: claimExternalSenders(first.context.Extensions)}
+	s := &Step{Next: &Group{groupState: groupState{epochState: state}}, Claims: claimExternalSenders(first.context.Extensions)}
 	if c.Successor == nil {
 		return s, nil
 	}

@@ -4,7 +4,6 @@ package mls
 
 import (
 	"slices"
-	"sync/atomic"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/keyschedule"
@@ -41,7 +40,7 @@ func (g *Group) Forget(keep int) *Step {
 
 // eraseExcept overwrites the secrets of g that next does not share.
 func (g *Group) eraseExcept(next *Group) {
-	atomic.StoreUint32(&g.erased, 1)
+	g.erased.Store(true)
 	if g.pending != next.pending && g.pending != nil {
 		g.pending.next.eraseExcept(next)
 	}

@@ -18,6 +18,12 @@ import (
 // Group is one member's view of a group at one moment. It is immutable: every transition returns a Step and leaves
 // the receiver as it was. It is safe for concurrent use.
 type Group struct {
+	groupState
+	erased atomic.Bool // once its secrets were erased; the one thing that changes
+}
+
+// groupState is what one Group holds, and what a transition copies of it.
+type groupState struct {
 	epochState
 	proposals  *proposalStore
 	pending    *pendingCommit
@@ -27,7 +33,6 @@ type Group struct {
 	reInit     *framing.ReInit // when status is StatusReInitialized
 	successor  *successorLink  // in the first epoch of a successor group that this member creates
 	lastOwn    []byte          // messageID of the own commit that began this epoch, to recognize its echo
-	erased     uint32          // 1 once its secrets were erased; read and written atomically
 }
 
 // epochState is what a member has in one epoch.
@@ -226,7 +231,7 @@ func (g *Group) Export(label string, context []byte, n int) (ciphersuite.Secret,
 }
 
 // isErased reports whether the secrets that only this Group has were erased.
-func (g *Group) isErased() bool { return atomic.LoadUint32(&g.erased) != 0 }
+func (g *Group) isErased() bool { return g.erased.Load() }
 
 // usable checks that the group is not erased, not over, and has begun.
 func (g *Group) usable() error {
@@ -268,14 +273,12 @@ func (g *Group) step(next *Group) *Step { return &Step{Next: next, old: g} }
 
 // clone returns a copy of the Group for a transition to change.
 func (g *Group) clone() *Group {
-	n := *g
-	n.erased = 0
-	return &n
+	return &Group{groupState: g.groupState}
 }
 
 // inEpoch returns the Group in the epoch that a commit leads to. What is kept of the present epoch becomes a past one.
 func (g *Group) inEpoch(next epochState) *Group {
-	n := &Group{epochState: next}
+	n := &Group{groupState: groupState{epochState: next}}
 	n.past = prepend(&pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, g.past, g.params.PastEpochs)
 	n.resumption = prepend(resumptionPSK{g.Epoch(), g.secrets.ResumptionPSK}, g.resumption, g.params.ResumptionEpochs)
 	return n

@@ -25,6 +25,6 @@ func assemble(from *inside.Parts, params Params) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Group{epochState: epochState{public: p.confirmed(from.ConfirmationTag), private: from.Private,
-		secrets: from.Secrets, messages: from.Messages}}, nil
+	state := epochState{public: p.confirmed(from.ConfirmationTag), private: from.Private, secrets: from.Secrets, messages: from.Messages}
+	return &Group{groupState: groupState{epochState: state}}, nil
 }

@@ -99,7 +99,7 @@ func (j *joiner) join() (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Next: &Group{epochState: *state}, Claims: claims, Lifetimes: public.reportLifetimes(j.Now),
+	return &Step{Next: &Group{groupState: groupState{epochState: *state}}, Claims: claims, Lifetimes: public.reportLifetimes(j.Now),
 		Used: &UsedKey{j.ref, j.own.LastResort()}}, nil
 }
 

@@ -12,7 +12,7 @@ import (
 // group loads a member's Group.
 func (l *loader) group() (*Group, error) {
 	h := &l.header
-	g := &Group{status: h.status, reInit: h.reInit, lastOwn: h.lastOwn, successor: h.successor}
+	g := &Group{groupState: groupState{status: h.status, reInit: h.reInit, lastOwn: h.lastOwn, successor: h.successor}}
 	if h.status > StatusAbandoned || (h.reInit != nil) != (h.status == StatusReInitialized) {
 		return nil, l.top.open(recordGroup).fail("status %d", h.status)
 	}

@@ -371,7 +371,7 @@ func TestOnlyRecordsHoldSecrets(t *testing.T) {
 	alice.MakeCommit(mls.CommitParams{}) // pending, with the secrets of the next epoch
 
 	secrets := append(secretsOf(alice.Group), keys.InitKey.Bytes(), keys.LeafKey.Bytes(), psks[0].Secret.Bytes())
-	for _, v := range []any{alice.Group, *alice.Group, keys, *keys, psks, mls.Input{PSKs: psks}} {
+	for _, v := range []any{alice.Group, valueOf(alice.Group), keys, *keys, psks, mls.Input{PSKs: psks}} {
 		tellsNothing(t, fmt.Sprintf("%v %+v %#v %s %x %q %d", v, v, v, v, v, v, v), secrets)
 		if encoded, err := json.Marshal(v); err == nil {
 			tellsNothing(t, string(encoded), secrets)

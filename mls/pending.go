@@ -30,7 +30,7 @@ func (g *Group) Pending() *PendingCommit {
 // GroupInfo returns a GroupInfo of the epoch that the commit leads to, as Group.GroupInfo does of the present one. by is
 // the signer that the member has in that epoch. It fails as Group.GroupInfo does.
 func (c *PendingCommit) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
-	return (&Group{epochState: *c.next}).GroupInfo(p, by)
+	return (&Group{groupState: groupState{epochState: *c.next}}).GroupInfo(p, by)
 }
 
 // Adopt lets the pending commit take effect. Call it when whoever orders the commits of the group has accepted this one.

@@ -15,7 +15,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		of   any
 		want []string
 	}{
-		{Group{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn", "erased"}},
+		{groupState{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn"}},
 		{epochState{}, []string{"public", "private", "secrets", "messages"}},
 		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},
 		{pastEpoch{}, []string{"public", "senderData", "messages"}},

@@ -107,9 +107,9 @@ func exportRules() []ruleTest {
 					secrets = append(secrets, s.Bytes())
 				}
 				secrets = slices.DeleteFunc(secrets, func(s []byte) bool { return len(s) < 12 }) // too short to be told from chance
-				for _, v := range []any{alice, dave, *alice, alice.Next, *alice.Next, dave.Claims, alice.Events, own, *own, psk, mls.PSKs{psk},
+				for _, v := range []any{alice, dave, *alice, alice.Next, valueOf(alice.Next), dave.Claims, alice.Events, own, *own, psk, mls.PSKs{psk},
 					mls.Input{PSKs: mls.PSKs{psk}}, mls.JoinParams{KeyPackages: []*mls.OwnKeyPackage{own}, Successor: before},
-					mls.CommitParams{PSKs: mls.PSKs{psk}}, mls.CreateParams{Successor: before}, partsOf(before), partsOf(before)} {
+					mls.CommitParams{PSKs: mls.PSKs{psk}}, mls.CreateParams{Successor: before}, partsOf(before)} {
 					for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%b", "%c", "%U", "%t", "%e"} {
 						tellsNothing(a.T, fmt.Sprintf(verb, v), secrets)
 					}

@@ -93,7 +93,7 @@ func (p *PrivatePath) Prune(tree *Tree) *PrivatePath {
 	return &q
 }
 
-// Check reports whether every key pair is that of its node in tree.
+// Check checks that every key pair is that of its node in tree.
 func (p *PrivatePath) Check(tree *Tree) error {
 	for x, pair := range p.Keys() {
 		if !bytes.Equal(tree.EncryptionKey(x), pair.Public) {

@@ -215,7 +215,7 @@ func (r *Reader) opaque(kind Kind, width int) []byte {
 	return r.input[body:r.off:r.off]
 }
 
-// failShort returns the error that header left out, if it did.
+// failShort makes the reader fail with the error that header left out, if it did.
 func (r *Reader) failShort(start, n, short int) {
 	if short > 0 {
 		r.runOut(start, shortVector, n+short, n)
