@@ -76,7 +76,8 @@ func TestAttackCrowdedOut(t *testing.T) {
 	mlstest.Agree(alice, carol)
 }
 
-// conflicting returns Adds of newcomers whose leaves all have one encryption key, which shows only when they are put together.
+// conflicting returns Adds of newcomers whose leaves all have one encryption key, which shows only when they are put
+// together.
 func conflicting(t *testing.T, o *mls.Observer, n int) (messages [][]byte) {
 	key := newMember(t, "first").KeyPackage(t).KeyPackage.LeafNode.EncryptionKey
 	for i := range n {
@@ -188,7 +189,8 @@ func TestRealWorldLifetime(t *testing.T) {
 	breaks(t, "V-LN-16", failure(carol.Handle(made.Commit)))
 }
 
-// Two encodings of one key are one key: of an init key and a leaf's, of two leaves, and of a leaf before and after an Update.
+// Two encodings of one key are one key: of an init key and a leaf's, of two leaves, and of a leaf before and after an
+// Update.
 func TestAttackTwinKeys(t *testing.T) {
 	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
 	twin := func(k ciphersuite.HPKEPublicKey) ciphersuite.HPKEPublicKey {

@@ -40,7 +40,8 @@ func noted(t *testing.T, members ...*mlstest.Member) mlstest.Cast {
 	return members
 }
 
-// secretsPresent returns all that the members present in a test have: of their groups, of their KeyPackages, and to sign with.
+// secretsPresent returns all that the members present in a test have: of their groups, of their KeyPackages, and to
+// sign with.
 func secretsPresent(t *testing.T) (out []ciphersuite.Secret) {
 	present.Lock()
 	defer present.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// Records returns what a store that holds since has to write and delete to hold g; everything when since is nil. Record
-// tells the contract. since may be any Group of the same member, before or after g, erased or not.
+// Records returns what a store that holds since has to write and delete to hold g; everything when since is nil. See Record
+// for the contract. since may be any Group of the same member, before or after g, erased or not.
 //
 // It fails with ErrErased when g itself is erased, with ErrWrongGroup, and when a value is too large to be encoded, all
 // wrapped in a *RecordError.

@@ -25,7 +25,7 @@ const (
 	MomentSuccessorMember                   // a member of a successor group, who has to be one of the old group's
 )
 
-// String names the moment.
+// String returns the name of the moment.
 func (m Moment) String() string {
 	names := [...]string{"", "add sent", "add", "update", "path", "external commit", "external sender", "join",
 		"successor member"}

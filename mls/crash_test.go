@@ -459,7 +459,7 @@ func (m *survivor) publish() {
 	m.note()
 }
 
-// take returns what lets a Step of the plan at hand take effect.
+// take returns a function that lets a Step of the plan at hand take effect.
 func (m *survivor) take() func(*mls.Step, error) {
 	return m.takeWith(mlstest.Note{Key: m.doing, Value: "done"})
 }
@@ -516,7 +516,7 @@ func (m *survivor) post(p mlstest.Parcel) bool {
 	return true
 }
 
-// tell returns the application. It writes a log with the removal from the inbox, and shows the same on a screen.
+// tell plays the application. It writes a log with the removal from the inbox, and shows the same on a screen.
 func (m *survivor) tell(r mlstest.Received) []mlstest.Note {
 	line := ""
 	switch e := r.Event.(type) {

@@ -94,7 +94,7 @@ func failWith(err error, rule string, leaf framing.LeafIndex, detail string) err
 	return &RuleError{Rule: rule, Leaf: leaf, Detail: detail, Err: err}
 }
 
-// atLeaf names the leaf at which a rule was broken.
+// atLeaf returns err with i as the leaf at which a rule was broken.
 func atLeaf(err error, i framing.LeafIndex) error {
 	var broken *RuleError
 	if !errors.As(err, &broken) {

@@ -58,7 +58,7 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (
 // ranks is how many ranks there are.
 const ranks = 3
 
-// rank returns in which turn a proposal is fitted: Removes and Updates first, then what members ask for, then the rest.
+// rank returns the turn in which a proposal is fitted: Removes and Updates first, then what members ask for, then the rest.
 // Anybody may send any number of Adds from outside, and none may displace a removal or what a member asked for.
 func (c *covered) rank() int {
 	switch t := c.proposal.ProposalType(); {

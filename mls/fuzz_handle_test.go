@@ -218,7 +218,7 @@ func (run *fuzzRun) commit(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, made.Commit)
 }
 
-// externalCommit returns one of a friend, or of mallory itself, who comes back.
+// externalCommit returns an external commit of a friend, or of mallory itself, who comes back.
 func (run *fuzzRun) externalCommit(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -253,7 +253,7 @@ func (run *fuzzRun) one(t mlstest.TB, m *mutator, flags flagSet, sender framing.
 	return list[0].Proposal
 }
 
-// proposal returns one of mallory's.
+// proposal returns a proposal of mallory's.
 func (run *fuzzRun) proposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -261,7 +261,7 @@ func (run *fuzzRun) proposal(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, message)
 }
 
-// externalProposal returns one of an external sender.
+// externalProposal returns a proposal of an external sender.
 func (run *fuzzRun) externalProposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -273,7 +273,7 @@ func (run *fuzzRun) externalProposal(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, message)
 }
 
-// newcomerProposal returns one of a friend, who wants to be added.
+// newcomerProposal returns a proposal of a friend, who wants to be added.
 func (run *fuzzRun) newcomerProposal(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)
@@ -291,7 +291,7 @@ func (run *fuzzRun) newcomerProposal(t mlstest.TB, in *tape) []byte {
 	return m.edit(t, message)
 }
 
-// application returns data.
+// application returns application data of mallory's.
 func (run *fuzzRun) application(t mlstest.TB, in *tape) []byte {
 	flags := flagSet(in.word())
 	m := in.mutator(run.bank)

@@ -174,8 +174,8 @@ func (run *fuzzRun) observe(in mls.Input, effects []effect) {
 	}
 }
 
-// together checks that the members in the new epoch agree, that it can be stored and loaded, and that a newcomer has the same
-// view.
+// together checks that the members in the new epoch agree, that it can be stored and loaded, and that a newcomer has
+// the same view.
 func (run *fuzzRun) together() {
 	newest := framing.Epoch(0)
 	for _, h := range run.honest {

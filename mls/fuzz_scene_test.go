@@ -71,7 +71,7 @@ func knowsCodePoints(c *mlstest.Party) {
 	c.Params.ExternalProposals = []framing.ProposalType{fuzzProposal}
 }
 
-// outsider returns a client that knows them, in no group.
+// outsider returns a client in no group that knows the code points of the scenes.
 func outsider(t testing.TB, name string) *mlstest.Member {
 	m := mlstest.NewMember(t, testSuite, name)
 	knowsCodePoints(m.Party)
@@ -224,7 +224,7 @@ func (s *fuzzScene) stock(t testing.TB, info []byte) {
 	}
 }
 
-// proposals returns those that flags ask for, by value, all valid by themselves or nearly so.
+// proposals returns the proposals that flags ask for, by value, all valid by themselves or nearly so.
 func (s *fuzzScene) proposals(t mlstest.TB, in *mlstest.Insider, flags flagSet) []mlstest.Covered {
 	var list []framing.Proposal
 	add := func(i int, make func() framing.Proposal) {

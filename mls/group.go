@@ -91,7 +91,7 @@ const (
 	StatusAbandoned            // the external commit was dropped
 )
 
-// String names the status.
+// String returns the name of the status.
 func (s Status) String() string {
 	names := [...]string{"active", "joining", "member was removed", "group was reinitialized", "external join was dropped"}
 	if int(s) < len(names) {
@@ -168,7 +168,7 @@ const (
 // the epoch is over; and the first time that the pending commit comes back, it is adopted.
 //
 // A message that waits in the outbox while the group goes on can come too late. Data is read while the others keep its
-// epoch, as their Params.PastEpochs say, and has to be protected anew after; a proposal has to be proposed anew.
+// epoch, as their Params.PastEpochs say, and after that has to be protected again; a proposal has to be proposed again.
 type Outgoing struct {
 	Kind        OutgoingKind
 	Message     []byte                  // one MLSMessage
@@ -176,7 +176,7 @@ type Outgoing struct {
 	RatchetTree []byte                  // of a Welcome without the tree inside: the tree to bring along
 }
 
-// GroupID identifies the group. It must not be changed.
+// GroupID returns the group id, which must not be changed.
 func (p *public) GroupID() []byte { return p.context.GroupID }
 
 // Epoch returns the present epoch.
@@ -205,7 +205,7 @@ func (p *public) ConfirmationTag() []byte { return p.tag }
 // OwnLeaf returns the member's own leaf index.
 func (g *Group) OwnLeaf() framing.LeafIndex { return g.private.Leaf() }
 
-// Status returns whether the Group can be used, and if not, why.
+// Status reports whether the Group can be used, and if not, why.
 func (g *Group) Status() Status { return g.status }
 
 // EpochAuthenticator returns a value that members compare, by means outside of MLS, to check that they agree about the

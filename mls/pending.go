@@ -99,7 +99,8 @@ func (g *Group) Drop() (*Step, error) {
 // messageID returns a hash that identifies a message.
 func (p *public) messageID(message []byte) []byte { return p.suite.Hash(nil, message) }
 
-// contentID identifies what a sender signed. It leaves out the signature, which some schemes can encode in several ways.
+// contentID returns a hash of what a sender signed. It leaves out the signature, which some schemes can encode in
+// several ways.
 func (p *public) contentID(content *framing.FramedContent) ([]byte, error) {
 	b, err := framing.Marshal(content)
 	if err != nil {

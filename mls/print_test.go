@@ -61,7 +61,7 @@ func newLeakFinder(secrets ...ciphersuite.Secret) *leakFinder {
 // knownForms remembers formsOf, for the same few secrets are looked for again and again.
 var knownForms sync.Map
 
-// formsOf returns how bytes may be printed.
+// formsOf returns the forms in which bytes may be printed.
 func formsOf(b []byte) (out []string) {
 	if known, ok := knownForms.Load(string(b)); ok {
 		return known.([]string)
@@ -76,7 +76,7 @@ func formsOf(b []byte) (out []string) {
 	return out
 }
 
-// find returns what text shows of a secret; empty when nothing.
+// find returns what text shows of a secret, or "" when nothing.
 func (l *leakFinder) find(text string) string {
 	for k := 0; k+6 <= len(text); k++ {
 		for _, form := range l.starts[[6]byte([]byte(text[k:k+6]))] {
@@ -232,8 +232,8 @@ func TestLeakFinder(t *testing.T) {
 	require.Empty(t, l.find("nothing of the kind"))
 }
 
-// everything returns a group in all states that a Group can have, with what led there, the secrets of it, and the clients' own
-// signature keys.
+// everything returns a group in all states that a Group can have, with what led there, the secrets of it, and the
+// clients' own signature keys.
 func everything(t *testing.T) (roots []any, secrets, signers []ciphersuite.Secret) {
 	keep := func(s *mls.Step, err error) *mls.Step {
 		require.NoError(t, err)

@@ -15,12 +15,12 @@ type PSK = keyschedule.PSK
 // PSKs are the pre-shared keys that the caller gives for one transition.
 type PSKs []PSK
 
-// ExternalPSKID names an external pre-shared key.
+// ExternalPSKID returns the ID of an external pre-shared key.
 func ExternalPSKID(id []byte) framing.PreSharedKeyID {
 	return framing.PreSharedKeyID{PSKType: framing.PSKTypeExternal, PSKID: id}
 }
 
-// ResumptionPSKID names the resumption PSK of an epoch of a group, for use in a commit.
+// ResumptionPSKID returns the ID of the resumption PSK of an epoch of a group, for use in a commit.
 func ResumptionPSKID(groupID []byte, epoch framing.Epoch) framing.PreSharedKeyID {
 	return framing.PreSharedKeyID{PSKType: framing.PSKTypeResumption,
 		Usage: framing.ResumptionPSKUsageApplication, PSKGroupID: groupID, PSKEpoch: epoch}

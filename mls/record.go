@@ -29,9 +29,9 @@ import (
 // whether it did, Load. When a client joined a group anew, delete all records of its former membership and write those of
 // Next.Records(nil).
 //
-// Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted, authenticated,
-// out of backups that outlive the epoch; and see to it that the storage does forget what is deleted and replaced, for
-// forward secrecy is no better than that. Overwrite a value with clear when it is written. Record prints without its
+// Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted,
+// authenticated, out of backups that outlive the epoch; and make sure that the storage erases what is deleted and
+// replaced: forward secrecy depends on it. Overwrite a value with clear when it is written. Record prints without its
 // value, but encoders such as encoding/json write it out.
 //
 // What to write follows from the Groups alone: an application message changes one record of some hundred bytes, unless
@@ -40,8 +40,8 @@ import (
 //
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
 // and reveals both messages to whoever has them. Nothing in the records can tell that they are old. Whoever has to
-// restore backups keeps a counter elsewhere, raised with each transaction and compared before loading, or takes the old
-// copy for dead and comes back by JoinExternal with Resync.
+// restore backups keeps a counter elsewhere, raised with each transaction and compared before loading, or gives up the
+// old copy and comes back by JoinExternal with Resync.
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever adds a field to a Group decides how it is stored: in a record, by Changes and Load, or not at all, because it
+// Whoever adds a field to a Group decides how it is stored: in a record, by Records and Load, or not at all, because it
 // follows from others or from Params. Then it comes into this list.
 func TestEveryFieldIsStored(t *testing.T) {
 	for _, c := range []struct {

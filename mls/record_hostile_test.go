@@ -187,7 +187,8 @@ func TestRecordsThatContradict(t *testing.T) {
 	}
 }
 
-// TestLoadJudgesTheEpochOfProposals: what an external sender signed counts in one epoch, which its signature alone does not say.
+// TestLoadJudgesTheEpochOfProposals: what an external sender signed counts in one epoch, which its signature alone does
+// not say.
 func TestLoadJudgesTheEpochOfProposals(t *testing.T) {
 	service := newMember(t, "service")
 	alice := newCastOf(t, nil, framing.Extensions{extension(t, &framing.ExternalSenders{{

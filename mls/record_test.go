@@ -375,7 +375,7 @@ func TestSuccessorRecords(t *testing.T) {
 	k.checkGone(mlstest.NewInsider(t, parent, nil).Secrets.ResumptionPSK.Bytes())
 }
 
-// Changes leads from any Group of a member to any other: forwards, backwards, and across to one that did not happen.
+// Records leads from any Group of a member to any other: forwards, backwards, and across to one that did not happen.
 func TestChangesBetweenAny(t *testing.T) {
 	cast := newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake, c.Params.PastEpochs = mls.HandshakePrivate, 2 }, nil,
 		"alice", "bob", "carol")

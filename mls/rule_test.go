@@ -21,8 +21,8 @@ import (
 
 var rewriteEntries = flag.Bool("rewrite", false, "mark in the ledger which entry points have tests")
 
-// ruleTest tries one rule at one entry point. To add one, put it into the list of its area (rules_*_test.go) and run make docs,
-// which takes the question mark from the entry point in the ledger.
+// ruleTest tries one rule at one entry point. To add one, put it into the list of its area (rules_*_test.go) and run
+// make docs, which takes the question mark from the entry point in the ledger.
 //
 // Run sets up a group, breaks the rule, and hands what came of it to one of the methods of attempt: refuses, refusesJoin,
 // refusesObserving, refusesCall or refusesDecoding. They check that the error is what the ledger promises, that the
@@ -257,7 +257,7 @@ func (a *attempt) refusesJoin(bad, genuine mls.JoinParams) *mls.Step {
 	return s
 }
 
-// secretsIn returns what a Welcome brings in confidence, and the PSKs for it.
+// secretsIn returns the secrets in a Welcome, and the PSKs for it.
 func secretsIn(a *attempt, j mls.JoinParams) (out []ciphersuite.Secret) {
 	for _, psk := range j.PSKs {
 		out = append(out, psk.Secret)

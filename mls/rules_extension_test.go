@@ -222,7 +222,8 @@ func extensionRules() []ruleTest {
 	})
 }
 
-// ownExtensionRules returns the tests about extensions that a member is about to send: of its leaf, of a KeyPackage, of a GroupInfo.
+// ownExtensionRules returns the tests about extensions that a member is about to send: of its leaf, of a KeyPackage, of
+// a GroupInfo.
 func ownExtensionRules() (out []ruleTest) {
 	for id, list := range map[string]framing.Extensions{
 		"V-EXT-01": {{Type: strange}, {Type: strange, Data: []byte{1}}},

@@ -26,7 +26,7 @@ func pskBreaches() map[string][]framing.PreSharedKeyID {
 	}
 }
 
-// ownLink names the resumption PSK of the present epoch of the group at hand, with usage branch.
+// ownLink returns the ID of the resumption PSK of the present epoch of the group at hand, with usage branch.
 func ownLink() framing.PreSharedKeyID {
 	id := linking(framing.ResumptionPSKUsageBranch, 1)
 	id.PSKGroupID, id.PSKEpoch = []byte("group"), 1

@@ -108,7 +108,7 @@ func (a *attempt) failsAnywhere(frame func(*mlstest.Content)) {
 	require.Equal(a, alice.Group.Epoch()+1, mine.Next.Epoch())
 }
 
-// refOf names the n-th proposal that waits.
+// refOf returns the reference of the n-th proposal that waits.
 func refOf(p *mlstest.Member, n int) framing.ProposalRef { return p.Group.Proposals()[n].Ref }
 
 // sequenceRules returns the tests of area (h) that are about a commit as a whole.

@@ -33,7 +33,7 @@ func (a *attempt) parent() *old {
 	return &old{all[0], all[1], all[2], past}
 }
 
-// succession returns the genuine successor, which alice makes with her own engine, and carol is in it, too.
+// succession returns the genuine successor, which alice makes with her own engine and to which she adds carol, too.
 func (o *old) succession() *succession {
 	s := &succession{create: following(o.alice), guests: []*mlstest.Member{o.carol}, link: linkTo(o.alice.Group),
 		join: mls.JoinParams{Successor: o.bob.Group}}

@@ -10,8 +10,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// uneven returns a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave, who has
-// not joined, unlike erin.
+// uneven returns a group of alice, bob and carol, of whom carol lacks what the demanding group demands; so does dave,
+// who has not joined, unlike erin.
 func (a *attempt) uneven(extensions ...framing.Extension) (alice, bob, dave, erin *mlstest.Member) {
 	all := newCastOf(a.T, func(c *mlstest.Party) {
 		if c.Name != "carol" {

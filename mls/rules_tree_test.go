@@ -8,8 +8,8 @@ import (
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
-// grove returns a group of eight, a to h, whose tree has everything: a's path at nodes 1 and 3, with a stale parent hash at 3,
-// e's path at nodes 9, 11 and 7, and h as an unmerged leaf below 11 and 7.
+// grove returns a group of eight, a to h, whose tree has everything: a's path at nodes 1 and 3, with a stale parent
+// hash at 3, e's path at nodes 9, 11 and 7, and h as an unmerged leaf below 11 and 7.
 func (a *attempt) grove() []*mlstest.Member {
 	all := newCast(a.T, "a", "b", "c", "d", "e", "f", "g")
 	all[0].Commit(mls.CommitParams{ForcePath: true}, all[1:]...)

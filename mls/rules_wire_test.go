@@ -342,8 +342,8 @@ func shortest(data []byte) []byte {
 	return b
 }
 
-// farLeaves returns leaves that a tree of three members does not have: the blank one, those right beyond its end, those around
-// the largest trees, and those whose nodes have no number of 32 bits.
+// farLeaves returns leaves that a tree of three members does not have: the blank one, those right beyond its end, those
+// around the largest trees, and those whose nodes have no number of 32 bits.
 func farLeaves() []framing.LeafIndex {
 	return []framing.LeafIndex{3, 4, 5, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1<<32 - 1}
 }

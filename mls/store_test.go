@@ -76,7 +76,7 @@ func (s shelf) size() (n int) {
 	return n
 }
 
-// find returns the key of a record that holds a secret; empty when there is none.
+// find returns the key of a record that holds a secret, or "" when there is none.
 func (s shelf) find(secret []byte) string {
 	for key, value := range s {
 		if bytes.Contains(value, secret) {
