@@ -36,6 +36,9 @@ func (g *Group) Records(since *Group) ([]Record, error) {
 	}
 	r.resumption(g.resumption, since.resumption)
 	r.proposals(g.proposals, since.proposals)
+	if since.public == nil || !g.arrivals.equal(since.arrivals) {
+		r.put(recordArrivals, 64, g.arrivals.write)
+	}
 	if g.pending != since.pending || g.pending != nil && (g.public != since.public || g.private != since.private) {
 		r.replace(func(r *recorder) { r.pending(g) }, func(r *recorder) { r.pending(since) })
 	}

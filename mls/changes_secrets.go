@@ -192,6 +192,16 @@ func (r *recorder) proposals(now, then *proposalStore) {
 	for i := now.len(); i < then.len(); i++ {
 		r.drop(key(i))
 	}
+	declined := func(s *proposalStore) func(*recorder) {
+		return func(r *recorder) {
+			for i, p := range s.after(kept) {
+				if p.declined {
+					r.put(fmt.Sprintf("%s/%d", recordDeclined, kept+i), 1, func(*recordWriter) {})
+				}
+			}
+		}
+	}
+	r.replace(declined(now), declined(then))
 }
 
 // pending records the pending commit: the message, what it does, the Welcome, and the epoch that it leads to, as far as

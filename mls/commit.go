@@ -170,7 +170,8 @@ func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *
 	s := &Step{old: d.group, Change: d.change, Claims: d.claims}
 	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: pending.message}}
 	if d.group == nil {
-		s.Next = &Group{groupState: groupState{epochState: *pending.next, pending: pending, status: StatusJoining}}
+		s.Next = &Group{groupState: groupState{epochState: *pending.next, pending: pending, status: StatusJoining,
+			arrivals: arrived(d.context.Epoch)}}
 		return s
 	}
 	s.Next = d.group.clone()

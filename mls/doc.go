@@ -73,8 +73,9 @@
 //	                       others took
 //	*MissingProposalError  fetch and handle the proposals, then the commit again
 //	*MissingPSKError       find the keys, then call again with them; or commit with LeaveMissingPSKs
-//	ErrPendingProposals    wait for a commit, or commit, then send; a leave of one's own is void then, and is proposed anew
-//	                       in each epoch until it holds
+//	ErrBeforeMembership    the others went on with a PSK that this member cannot have: rejoin by JoinExternal with Resync
+//	ErrPendingProposals    wait for a commit, or commit, then send, or Decline what must not be; a leave of one's own is void
+//	                       then, and is proposed anew in each epoch until it holds
 //	ErrOwnRemoval          only another member can commit the own leave: wait for it
 //	ErrTooManyProposals    commit, then handle the proposal again
 //	ErrPending             Adopt or Drop the pending commit; while joining: wait for the delivery service

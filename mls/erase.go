@@ -5,7 +5,6 @@ package mls
 import (
 	"slices"
 
-	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/keyschedule"
 	"github.com/copse-mls/copse/treekem"
 )
@@ -46,7 +45,7 @@ func (g *Group) eraseExcept(next *Group) {
 	}
 	if !next.proposals.extends(g.proposals) {
 		for _, p := range g.proposals.all() {
-			if !next.holdsLeafKey(p.leafKey) {
+			if !next.holdsLeafKey(p) {
 				p.leafKey.Private.Erase()
 			}
 		}
@@ -65,12 +64,16 @@ func (g *Group) eraseExcept(next *Group) {
 	}
 }
 
-func (g *Group) holdsLeafKey(k ciphersuite.KeyPair) bool {
+// holdsLeafKey reports whether the Group has the leaf key of an own Update: waiting with it, or in its tree.
+func (g *Group) holdsLeafKey(p *storedProposal) bool {
+	if kept := g.proposals.find(p.ref); kept != nil && kept.leafKey.Private == p.leafKey.Private {
+		return true
+	}
 	if g.private == nil {
 		return false
 	}
 	for _, pair := range g.private.Keys() {
-		return pair.Private == k.Private // the first pair is the leaf's
+		return pair.Private == p.leafKey.Private // the first pair is the leaf's
 	}
 	return false
 }

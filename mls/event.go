@@ -24,14 +24,15 @@ type ApplicationMessage struct {
 	ContentID []byte
 }
 
-// ProposalReceived is a proposal that is valid by itself and now waits for a commit.
+// ProposalReceived is a proposal that is valid by itself and now waits for a commit, unless it is Declined.
 type ProposalReceived struct {
 	Ref               framing.ProposalRef
 	Sender            framing.Sender
 	From              Identity // the sender's, in this epoch
 	Proposal          framing.Proposal
 	AuthenticatedData []byte
-	Again             bool // whether it waits already, so that nothing has changed
+	Again             bool // whether it is known already, so that nothing has changed
+	Declined          bool // whether it does not wait: Params.NewcomerProposals or Group.Decline said so
 }
 
 // EpochChanged says that a commit took effect, and what it changed.

@@ -3,6 +3,7 @@ package mls
 // RFC 9420, Sections 12.2 and 12.4: which proposals a committer covers.
 
 import (
+	"bytes"
 	"io"
 	"reflect"
 	"slices"
@@ -39,7 +40,7 @@ func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftPro
 		ch.known = indexPSKs(pskSources(g, c.PSKs)...)
 	}
 	var chosen []covered
-	stored := g.proposals.all()
+	stored := g.proposals.waiting()
 	for _, p := range stored {
 		if ch.reject(p) == "" {
 			chosen = append(chosen, coveredRef(p))
@@ -56,12 +57,12 @@ func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftPro
 
 // onlyOwnRemoval reports whether proposals wait, and all of them would remove the member itself.
 func (g *Group) onlyOwnRemoval() bool {
-	for _, p := range g.proposals.all() {
+	for _, p := range g.proposals.waiting() {
 		if r, ok := p.proposal().(*framing.Remove); !ok || r.Removed != g.OwnLeaf() {
 			return false
 		}
 	}
-	return g.proposals.len() > 0
+	return g.proposals.waits()
 }
 
 func needsTime(list []covered) bool {
@@ -167,7 +168,7 @@ func newChooser(g *Group, byValue []covered) *chooser {
 		c.psks[identifierOf(id)] = true
 	}
 	c.others = len(byValue) > 0
-	for _, p := range g.proposals.all() {
+	for _, p := range g.proposals.waiting() {
 		c.survey(p)
 	}
 	return c
@@ -251,6 +252,10 @@ func (c *chooser) rejectAdd(a *framing.Add) string {
 func (c *chooser) rejectPSK(id framing.PreSharedKeyID) string {
 	if _, ok := c.known[keyName(id)]; c.known != nil && !ok {
 		return "the secret of the PSK is not at hand"
+	}
+	if id.PSKType == framing.PSKTypeResumption && bytes.Equal(id.PSKGroupID, c.group.GroupID()) &&
+		id.PSKEpoch < c.group.arrivals.complete() {
+		return "some members came after the epoch of the PSK, and could not follow"
 	}
 	return once(c.psks, identifierOf(id), "the same PSK is covered already")
 }

@@ -33,6 +33,7 @@ type groupState struct {
 	reInit     *framing.ReInit // when status is StatusReInitialized
 	successor  *successorLink  // in the first epoch of a successor group that this member creates
 	lastOwn    []byte          // messageID of the own commit that began this epoch, to recognize its echo
+	arrivals   arrivals
 }
 
 // epochState is what a member has in one epoch.
@@ -277,8 +278,8 @@ func (g *Group) clone() *Group {
 }
 
 // inEpoch returns the Group in the epoch that a commit leads to. What is kept of the present epoch becomes a past one.
-func (g *Group) inEpoch(next epochState) *Group {
-	n := &Group{groupState: groupState{epochState: next}}
+func (g *Group) inEpoch(next epochState, c *Change) *Group {
+	n := &Group{groupState: groupState{epochState: next, arrivals: g.arrivals.after(c)}}
 	n.past = prepend(&pastEpoch{g.public, g.secrets.SenderDataSecret, g.messages}, g.past, g.params.PastEpochs)
 	n.resumption = prepend(resumptionPSK{g.Epoch(), g.secrets.ResumptionPSK}, g.resumption, g.params.ResumptionEpochs)
 	return n
@@ -359,9 +360,15 @@ func pskSources(g *Group, brought PSKs) []PSKs {
 }
 
 // Proposals lists the proposals of the present epoch that wait for a commit, in the order of their arrival.
-func (g *Group) Proposals() []CommittedProposal {
+func (g *Group) Proposals() []CommittedProposal { return g.listed(g.proposals.waiting()) }
+
+// Declined lists the proposals of the present epoch that do not wait for a commit, in the order of their arrival: see
+// Group.Decline.
+func (g *Group) Declined() []CommittedProposal { return g.listed(g.proposals.those(true)) }
+
+func (g *Group) listed(list []*storedProposal) []CommittedProposal {
 	var out []CommittedProposal
-	for _, p := range g.proposals.all() {
+	for _, p := range list {
 		out = append(out, CommittedProposal{p.proposal(), p.sender(), g.senderIdentity(p.sender(), p.proposal()), p.ref})
 	}
 	return out

@@ -19,7 +19,7 @@ import (
 // commit itself comes back, it is adopted. An own message that needs no handling any more gives an *Echo.
 //
 // It fails with ErrWrongGroup, ErrOldEpoch, ErrFutureEpoch, ErrReplay, ErrOwnMessage, ErrUnexpectedMessage, an
-// *InactiveError, ErrErased, a *MissingPSKError, a *MissingProposalError, ErrTooManyProposals, a *SyntaxError, a
+// *InactiveError, ErrErased, a *MissingPSKError, ErrBeforeMembership, a *MissingProposalError, ErrTooManyProposals, a *SyntaxError, a
 // *RuleError, or an error of package ciphersuite when decryption fails.
 func (g *Group) Handle(in Input) (*Step, error) {
 	if g.isErased() {
@@ -227,19 +227,19 @@ func (g *Group) handshake(content *framing.AuthenticatedContent, in Input, messa
 // receiveProposal stores a proposal that is valid by itself (RFC 9420, Section 12.1).
 func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
 	c := content.Content()
-	ref, err := content.ProposalRef(g.suite)
+	fresh, err := g.stored(content)
 	if err != nil {
 		return nil, err
 	}
-	switch known, own := g.proposals.find(ref) != nil, c.Sender == g.self(); {
-	case known && own:
-		return g.repeated(&Echo{ref}, messages), nil
-	case known:
-		return g.repeated(g.proposalReceived(ref, c, true), messages), nil
+	switch known, own := g.proposals.find(fresh.ref), c.Sender == g.self(); {
+	case known != nil && own:
+		return g.repeated(&Echo{known.ref}, messages), nil
+	case known != nil:
+		return g.repeated(g.proposalReceived(known, true), messages), nil
 	case own:
 		return nil, ErrOwnMessage
 	}
-	if err := g.checkRoom(); err != nil {
+	if err := g.room(g.proposals, fresh.fromNewcomer()); err != nil {
 		return nil, err
 	}
 	claims, err := g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
@@ -248,10 +248,13 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	}
 	next := g.clone()
 	next.messages = messages
-	next.proposals = g.proposals.with(&storedProposal{ref: ref, content: content})
+	next.proposals = g.proposals.with(fresh)
 	s := g.step(next)
 	s.Lifetimes = lifetimesIn(c.Proposal, in.Now)
-	s.Claims, s.Events = claims, []Event{g.proposalReceived(ref, c, false)}
+	if !fresh.declined || g.params.NewcomerProposals != NewcomerProposalsDeclined {
+		s.Claims = claims
+	}
+	s.Events = []Event{g.proposalReceived(fresh, false)}
 	return s, nil
 }
 

@@ -62,6 +62,7 @@ type joiner struct {
 
 	own      *OwnKeyPackage           // findKeyPackage
 	ref      framing.KeyPackageRef    // findKeyPackage
+	entry    framing.KeyPackageRef    // findKeyPackage; under which the Welcome has the secrets: ref, or that of the twin
 	leafKey  ciphersuite.KeyPair      // openSecrets
 	secrets  *framing.GroupSecrets    // openSecrets
 	link     *framing.PreSharedKeyID  // checkPSKs; nil unless the group is a successor
@@ -99,7 +100,8 @@ func (j *joiner) join() (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Step{Next: &Group{groupState: groupState{epochState: *state}}, Claims: claims, Lifetimes: public.reportLifetimes(j.Now),
+	next := &Group{groupState: groupState{epochState: *state, arrivals: arrived(public.Epoch())}}
+	return &Step{Next: next, Claims: claims, Lifetimes: public.reportLifetimes(j.Now),
 		Used: &UsedKey{j.ref, j.own.LastResort()}}, nil
 }
 
@@ -115,19 +117,37 @@ func (j *joiner) findKeyPackage() error {
 			return err
 		}
 		ref, err := k.KeyPackage.Ref(suite)
+		if err != nil {
+			return err
+		}
+		entry, err := refOfTwin(suite, k.KeyPackage, ref)
 		switch {
 		case err != nil:
 			return err
-		case !named[string(ref)]:
+		case named[string(ref)]:
+			entry = ref
+		}
+		switch {
+		case !named[string(entry)]:
 		case k.KeyPackage.CipherSuite != j.welcome.CipherSuite:
 			return fail("V-WEL-02", framing.NoLeaf, "Welcome is of %v, the KeyPackage that it names of %v",
 				j.welcome.CipherSuite, k.KeyPackage.CipherSuite)
 		default:
-			j.own, j.ref = k, ref
+			j.own, j.ref, j.entry = k, ref, entry
 			return nil
 		}
 	}
 	return fail("V-WEL-01", framing.NoLeaf, "Welcome is for none of the %d KeyPackages", len(j.KeyPackages))
+}
+
+// refOfTwin returns the reference that a KeyPackage has with the twin of its signature, which a directory could hand out
+// instead, or ref when there is none.
+func refOfTwin(suite *ciphersuite.Suite, k *framing.KeyPackage, ref framing.KeyPackageRef) (framing.KeyPackageRef, error) {
+	other := *k
+	if other.Signature = suite.TwinSignature(k.Signature); other.Signature == nil {
+		return ref, nil
+	}
+	return other.Ref(suite)
 }
 
 // openSecrets decrypts the group secrets.
@@ -138,7 +158,7 @@ func (j *joiner) openSecrets() error {
 	}
 	// The Group owns its keys; the caller may erase the KeyPackage's.
 	j.leafKey = ciphersuite.KeyPair{Public: leafKey.Public, Private: leafKey.Private.Clone()}
-	j.secrets, err = j.welcome.DecryptGroupSecrets(j.suite, j.ref, initKey)
+	j.secrets, err = j.welcome.DecryptGroupSecrets(j.suite, j.entry, initKey)
 	return err
 }
 

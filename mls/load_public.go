@@ -133,7 +133,7 @@ func (l *loader) proposals(p *public) (*proposalStore, error) {
 		if d.number != uint64(i) {
 			return nil, d.fail("proposal %d is missing", i)
 		}
-		stored, err := l.proposal(p, d.drawer)
+		stored, err := l.proposal(p, d)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +142,7 @@ func (l *loader) proposals(p *public) (*proposalStore, error) {
 	return store, nil
 }
 
-func (l *loader) proposal(p *public, d *drawer) (*storedProposal, error) {
+func (l *loader) proposal(p *public, d numbered) (*storedProposal, error) {
 	u := new(framing.UnverifiedContent)
 	var private ciphersuite.Secret
 	err := d.must(func(r *recordReader) {
@@ -159,13 +159,16 @@ func (l *loader) proposal(p *public, d *drawer) (*storedProposal, error) {
 	if u.Content.Epoch != p.Epoch() || !bytes.Equal(u.Content.GroupID, p.GroupID()) {
 		return nil, d.fail("proposal of another epoch")
 	}
-	s := new(storedProposal)
-	s.content, err = u.Verify(framing.VerifyParams{Suite: l.suite, SignatureKey: key, GroupContext: &p.context})
+	content, err := u.Verify(framing.VerifyParams{Suite: l.suite, SignatureKey: key, GroupContext: &p.context})
 	if err != nil {
 		return nil, d.failWith(err)
 	}
-	if s.ref, err = s.content.ProposalRef(l.suite); err != nil {
+	s, err := p.stored(content)
+	if err != nil {
 		return nil, d.failWith(err)
+	}
+	if s.declined, err = l.top.open(recordDeclined).open(strconv.FormatUint(d.number, 10)).load(func(*recordReader) {}); err != nil {
+		return nil, err
 	}
 	if private.IsZero() {
 		return s, nil

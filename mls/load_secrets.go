@@ -36,6 +36,10 @@ func (l *loader) group() (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.arrivals.floor = g.Epoch() // when no record says more
+	if _, err := l.top.open(recordArrivals).load(g.arrivals.read); err != nil {
+		return nil, err
+	}
 	for _, load := range []func(*Group) error{l.loadPast, l.loadResumption, l.loadProposals, l.loadPending} {
 		if err := load(g); err != nil {
 			return nil, err

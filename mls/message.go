@@ -138,8 +138,25 @@ func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, er
 	return nil, nil
 }
 
+// stored returns authentic content as a proposal to store, with its references (RFC 9420, Section 5.2).
+func (p *public) stored(content *framing.AuthenticatedContent) (*storedProposal, error) {
+	ref, err := content.ProposalRef(p.suite)
+	if err != nil {
+		return nil, err
+	}
+	s := &storedProposal{ref: ref, content: content}
+	s.declined = s.fromNewcomer() && p.params.NewcomerProposals != NewcomerProposalsWait
+	if twin := p.suite.TwinSignature(content.Auth().Signature); twin != nil {
+		other := content.Unverified()
+		other.Auth.Signature = twin
+		s.twin, err = other.ProposalRef(p.suite)
+	}
+	return s, err
+}
+
 // proposalReceived returns the Event for a proposal.
-func (p *public) proposalReceived(ref framing.ProposalRef, c *framing.FramedContent, again bool) *ProposalReceived {
-	return &ProposalReceived{Ref: ref, Sender: c.Sender, From: p.senderIdentity(c.Sender, c.Proposal), Proposal: c.Proposal,
-		AuthenticatedData: c.AuthenticatedData, Again: again}
+func (p *public) proposalReceived(s *storedProposal, again bool) *ProposalReceived {
+	c := s.content.Content()
+	return &ProposalReceived{Ref: s.ref, Sender: c.Sender, From: p.senderIdentity(c.Sender, c.Proposal), Proposal: c.Proposal,
+		AuthenticatedData: c.AuthenticatedData, Again: again, Declined: s.declined}
 }

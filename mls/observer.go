@@ -79,14 +79,14 @@ func (o *Observer) Handle(in Input) (*ObserverStep, error) {
 
 func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
 	c := content.Content()
-	ref, err := content.ProposalRef(o.suite)
+	fresh, err := o.stored(content)
 	if err != nil {
 		return nil, err
 	}
-	if o.proposals.find(ref) != nil {
-		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(ref, c, true)}}, nil
+	if known := o.proposals.find(fresh.ref); known != nil {
+		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(known, true)}}, nil
 	}
-	if err := o.room(o.proposals.len()); err != nil {
+	if err := o.room(o.proposals, fresh.fromNewcomer()); err != nil {
 		return nil, err
 	}
 	judged, err := o.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
@@ -94,8 +94,8 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 		return nil, err
 	}
 	next := *o
-	next.proposals = o.proposals.with(&storedProposal{ref: ref, content: content})
-	events := []Event{o.proposalReceived(ref, c, false)}
+	next.proposals = o.proposals.with(fresh)
+	events := []Event{o.proposalReceived(fresh, false)}
 	return &ObserverStep{Next: &next, Events: events, Claims: judged, Lifetimes: lifetimesIn(c.Proposal, in.Now)}, nil
 }
 

@@ -62,6 +62,9 @@ type Params struct {
 	// ExternalCommits says which newcomers may join by themselves.
 	ExternalCommits ExternalCommitPolicy
 
+	// NewcomerProposals says what becomes of proposals of newcomers to be added.
+	NewcomerProposals NewcomerProposalPolicy
+
 	// Suites makes cipher suites, for primitives of another provider. Default: ciphersuite.New.
 	Suites func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error)
 
@@ -115,6 +118,21 @@ const (
 	ExternalCommitsPSK
 	// ExternalCommitsForbidden refuses all.
 	ExternalCommitsForbidden
+)
+
+// NewcomerProposalPolicy says what becomes of Adds that newcomers send (RFC 9420, Section 12.1.8). Whoever knows a group's
+// id and epoch can send one, and as long as it waits, members may not send data. All are kept, as many as a quarter of
+// Params.MaxProposals: somebody else may commit them.
+type NewcomerProposalPolicy uint8
+
+// Policies for newcomers' proposals.
+const (
+	// NewcomerProposalsWait lets them wait for a commit, like those of members.
+	NewcomerProposalsWait NewcomerProposalPolicy = iota
+	// NewcomerProposalsAsk lets those wait that Group.Admit names.
+	NewcomerProposalsAsk
+	// NewcomerProposalsDeclined lets none wait. Nothing is left to ask: events say so, and no Claim is made of them.
+	NewcomerProposalsDeclined
 )
 
 func orDefault[T int | time.Duration](v, byDefault T) T {

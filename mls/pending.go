@@ -48,7 +48,7 @@ func (g *Group) Adopt() (*Step, error) {
 	case g.status == StatusJoining:
 		return g.adoptJoin(), nil
 	}
-	next := g.inEpoch(*p.next)
+	next := g.inEpoch(*p.next, p.change)
 	next.lastOwn = g.messageID(p.message)
 	s := g.stepInto(next, p.change)
 	s.Send = p.welcomes

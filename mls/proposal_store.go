@@ -9,30 +9,65 @@ import (
 
 // storedProposal is a proposal of the present epoch that is valid by itself.
 type storedProposal struct {
-	ref     framing.ProposalRef
-	content *framing.AuthenticatedContent
-	leafKey ciphersuite.KeyPair // of the member's own Update: the new leaf's
+	ref      framing.ProposalRef
+	twin     framing.ProposalRef // under the twin of the signature, where there is one: anybody can make that, and send it to others
+	content  *framing.AuthenticatedContent
+	leafKey  ciphersuite.KeyPair // of the member's own Update: the new leaf's
+	declined bool                // does not wait for a commit, but is known when a commit names it
 }
 
 func (p *storedProposal) proposal() framing.Proposal { return p.content.Content().Proposal }
 func (p *storedProposal) sender() framing.Sender     { return p.content.Content().Sender }
 
+// fromNewcomer reports whether somebody outside of the group proposes to be added.
+func (p *storedProposal) fromNewcomer() bool {
+	return p.sender().SenderType == framing.SenderTypeNewMemberProposal
+}
+
 // proposalStore holds the proposals of one epoch: the latest, and the store without it. It is immutable; nil is the empty
 // store.
 type proposalStore struct {
 	*storedProposal
-	before *proposalStore
-	count  int
-	index  *proposalIndex
+	before    *proposalStore
+	count     int
+	wait      int // how many wait for a commit
+	newcomers int // how many come from newcomers
+	index     *proposalIndex
 }
 
 // with returns the store with one more proposal.
 func (s *proposalStore) with(p *storedProposal) *proposalStore {
-	var index *proposalIndex
+	out := &proposalStore{storedProposal: p, before: s, count: 1}
 	if s != nil {
-		index = s.index
+		out.count, out.wait, out.newcomers, out.index = s.count+1, s.wait, s.newcomers, s.index
 	}
-	return &proposalStore{p, s, s.len() + 1, index.with(p, 0)}
+	if !p.declined {
+		out.wait++
+	}
+	if p.fromNewcomer() {
+		out.newcomers++
+	}
+	out.index = out.index.with(p.ref, p, 0)
+	if p.twin != nil {
+		out.index = out.index.with(p.twin, p, 0)
+	}
+	return out
+}
+
+// declining returns the store in which one of its proposals waits for a commit, or does not. It copies what came after that.
+func (s *proposalStore) declining(p *storedProposal, declined bool) *proposalStore {
+	changed := *p
+	changed.declined = declined
+	out := s
+	for !bytes.Equal(out.ref, p.ref) {
+		out = out.before
+	}
+	at := out.count
+	out = out.before.with(&changed)
+	for _, later := range s.after(at) {
+		out = out.with(later)
+	}
+	return out
 }
 
 func (s *proposalStore) len() int {
@@ -44,6 +79,22 @@ func (s *proposalStore) len() int {
 
 // all lists the proposals in the order of their arrival.
 func (s *proposalStore) all() []*storedProposal { return s.after(0) }
+
+// waiting lists those that wait for a commit, in the order of their arrival.
+func (s *proposalStore) waiting() []*storedProposal { return s.those(false) }
+
+// those lists the proposals that are declined, or that are not, in the order of their arrival.
+func (s *proposalStore) those(declined bool) (out []*storedProposal) {
+	for _, p := range s.all() {
+		if p.declined == declined {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// waits reports whether any proposal waits for a commit.
+func (s *proposalStore) waits() bool { return s != nil && s.wait > 0 }
 
 // after lists the proposals without the first n, in the order of their arrival.
 func (s *proposalStore) after(n int) []*storedProposal {
@@ -80,31 +131,32 @@ func (s *proposalStore) shared(o *proposalStore) *proposalStore {
 // proposalIndex finds proposals by their references, which are hashes: a trie that branches by the references' bits. It
 // is immutable; nil is the empty index.
 type proposalIndex struct {
-	only *storedProposal // the one proposal here, when there is just one
+	ref  framing.ProposalRef
+	only *storedProposal // the one proposal here, when there is just one; ref is one of its references
 	next [2]*proposalIndex
 }
 
 // bit returns one bit of a reference. References of one group are all of one length.
 func bit(ref framing.ProposalRef, depth int) byte { return ref[depth/8] >> (depth % 8) & 1 }
 
-// with returns the index with one more proposal. At this depth all references agree in the bits before it.
-func (x *proposalIndex) with(p *storedProposal, depth int) *proposalIndex {
-	if x == nil || x.only != nil && bytes.Equal(x.only.ref, p.ref) {
-		return &proposalIndex{only: p}
+// with returns the index with one more reference. At this depth all references agree in the bits before it.
+func (x *proposalIndex) with(ref framing.ProposalRef, p *storedProposal, depth int) *proposalIndex {
+	if x == nil || x.only != nil && bytes.Equal(x.ref, ref) {
+		return &proposalIndex{ref: ref, only: p}
 	}
 	branch := &proposalIndex{next: x.next}
 	if x.only != nil {
-		branch.next[bit(x.only.ref, depth)] = &proposalIndex{only: x.only}
+		branch.next[bit(x.ref, depth)] = &proposalIndex{ref: x.ref, only: x.only}
 	}
-	side := &branch.next[bit(p.ref, depth)]
-	*side = (*side).with(p, depth+1)
+	side := &branch.next[bit(ref, depth)]
+	*side = (*side).with(ref, p, depth+1)
 	return branch
 }
 
 func (x *proposalIndex) find(ref framing.ProposalRef) *storedProposal {
 	for depth := 0; x != nil && depth < 8*len(ref); depth++ {
 		if x.only != nil {
-			if bytes.Equal(x.only.ref, ref) {
+			if bytes.Equal(x.ref, ref) {
 				return x.only
 			}
 			return nil

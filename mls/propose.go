@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
@@ -37,7 +38,7 @@ func (g *Group) Propose(proposal framing.Proposal, p ProposeParams, by crypto.Si
 	if err != nil {
 		return nil, err
 	}
-	return g.propose(&storedProposal{}, proposal, p, by)
+	return g.propose(ciphersuite.KeyPair{}, proposal, p, by)
 }
 
 // ProposeUpdate proposes a new leaf for the member, with a fresh encryption key and what u changes (RFC 9420,
@@ -62,15 +63,15 @@ func (g *Group) ProposeUpdate(u LeafUpdate, p ProposeParams, by crypto.Signer) (
 	if err := leaf.Sign(signing, g.GroupID(), g.OwnLeaf()); err != nil {
 		return nil, err
 	}
-	return g.propose(&storedProposal{leafKey: pair}, &framing.Update{LeafNode: leaf}, p, by)
+	return g.propose(pair, &framing.Update{LeafNode: leaf}, p, by)
 }
 
 // propose checks, signs, frames and stores a proposal of the member's own.
-func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
+func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
 	if _, ok := proposal.(*framing.Add); ok && p.Now.IsZero() {
 		return nil, ErrNoTime
 	}
-	if err := g.checkRoom(); err != nil {
+	if err := g.room(g.proposals, false); err != nil {
 		return nil, err
 	}
 	judged, err := g.checkSigned(proposal, g.self(), p.Now, MomentAddSent)
@@ -89,10 +90,11 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	if err != nil {
 		return nil, err
 	}
-	stored.content = content
-	if stored.ref, err = content.ProposalRef(g.suite); err != nil {
+	stored, err := g.stored(content)
+	if err != nil {
 		return nil, err
 	}
+	stored.leafKey = leafKey
 	next := g.clone()
 	next.messages = messages
 	if g.proposals.find(stored.ref) == nil { // receivers, too, store equal proposals once
@@ -104,14 +106,42 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	return s, nil
 }
 
-func (p *public) room(have int) error {
-	if have >= p.params.MaxProposals {
+// Decline lets a proposal wait no longer: the application's answer is no. The member does not commit it unless
+// CommitParams.References names it, and may send data again. RFC 9420, Section 12.4 asks for a commit of valid proposals
+// first; which ones an application's policy makes invalid is not the protocol's to say. When another member commits the
+// proposal all the same, this member can follow. A newcomer that proposes to be added comes again in each epoch:
+// Params.NewcomerProposals answers beforehand.
+//
+// It fails with a *MissingProposalError, an *InactiveError, ErrPending while joining, or ErrErased.
+func (g *Group) Decline(ref framing.ProposalRef) (*Step, error) { return g.declining(ref, true) }
+
+// Admit lets a declined proposal wait for a commit, like all others. It fails as Decline does.
+func (g *Group) Admit(ref framing.ProposalRef) (*Step, error) { return g.declining(ref, false) }
+
+func (g *Group) declining(ref framing.ProposalRef, declined bool) (*Step, error) {
+	if err := g.usable(); err != nil {
+		return nil, err
+	}
+	p := g.proposals.find(ref)
+	switch {
+	case p == nil:
+		return nil, &MissingProposalError{[]framing.ProposalRef{ref}}
+	case p.declined == declined:
+		return g.step(g), nil
+	}
+	next := g.clone()
+	next.proposals = g.proposals.declining(p, declined)
+	return g.step(next), nil
+}
+
+// room fails with ErrTooManyProposals when a store is full for another proposal. Newcomers, of whom anybody may be one, fill
+// a quarter of it at most, so that they do not keep members from proposing.
+func (p *public) room(s *proposalStore, newcomer bool) error {
+	if s.len() >= p.params.MaxProposals || newcomer && s != nil && s.newcomers >= (p.params.MaxProposals+3)/4 {
 		return ErrTooManyProposals
 	}
 	return nil
 }
-
-func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 
 // checkSigned checks a proposal by itself, with its signatures (RFC 9420, Section 12.1). It returns the credentials
 // to be validated.

@@ -22,7 +22,7 @@ func (g *Group) Protect(data []byte, o ProtectParams, by crypto.Signer) (*Step, 
 	if err := g.maySend(by); err != nil {
 		return nil, err
 	}
-	if g.proposals.len() > 0 {
+	if g.proposals.waits() {
 		return nil, ErrPendingProposals
 	}
 	rand := g.params.rand

@@ -3,7 +3,10 @@ package mls
 // RFC 9420, Section 12.4.2: Processing a Commit.
 
 import (
+	"bytes"
 	"crypto/subtle"
+	"errors"
+	"fmt"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -31,7 +34,7 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 	if err != nil {
 		return nil, err
 	}
-	s := g.stepInto(current.inEpoch(*state), t.change)
+	s := g.stepInto(current.inEpoch(*state, t.change), t.change)
 	s.Claims, s.Lifetimes = t.claims, t.lifetimes
 	if s.Next.status != StatusActive {
 		state.eraseUnused(r.base)
@@ -106,7 +109,7 @@ func (t *transition) removesLeaf(i framing.LeafIndex) bool {
 
 // removed returns the Step of a member that a commit removes. Of its secrets, only those to read late messages stay.
 func (g *Group) removed(current *Group, t *transition) *Step {
-	next := current.inEpoch(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())})
+	next := current.inEpoch(epochState{public: g.public, private: noKeys(g.suite, g.OwnLeaf())}, t.change)
 	next.resumption = nil
 	next.status = StatusRemoved
 	s := g.step(next)
@@ -127,7 +130,7 @@ type receiver struct {
 func (r *receiver) nextState() (*epochState, error) {
 	psk, err := pskSecret(r.before.suite, r.list.psks, r.psks, r.group.ResumptionPSKs())
 	if err != nil {
-		return nil, err
+		return nil, r.group.beforeMembership(err)
 	}
 	init, err := r.initSecret()
 	if err != nil {
@@ -157,6 +160,21 @@ func (r *receiver) nextState() (*epochState, error) {
 		return nil, fail("V-CM-14", r.leaf, "confirmation tag does not match: the committer sees another group")
 	}
 	return &state, nil
+}
+
+// beforeMembership returns ErrBeforeMembership around the error for a missing PSK that the member cannot find: the resumption
+// PSK of an epoch of the group in which it was not there.
+func (g *Group) beforeMembership(err error) error {
+	var missing *MissingPSKError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	for _, id := range missing.IDs {
+		if id.PSKType == framing.PSKTypeResumption && bytes.Equal(id.PSKGroupID, g.GroupID()) && id.PSKEpoch < g.arrivals.own {
+			return fmt.Errorf("%w: that of epoch %d", ErrBeforeMembership, id.PSKEpoch)
+		}
+	}
+	return err
 }
 
 // initSecret returns what the next epoch starts from: the present epoch's, or what a newcomer sent (RFC 9420, Section 8.3).

@@ -88,6 +88,8 @@ const (
 	recordSenderData = "senderdata"
 	recordResumption = "resumption"
 	recordProposal   = "proposal"
+	recordDeclined   = "declined" // beside a proposal that does not wait
+	recordArrivals   = "arrivals"
 	recordPending    = "pending"
 	recordWelcome    = "welcome"
 )
@@ -140,6 +142,29 @@ func (h *recordHeader) read(r *recordReader) {
 		r.value(&h.successor.id)
 		h.successor.psk = r.secret()
 	}
+}
+
+func (a *arrivals) write(w *recordWriter) {
+	w.Uint64(uint64(a.own))
+	w.Uint64(uint64(a.floor))
+	w.list(len(a.recent), func(i int) {
+		w.Uint64(uint64(a.recent[i].epoch))
+		w.list(len(a.recent[i].runs), func(j int) {
+			w.Uint32(uint32(a.recent[i].runs[j].first))
+			w.Uint32(uint32(a.recent[i].runs[j].last))
+		})
+	})
+}
+
+func (a *arrivals) read(r *recordReader) {
+	a.own, a.floor = framing.Epoch(r.Uint64()), framing.Epoch(r.Uint64())
+	r.list(func() {
+		x := arrival{epoch: framing.Epoch(r.Uint64())}
+		r.list(func() {
+			x.runs = append(x.runs, leafRun{framing.LeafIndex(r.Uint32()), framing.LeafIndex(r.Uint32())})
+		})
+		a.recent = append(a.recent, x)
+	})
 }
 
 // recordWriter writes the value of one record.

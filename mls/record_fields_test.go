@@ -15,15 +15,17 @@ func TestEveryFieldIsStored(t *testing.T) {
 		of   any
 		want []string
 	}{
-		{groupState{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn"}},
+		{groupState{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn",
+			"arrivals"}},
+		{arrivals{}, []string{"own", "floor", "recent"}},
 		{epochState{}, []string{"public", "private", "secrets", "messages"}},
 		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},
 		{pastEpoch{}, []string{"public", "senderData", "messages"}},
 		{resumptionPSK{}, []string{"epoch", "secret"}},
 		{pendingCommit{}, []string{"message", "next", "welcomes", "change"}},
 		{successorLink{}, []string{"id", "psk"}},
-		{storedProposal{}, []string{"ref", "content", "leafKey"}},
-		{proposalStore{}, []string{"storedProposal", "before", "count", "index"}},
+		{storedProposal{}, []string{"ref", "twin", "content", "leafKey", "declined"}},
+		{proposalStore{}, []string{"storedProposal", "before", "count", "wait", "newcomers", "index"}},
 		{Observer{}, []string{"public", "proposals", "reInit"}},
 		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
 		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},

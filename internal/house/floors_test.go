@@ -162,6 +162,7 @@ func packageRooms() map[string]rooms {
 			"message.go", "protect.go", "record_change.go", "record_drawer.go",
 			"erase.go", "frame.go", "inside.go", "limits.go", "record.go", "successor.go",
 			"group.go", "validate_list.go",
+			"arrivals.go",
 			"event.go", "params.go", "psk.go",
 			"claim.go", "doc.go", "errors.go", "proposal_store.go",
 		}},

@@ -1,0 +1,154 @@
+package mls_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// Whoever sees a proposal with an ECDSA signature can make one with another signature and so with another reference. Both
+// lead to the proposal: for who stored the original, for its sender, and after a restart.
+func TestAttackTwinSignature(t *testing.T) {
+	cast := noted(t, mlstest.NewCast(t, mlstest.CastParams{CipherSuite: ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256}, "alice", "bob", "carol")...)
+	alice, bob, carol := three(cast)
+	evil := carol.Insider()
+	original := bob.Propose(&framing.GroupContextExtensions{}, alice)
+	twin := evil.Retag(t, original, func(m *framing.PublicMessage) { m.Auth.Signature = bob.Suite.TwinSignature(m.Auth.Signature) })
+	require.NotEqual(t, original, twin)
+	carol.Hear(twin)
+	for _, again := range []*mls.Step{alice.Hear(twin), alice.Hear(original), carol.Hear(original)} {
+		require.True(t, again.Events[0].(*mls.ProposalReceived).Again)
+	}
+	require.IsType(t, &mls.Echo{}, bob.Hear(twin).Events[0])
+	alice.Reload()
+	bob.Reload()
+	require.Len(t, alice.Group.Proposals(), 1)
+	change := carol.Commit(mls.CommitParams{}, alice, bob).Adopted.Change
+	require.Len(t, change.Proposals, 1)
+	mlstest.Agree(alice, bob, carol)
+}
+
+// The same with a KeyPackage, of which a directory hands out the twin: the newcomer finds its own all the same.
+func TestAttackTwinKeyPackage(t *testing.T) {
+	const cs = ciphersuite.MLS128DHKEMP256AES128GCMSHA256P256
+	alice := noted(t, mlstest.NewCast(t, mlstest.CastParams{CipherSuite: cs}, "alice")...)[0]
+	bob := noted(t, mlstest.NewMember(t, cs, "bob"))[0]
+	keys := bob.KeyPackage(t)
+	twin := *keys.KeyPackage
+	twin.Signature = bob.Suite.TwinSignature(twin.Signature)
+	out := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: &twin}}}).Adopted.Send[0]
+	joined := bob.Take(bob.TryJoin(out, keys))
+	require.Equal(t, must(keys.KeyPackage.Ref(bob.Suite)), joined.Used.Ref, "which it has to delete")
+	mlstest.Agree(alice, bob)
+}
+
+// Somebody who knows group id and epoch proposes to be added, in each epoch again. The group speaks all the same: those who
+// decline do, and those who ask first. All can follow who commits it.
+func TestAttackNewcomers(t *testing.T) {
+	policy := map[string]mls.NewcomerProposalPolicy{
+		"bob": mls.NewcomerProposalsAsk, "carol": mls.NewcomerProposalsDeclined, "dave": mls.NewcomerProposalsDeclined}
+	cast := newCastOf(t, func(c *mlstest.Party) { c.Params.NewcomerProposals = policy[c.Name] }, nil, "alice", "bob", "carol", "dave")
+	alice, bob, carol := three(cast)
+	dave := cast[3]
+	eve := newMember(t, "eve")
+	message := must(alice.Observe().ProposeSelf(eve.KeyPackage(t).KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, eve.Signer))
+	for _, m := range cast {
+		s := m.Hear(message)
+		require.Equal(t, m != alice, s.Events[0].(*mls.ProposalReceived).Declined)
+		require.Equal(t, m == alice || m == bob, len(s.Claims) > 0)
+	}
+	require.ErrorIs(t, failure(alice.Group.Protect(nil, mls.ProtectParams{}, alice.Signer)), mls.ErrPendingProposals)
+	bob.Say("still here", alice, carol, dave)
+	carol.Say("me too", alice, bob, dave)
+	ref := alice.Group.Proposals()[0].Ref
+
+	require.Empty(t, bob.Group.Proposals())
+	require.Equal(t, ref, bob.Group.Declined()[0].Ref)
+	bob.Take(bob.Group.Admit(ref))
+	require.ErrorIs(t, failure(bob.Group.Protect(nil, mls.ProtectParams{}, bob.Signer)), mls.ErrPendingProposals)
+	require.Len(t, bob.Group.Proposals(), 1)
+
+	alice.Take(alice.Group.Decline(ref))
+	s := must(alice.Group.Decline(ref))
+	require.Same(t, alice.Group, s.Next, "once is enough")
+	alice.Say("it was a stranger", bob, carol, dave)
+	for _, m := range cast {
+		m.Reload()
+	}
+	require.Empty(t, alice.Group.Proposals())
+	require.Len(t, bob.Group.Proposals(), 1)
+	require.Empty(t, alice.Commit(mls.CommitParams{}, bob, carol, dave).Made.Change.Proposals)
+
+	var missing *mls.MissingProposalError
+	require.ErrorAs(t, failure(alice.Group.Decline(framing.ProposalRef("unknown"))), &missing)
+}
+
+// After the no of a member, another one's commit can still be followed; and an own Update that waits beside it keeps its key.
+func TestAttackNewcomerCommitted(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	eve := newMember(t, "eve")
+	message := must(alice.Observe().ProposeSelf(eve.KeyPackage(t).KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, eve.Signer))
+	mlstest.Tell(message, alice, bob, carol)
+	bob.Update(mls.LeafUpdate{}, alice, carol)
+	bob.Take(bob.Group.Decline(bob.Group.Proposals()[0].Ref))
+	require.Len(t, bob.Group.Proposals(), 1)
+	bob.Reload()
+	adopted := alice.Commit(mls.CommitParams{}, bob, carol).Adopted
+	require.Len(t, adopted.Change.Added, 1)
+	require.Len(t, adopted.Change.Updated, 2)
+	eve.Join(adopted)
+	mlstest.Agree(alice, bob, carol, eve)
+}
+
+// Newcomers' proposals leave room for those of members.
+func TestAttackNewcomersCrowd(t *testing.T) {
+	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Params.MaxProposals = 8 }, nil, "alice", "bob"))
+	messages := conflicting(t, alice.Observe(), 3)
+	mlstest.Tell(messages[0], bob)
+	mlstest.Tell(messages[1], bob)
+	require.ErrorIs(t, bob.Refuse(messages[2]), mls.ErrTooManyProposals)
+	for range 6 {
+		alice.Propose(&framing.PreSharedKey{PSK: externalPSK("key").ID}, bob)
+	}
+}
+
+// A resumption PSK of an epoch in which a present member was not there shuts that member out. A committer leaves out waiting
+// proposals of such; somebody who cannot follow is told to rejoin, and not to look for the key for ever.
+func TestAttackOldResumptionPSK(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	old := alice.Group.Epoch()
+	carol, dave := newMember(t, "carol"), newMember(t, "dave")
+	bob.Hear(alice.Welcome(carol, dave))
+	psk := &framing.PreSharedKey{PSK: mls.ResumptionPSKID(alice.Group.GroupID(), old)}
+	bob.Propose(psk, alice, carol, dave)
+	alice.Reload()
+	s := must(alice.Group.Commit(mls.CommitParams{}, alice.Signer))
+	require.Empty(t, s.Change.Proposals)
+	require.Contains(t, s.Left[0].Reason, "could not follow")
+
+	asked := must(alice.Group.Commit(mls.CommitParams{References: []framing.ProposalRef{s.Left[0].Ref}}, alice.Signer))
+	message := asked.Send[0].Message
+	must(bob.Handle(message))
+	carol.Reload()
+	for _, m := range []*mlstest.Member{carol, dave} {
+		require.ErrorIs(t, m.Refuse(message), mls.ErrBeforeMembership)
+	}
+
+	alice.Commit(mls.CommitParams{Proposals: remove(carol)}, bob, dave) // in whose place nobody comes
+	bob.Propose(psk, alice, dave)
+	require.Len(t, alice.MakeCommit(mls.CommitParams{}).Left, 1, "dave came with carol")
+	alice.Take(alice.Group.Drop())
+	bob.Commit(mls.CommitParams{Proposals: remove(dave), References: []framing.ProposalRef{}}, alice)
+	bob.Propose(psk, alice)
+	require.Empty(t, alice.Commit(mls.CommitParams{}, bob).Made.Left, "all who are left were there")
+	mlstest.Agree(alice, bob)
+}
+
+func remove(m *mlstest.Member) []framing.Proposal {
+	return []framing.Proposal{&framing.Remove{Removed: m.Group.OwnLeaf()}}
+}
