@@ -48,18 +48,20 @@ func (t CredentialType) String() string { return codeName(t, "basic", "x509") }
 // ExtensionType is the code point of an extension (RFC 9420, Section 17.3).
 type ExtensionType uint16
 
-// The extension types of RFC 9420, Section 17.3.
+// The extension types of RFC 9420, Section 17.3, and one of a draft.
 const (
 	ExtensionTypeApplicationID        ExtensionType = 1
 	ExtensionTypeRatchetTree          ExtensionType = 2
 	ExtensionTypeRequiredCapabilities ExtensionType = 3
 	ExtensionTypeExternalPub          ExtensionType = 4
 	ExtensionTypeExternalSenders      ExtensionType = 5
+	ExtensionTypeAppDataDictionary    ExtensionType = 6 // draft-ietf-mls-extensions
 )
 
 // String returns the registered name, or the code point in hexadecimal.
 func (t ExtensionType) String() string {
-	return codeName(t, "application_id", "ratchet_tree", "required_capabilities", "external_pub", "external_senders")
+	return codeName(t, "application_id", "ratchet_tree", "required_capabilities", "external_pub", "external_senders",
+		"app_data_dictionary", "supported_wire_formats", "required_wire_formats", "", "last_resort_key_package")
 }
 
 // IsDefault reports whether every client knows the type, so that Capabilities do not list it (RFC 9420, Section 7.2).
@@ -70,7 +72,7 @@ func (t ExtensionType) IsDefault() bool {
 // ProposalType is the code point of a kind of proposal (RFC 9420, Section 17.4).
 type ProposalType uint16
 
-// The proposal types of RFC 9420, Section 17.4.
+// The proposal types of RFC 9420, Section 17.4, and from 8 on those of draft-ietf-mls-extensions.
 const (
 	ProposalTypeAdd                    ProposalType = 1
 	ProposalTypeUpdate                 ProposalType = 2
@@ -79,11 +81,15 @@ const (
 	ProposalTypeReInit                 ProposalType = 5
 	ProposalTypeExternalInit           ProposalType = 6
 	ProposalTypeGroupContextExtensions ProposalType = 7
+	ProposalTypeAppDataUpdate          ProposalType = 8
+	ProposalTypeAppEphemeral           ProposalType = 9
+	ProposalTypeSelfRemove             ProposalType = 10
 )
 
 // String returns the registered name, or the code point in hexadecimal.
 func (t ProposalType) String() string {
-	return codeName(t, "add", "update", "remove", "psk", "reinit", "external_init", "group_context_extensions")
+	return codeName(t, "add", "update", "remove", "psk", "reinit", "external_init", "group_context_extensions",
+		"app_data_update", "app_ephemeral", "self_remove")
 }
 
 // IsDefault reports whether every client knows the type, so that Capabilities do not list it (RFC 9420, Section 7.2).
@@ -101,7 +107,7 @@ func IsGREASE(code uint16) bool {
 
 // codeName returns names[v-1], or the Go type's name and v in hexadecimal where there is none.
 func codeName[T ~uint8 | ~uint16](v T, names ...string) string {
-	if v > 0 && int(v) <= len(names) {
+	if v > 0 && int(v) <= len(names) && names[v-1] != "" {
 		return names[v-1]
 	}
 	// %T reads framing.WireFormat.

@@ -60,6 +60,9 @@ func TestDissectPrefixes(t *testing.T) {
 		t.Run(v.structName(), rapid.MakeCheck(func(t *rapid.T) {
 			data, err := Marshal(sampleOf(v).Draw(t, "sample"))
 			require.NoError(t, err)
+			if len(data) == 0 {
+				return // a SelfRemove has no beginning
+			}
 			n := rapid.IntRange(0, len(data)-1).Draw(t, "length")
 			spans, err := Dissect(data[:n], fresh(v))
 			var syntax *SyntaxError

@@ -156,6 +156,10 @@ func (c *FramedContent) check(f WireFormat) error {
 		rule, detail = "V-APP-01", "application data in a PublicMessage"
 	case f == WireFormatPrivateMessage && sender != SenderTypeMember:
 		rule, detail = "V-FR-14", "PrivateMessage from a sender of type "+sender.String()
+	case f == WireFormatPrivateMessage && c.isSelfRemove():
+		rule, detail = "V-SR-02", "SelfRemove in a PrivateMessage, which a newcomer could not read"
+	case sender == SenderTypeExternal && c.isSelfRemove():
+		rule, detail = "V-SR-01", "SelfRemove of somebody who is not a member"
 	case sender == SenderTypeExternal && !c.openToExternal():
 		rule, detail = "V-FR-10", "external sender may not send this"
 	case sender == SenderTypeNewMemberProposal && c.NewcomerKey() == nil:
@@ -181,6 +185,11 @@ func (c *FramedContent) openToExternal() bool {
 	}
 	t := c.Proposal.ProposalType()
 	return t != ProposalTypeUpdate && t != ProposalTypeExternalInit
+}
+
+func (c *FramedContent) isSelfRemove() bool {
+	_, leaves := c.Proposal.(*SelfRemove)
+	return leaves && c.ContentType == ContentTypeProposal
 }
 
 // senderLeaf returns the leaf to name in errors.

@@ -37,15 +37,7 @@ func (*KeyPackage) WireFormat() WireFormat { return WireFormatKeyPackage }
 // that message and not with what follows. It fails with a *SyntaxError when data does not begin with a message, with
 // Incomplete set when it may be the beginning of one, as it is when data is empty. A proposal of a type that RFC 9420
 // does not define is read as CustomProposal says.
-func Cut(data []byte) (message, rest []byte, err error) {
-	m := new(Message)
-	r := wire.NewReader(m.structName(), data)
-	if m.decode(r); r.Err() != nil {
-		return nil, nil, r.Err()
-	}
-	n := r.Offset()
-	return data[:n:n], data[n:], nil
-}
+func Cut(data []byte) (message, rest []byte, err error) { return Bodies(nil).Cut(data) }
 
 func (*Message) structName() string { return "MLSMessage" }
 

@@ -203,6 +203,7 @@ type OpenPrivateParams struct {
 	SenderData SenderData         // from OpenSenderData
 	Key        ciphersuite.Secret // of the generation that SenderData names, as is Nonce
 	Nonce      ciphersuite.Secret
+	Bodies     Bodies // of custom proposals
 }
 
 // Open decrypts the content (RFC 9420, Section 6.3.1), whose signature is then to be verified by the key of the leaf
@@ -228,15 +229,14 @@ func (m *PrivateMessage) Open(p OpenPrivateParams) (*UnverifiedContent, error) {
 		AuthenticatedData: m.AuthenticatedData,
 		ContentType:       m.ContentType,
 	}}
-	if err := u.decodePrivate(plaintext); err != nil {
+	if err := u.decodePrivate(p.Bodies.reader("PrivateMessageContent", plaintext)); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
 
 // decodePrivate reads PrivateMessageContent (RFC 9420, Section 6.3.1), of which the content type is known already.
-func (u *UnverifiedContent) decodePrivate(plaintext []byte) error {
-	r := wire.NewReader("PrivateMessageContent", plaintext)
+func (u *UnverifiedContent) decodePrivate(r *wire.Reader) error {
 	u.Content.decodeBody(r)
 	u.Auth.decode(r, u.Content.ContentType)
 	if padding := r.Field("padding").Fixed(r.Remaining()); len(bytes.Trim(padding, "\x00")) > 0 {

@@ -8,8 +8,9 @@ import (
 )
 
 // Proposal is a change that somebody wants the group to make (RFC 9420, Section 12.1): *Add, *Update, *Remove,
-// *PreSharedKey, *ReInit, *ExternalInit, *GroupContextExtensions or *CustomProposal. As a Value, each of them is its
-// own structure without the type in front; TaggedProposal is a proposal with it.
+// *PreSharedKey, *ReInit, *ExternalInit, *GroupContextExtensions; of draft-ietf-mls-extensions, *AppDataUpdate, *AppEphemeral
+// and *SelfRemove; or *CustomProposal. As a Value, each of them is its own structure without the type in front;
+// TaggedProposal is a proposal with it.
 type Proposal interface {
 	Value
 	// ProposalType returns the code point of the kind of proposal.
@@ -55,11 +56,15 @@ type GroupContextExtensions struct {
 	Extensions Extensions
 }
 
-// CustomProposal is a proposal of a type that RFC 9420 does not define. RFC 9420 gives such a proposal no length;
-// Copse reads and writes its body as opaque<V>, and Data is that vector's content.
+// SelfRemove is a member's wish to leave (draft-ietf-mls-extensions, SelfRemove). It names nobody: it removes its sender.
+type SelfRemove struct{}
+
+// CustomProposal is a proposal of any other type. RFC 9420 gives such a proposal no length: its body is opaque<V>, and Data
+// that vector's content, unless Bodies says otherwise.
 type CustomProposal struct {
 	Type ProposalType
 	Data []byte
+	Raw  bool // whether Data is the whole body, of which Bodies says where it ends
 }
 
 // TaggedProposal is the structure that RFC 9420, Section 12.1 calls Proposal: a proposal with its type in front, to be
@@ -100,6 +105,12 @@ func newProposal(t ProposalType) Proposal {
 		return new(ExternalInit)
 	case ProposalTypeGroupContextExtensions:
 		return new(GroupContextExtensions)
+	case ProposalTypeAppDataUpdate:
+		return new(AppDataUpdate)
+	case ProposalTypeAppEphemeral:
+		return new(AppEphemeral)
+	case ProposalTypeSelfRemove:
+		return new(SelfRemove)
 	default:
 		return &CustomProposal{Type: t}
 	}
@@ -126,6 +137,15 @@ func (*ExternalInit) ProposalType() ProposalType { return ProposalTypeExternalIn
 // ProposalType returns group_context_extensions.
 func (*GroupContextExtensions) ProposalType() ProposalType { return ProposalTypeGroupContextExtensions }
 
+// ProposalType returns app_data_update.
+func (*AppDataUpdate) ProposalType() ProposalType { return ProposalTypeAppDataUpdate }
+
+// ProposalType returns app_ephemeral.
+func (*AppEphemeral) ProposalType() ProposalType { return ProposalTypeAppEphemeral }
+
+// ProposalType returns self_remove.
+func (*SelfRemove) ProposalType() ProposalType { return ProposalTypeSelfRemove }
+
 // ProposalType returns p.Type.
 func (p *CustomProposal) ProposalType() ProposalType { return p.Type }
 
@@ -136,6 +156,9 @@ func (*PreSharedKey) sealedProposal()           {}
 func (*ReInit) sealedProposal()                 {}
 func (*ExternalInit) sealedProposal()           {}
 func (*GroupContextExtensions) sealedProposal() {}
+func (*AppDataUpdate) sealedProposal()          {}
+func (*AppEphemeral) sealedProposal()           {}
+func (*SelfRemove) sealedProposal()             {}
 func (*CustomProposal) sealedProposal()         {}
 
 func (*Add) structName() string                    { return "Add" }
@@ -145,6 +168,9 @@ func (*PreSharedKey) structName() string           { return "PreSharedKey" }
 func (*ReInit) structName() string                 { return "ReInit" }
 func (*ExternalInit) structName() string           { return "ExternalInit" }
 func (*GroupContextExtensions) structName() string { return "GroupContextExtensions" }
+func (*AppDataUpdate) structName() string          { return "AppDataUpdate" }
+func (*AppEphemeral) structName() string           { return "AppEphemeral" }
+func (*SelfRemove) structName() string             { return "SelfRemove" }
 func (*CustomProposal) structName() string         { return "CustomProposal" }
 
 func (p *Update) encode(w *wire.Writer)       { p.LeafNode.encode(w) }
@@ -188,12 +214,32 @@ func (p *ReInit) decode(r *wire.Reader) {
 	p.Extensions = readList[Extension](r.Field("extensions"))
 }
 
+func (*SelfRemove) encode(*wire.Writer) {}
+func (*SelfRemove) decode(*wire.Reader) {}
+
 func (p *CustomProposal) encode(w *wire.Writer) {
-	if p.Type.IsDefault() {
+	if _, custom := newProposal(p.Type).(*CustomProposal); !custom {
 		w.Failf("CustomProposal of type %v, which has a structure of its own", p.Type)
+		return
+	}
+	if p.Raw {
+		w.Raw(p.Data)
 		return
 	}
 	w.Opaque(p.Data)
 }
 
-func (p *CustomProposal) decode(r *wire.Reader) { p.Data = r.Field("proposal_data").Opaque() }
+func (p *CustomProposal) decode(r *wire.Reader) {
+	body := bodiesOf(r)[p.Type]
+	if p.Raw = body != nil; !p.Raw {
+		p.Data = r.Field("proposal_data").Opaque()
+		return
+	}
+	rest := r.Field("body").Rest()
+	n, ok := body(rest)
+	if !ok || n < 0 || n > len(rest) {
+		r.Failf("what follows is no body of a proposal of type %v", p.Type)
+		return
+	}
+	p.Data = r.Fixed(n)
+}

@@ -27,7 +27,8 @@ func kinds() []Value {
 		new(ParentNode), new(PreSharedKey), new(PreSharedKeyID), new(PrivateMessage), new(ProposalOrRef),
 		new(PublicMessage), new(RatchetTree), new(ReInit), new(Remove), new(RequiredCapabilities), new(Sender),
 		new(SenderData), new(UnverifiedContent), new(Update), new(UpdatePath), new(UpdatePathNode), new(Welcome),
-		new(TaggedProposal),
+		new(TaggedProposal), new(AppDataDictionary), new(SafeAAD), new(ComponentsList), new(ComponentData), new(AppDataUpdate),
+		new(AppEphemeral), new(SelfRemove),
 	}
 }
 
@@ -102,6 +103,20 @@ func fill(t *rapid.T, v reflect.Value) {
 		return
 	case *CustomProposal:
 		x.Data = rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "data")
+		return
+	case *SelfRemove:
+		rapid.Bool().Draw(t, "nothing") // for rapid wants to draw something
+		return
+	case *AppDataDictionary:
+		*x = drawComponents(t)
+		return
+	case *SafeAAD:
+		*x = drawComponents(t)
+		return
+	case *AppDataUpdate:
+		if *x = (AppDataUpdate{ID: ComponentID(rapid.Uint16().Draw(t, "id")), Remove: rapid.Bool().Draw(t, "remove")}); !x.Remove {
+			x.Update = rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "update")
+		}
 		return
 	case *ProposalOrRef:
 		if rapid.Bool().Draw(t, "by value") {
@@ -180,9 +195,16 @@ func fillByKind(t *rapid.T, v reflect.Value) {
 	}
 }
 
+func drawComponents(t *rapid.T) (out []ComponentData) {
+	for _, id := range rapid.SliceOfNDistinct(rapid.Uint16(), 0, 3, rapid.ID).Draw(t, "components") {
+		out = withComponent(out, ComponentData{ComponentID(id), rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "data")})
+	}
+	return out
+}
+
 func drawProposal(t *rapid.T) Proposal {
-	custom := ProposalType(rapid.Uint16Range(8, 0xffff).Draw(t, "custom type"))
-	p := newProposal(rapid.SampledFrom([]ProposalType{1, 2, 3, 4, 5, 6, 7, 0, 0x0a0a, custom}).Draw(t, "type"))
+	custom := ProposalType(rapid.Uint16Range(11, 0xffff).Draw(t, "custom type"))
+	p := newProposal(rapid.SampledFrom([]ProposalType{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0x0a0a, custom}).Draw(t, "type"))
 	fill(t, reflect.ValueOf(p).Elem())
 	return p
 }

@@ -35,8 +35,4 @@ func Unmarshal(data []byte, v Value) error {
 }
 
 // unmarshal decodes data without a copy.
-func unmarshal(data []byte, v Value) error {
-	r := wire.NewReader(v.structName(), data)
-	v.decode(r)
-	return r.Finish()
-}
+func unmarshal(data []byte, v Value) error { return Bodies(nil).unmarshal(data, v) }

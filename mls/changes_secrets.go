@@ -192,16 +192,19 @@ func (r *recorder) proposals(now, then *proposalStore) {
 	for i := now.len(); i < then.len(); i++ {
 		r.drop(key(i))
 	}
-	declined := func(s *proposalStore) func(*recorder) {
+	beside := func(s *proposalStore) func(*recorder) {
 		return func(r *recorder) {
 			for i, p := range s.after(kept) {
 				if p.declined {
 					r.put(fmt.Sprintf("%s/%d", recordDeclined, kept+i), 1, func(*recordWriter) {})
 				}
+				if p.message != nil {
+					r.put(fmt.Sprintf("%s/%d", recordMessage, kept+i), 1+len(p.message), func(w *recordWriter) { w.Opaque(p.message) })
+				}
 			}
 		}
 	}
-	r.replace(declined(now), declined(then))
+	r.replace(beside(now), beside(then))
 }
 
 // pending records the pending commit: the message, what it does, the Welcome, and the epoch that it leads to, as far as

@@ -62,7 +62,7 @@ const ranks = 3
 // Anybody may send any number of Adds from outside, and none may displace a removal or what a member asked for.
 func (c *covered) rank() int {
 	switch t := c.proposal.ProposalType(); {
-	case t == framing.ProposalTypeRemove || t == framing.ProposalTypeUpdate:
+	case t == framing.ProposalTypeRemove || t == framing.ProposalTypeUpdate || t == framing.ProposalTypeSelfRemove:
 		return 0
 	case c.sender.SenderType == framing.SenderTypeMember:
 		return 1

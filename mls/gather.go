@@ -58,7 +58,8 @@ func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftPro
 // onlyOwnRemoval reports whether proposals wait, and all of them would remove the member itself.
 func (g *Group) onlyOwnRemoval() bool {
 	for _, p := range g.proposals.waiting() {
-		if r, ok := p.proposal().(*framing.Remove); !ok || r.Removed != g.OwnLeaf() {
+		leaf, removes := p.removedLeaf()
+		if !removes || leaf != g.OwnLeaf() {
 			return false
 		}
 	}
@@ -139,6 +140,7 @@ type chooser struct {
 	group   *Group
 	reasons map[*storedProposal]string            // why a proposal is left out
 	removes map[framing.LeafIndex]bool            // leaves that some proposal removes
+	leaves  map[framing.LeafIndex]*storedProposal // the first SelfRemove of each leaf
 	removed map[framing.LeafIndex]bool            // leaves that a covered proposal removes
 	last    map[framing.LeafIndex]*storedProposal // the latest Update of each leaf
 	clients map[string]bool                       // signature keys of Adds that are covered
@@ -154,7 +156,8 @@ func newChooser(g *Group, byValue []covered) *chooser {
 	c := &chooser{
 		group: g, byValue: newProposalList(byValue), reasons: map[*storedProposal]string{},
 		removes: map[framing.LeafIndex]bool{}, removed: map[framing.LeafIndex]bool{},
-		last: map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, inits: map[string]bool{},
+		leaves: map[framing.LeafIndex]*storedProposal{},
+		last:   map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, inits: map[string]bool{},
 		psks: map[pskIdentifier]bool{},
 	}
 	for _, r := range c.byValue.removes {
@@ -178,13 +181,18 @@ func newChooser(g *Group, byValue []covered) *chooser {
 func (c *chooser) survey(p *storedProposal) {
 	_, reInit := p.proposal().(*framing.ReInit)
 	c.others = c.others || !reInit
-	switch x := p.proposal().(type) {
+	if leaf, removes := p.removedLeaf(); removes {
+		c.removes[leaf] = true
+	}
+	switch from := p.sender().LeafIndex; p.proposal().(type) {
 	case *framing.Update:
-		c.last[p.sender().LeafIndex] = p
+		c.last[from] = p
 	case *framing.GroupContextExtensions:
 		c.context = p
-	case *framing.Remove:
-		c.removes[x.Removed] = true
+	case *framing.SelfRemove:
+		if c.leaves[from] == nil && !c.removed[from] {
+			c.leaves[from] = p
+		}
 	}
 }
 
@@ -195,7 +203,11 @@ func (c *chooser) reject(p *storedProposal) string {
 	case *framing.Update:
 		why = c.rejectUpdate(p)
 	case *framing.Remove:
-		why = c.rejectRemove(x)
+		why = c.rejectRemove(x.Removed, p)
+	case *framing.SelfRemove:
+		why = c.rejectRemove(p.sender().LeafIndex, p)
+	case *framing.AppDataUpdate:
+		why = "the component is not known"
 	case *framing.Add:
 		why = c.rejectAdd(x)
 	case *framing.PreSharedKey:
@@ -227,14 +239,16 @@ func (c *chooser) rejectUpdate(p *storedProposal) string {
 	return ""
 }
 
-func (c *chooser) rejectRemove(r *framing.Remove) string {
-	switch {
-	case r.Removed == c.group.OwnLeaf():
+func (c *chooser) rejectRemove(leaf framing.LeafIndex, p *storedProposal) string {
+	switch leaver := c.leaves[leaf]; {
+	case leaf == c.group.OwnLeaf():
 		return "a member does not commit its own removal; another member has to"
-	case c.removed[r.Removed]:
+	case leaver != nil && leaver != p:
+		return "the member leaves by itself"
+	case c.removed[leaf]:
 		return "the leaf is removed already"
 	}
-	c.removed[r.Removed] = true
+	c.removed[leaf] = true
 	return ""
 }
 

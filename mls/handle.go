@@ -64,7 +64,7 @@ func (g *Group) handlePublic(m *framing.PublicMessage, in Input) (*Step, error) 
 		return nil, err
 	}
 	sender := m.Content.Sender
-	if sender.SenderType == framing.SenderTypeMember {
+	if _, leaves := m.Content.Proposal.(*framing.SelfRemove); sender.SenderType == framing.SenderTypeMember && !leaves {
 		if err := g.params.Handshake.checkFormat(framing.WireFormatPublicMessage, sender.LeafIndex); err != nil {
 			return nil, err
 		}
@@ -167,7 +167,8 @@ func (e *pastEpoch) open(
 		return nil, nil, err
 	}
 	defer key.Erase()
-	unverified, err := m.Open(framing.OpenPrivateParams{Suite: e.suite, SenderData: sender, Key: key.Key, Nonce: key.Nonce})
+	unverified, err := m.Open(framing.OpenPrivateParams{Suite: e.suite, SenderData: sender, Key: key.Key, Nonce: key.Nonce,
+		Bodies: e.params.ProposalBodies})
 	if err == nil {
 		err = e.params.limitContent(&unverified.Content)
 	}

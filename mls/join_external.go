@@ -3,6 +3,8 @@ package mls
 // RFC 9420, Section 12.4.3.2: Joining via External Commits.
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -23,8 +25,12 @@ type JoinExternalParams struct {
 	PSKs              PSKs                     // their secrets
 	Now               time.Time                // compared with the lifetimes of members' leaves, for Step.Lifetimes; may be zero
 	AuthenticatedData []byte
-	Groups            [][]byte // ids of the groups that the client is in, unless it resyncs
-	Params            Params
+	// SelfRemoves are the proposals of members that leave, each an MLSMessage, as the delivery service has them beside the
+	// GroupInfo. The commit covers those that are valid, and Step.Left has the others. Only members can check the membership
+	// tag of one: when they do not know it, they answer with a *MissingProposalError, and the client begins again without it.
+	SelfRemoves [][]byte
+	Groups      [][]byte // ids of the groups that the client is in, unless it resyncs
+	Params      Params
 }
 
 // JoinExternal makes an external commit, by which the client adds itself to a group (RFC 9420, Section 12.4.3.2). Next
@@ -60,7 +66,8 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 		return nil, err
 	}
 	defer init.Erase() // made for this commit alone
-	d, err := p.draft(public, externalInit)
+	leavers, left := public.judgeSelfRemoves(p.SelfRemoves)
+	d, err := p.draft(public, externalInit, leavers)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +76,7 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Left = left
 	s.Claims = append(public.claimAll(), s.Claims...)
 	s.Lifetimes = public.reportLifetimes(p.Now)
 	return s, nil
@@ -91,11 +99,61 @@ func sendExternalInit(public *public, info *framing.GroupInfo) (*framing.Externa
 	return &framing.ExternalInit{KEMOutput: kemOutput}, init, err
 }
 
-// draft returns the beginning of the newcomer's commit.
-func (p *JoinExternalParams) draft(public *public, externalInit *framing.ExternalInit) (*draft, error) {
+// judgeSelfRemoves returns the proposals of members that leave, as a commit covers them, and those that cannot be covered.
+func (p *public) judgeSelfRemoves(messages [][]byte) (leavers []covered, left []LeftProposal) {
+	known := map[framing.LeafIndex]bool{}
+	for _, message := range messages {
+		s, err := p.judgeSelfRemove(message)
+		switch {
+		case err != nil && s == nil:
+			left = append(left, LeftProposal{nil, err.Error()})
+		case err != nil:
+			left = append(left, LeftProposal{s.ref, err.Error()})
+		case known[s.sender().LeafIndex]:
+			left = append(left, LeftProposal{s.ref, "the member leaves already"})
+		default:
+			known[s.sender().LeafIndex] = true
+			leavers = append(leavers, coveredRef(s))
+		}
+	}
+	return leavers, left
+}
+
+// judgeSelfRemove checks the SelfRemove of a member, all but its membership tag.
+func (p *public) judgeSelfRemove(message []byte) (*storedProposal, error) {
+	m, err := decodeAs[*framing.PublicMessage](message, p.params)
+	if err != nil {
+		return nil, err
+	}
+	if _, leaves := m.Content.Proposal.(*framing.SelfRemove); !leaves {
+		return nil, fmt.Errorf("%w: no SelfRemove", ErrUnexpectedMessage)
+	}
+	if err := p.checkEpoch(m.Content.GroupID, m.Content.Epoch); err != nil {
+		return nil, err
+	}
+	key, err := p.senderKey(m.Content.Sender)
+	if err != nil {
+		return nil, err
+	}
+	content, err := m.Unverified().Verify(framing.VerifyParams{Suite: p.suite, SignatureKey: key, GroupContext: &p.context})
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.stored(content)
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.checkSigned(s.proposal(), s.sender(), time.Time{}, MomentAddSent)
+	return s, err
+}
+
+// draft returns the beginning of the newcomer's commit. A client that comes back and has said that it leaves is removed by
+// that.
+func (p *JoinExternalParams) draft(public *public, externalInit *framing.ExternalInit, leavers []covered) (*draft, error) {
 	rand := public.params.rand
 	proposals := []framing.Proposal{externalInit}
-	if p.Resync != nil {
+	left := func(c covered) bool { return c.sender.LeafIndex == *p.Resync }
+	if p.Resync != nil && !slices.ContainsFunc(leavers, left) {
 		proposals = append(proposals, &framing.Remove{Removed: *p.Resync})
 	}
 	for _, id := range p.PSKIDs {
@@ -106,9 +164,9 @@ func (p *JoinExternalParams) draft(public *public, externalInit *framing.Externa
 		proposals = append(proposals, psk)
 	}
 	sender := framing.Sender{SenderType: framing.SenderTypeNewMemberCommit}
-	all := make([]covered, len(proposals))
-	for k, proposal := range proposals {
-		all[k] = covered{proposal: proposal, sender: sender}
+	all := leavers
+	for _, proposal := range proposals {
+		all = append(all, covered{proposal: proposal, sender: sender})
 	}
 	t, err := public.begin(beginParams{committer: sender, list: newProposalList(all), now: p.Now, sending: true})
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/copse-mls/copse/framing"
 )
 
-// ExtensionTypeLastResort marks a KeyPackage that may be used more than once, when no other is left (MLS extensions
-// draft, Section "Last Resort KeyPackages").
+// ExtensionTypeLastResort marks a KeyPackage that may be used more than once, when no other is left, by the text of
+// draft-ietf-mls-extensions before -05. By the present one, framing.ComponentLastResortKeyPackage does.
 const ExtensionTypeLastResort framing.ExtensionType = 0x000A
 
 // LeafParams say what a client puts into the leaves that it makes.
@@ -80,8 +80,12 @@ type KeyPackageParams struct {
 	Leaf        LeafParams
 	Lifetime    framing.Lifetime
 	Extensions  framing.Extensions // of the KeyPackage, not of its leaf
-	LastResort  bool               // whether it may serve more than one join; it is marked so
-	Params      Params             // for Suites
+	// LastResort says whether it may serve more than one join. It is marked so in its app_data_dictionary, and the leaf says
+	// that it knows that component (draft-ietf-mls-extensions, Last-Resort KeyPackages).
+	LastResort bool
+	// LegacyLastResort marks one of last resort with ExtensionTypeLastResort as well, for directories that look for that.
+	LegacyLastResort bool
+	Params           Params // for Suites
 }
 
 // OwnKeyPackage is a KeyPackage with its private keys. Publish KeyPackage, store the whole with Marshal, and delete it
@@ -115,6 +119,15 @@ func NewKeyPackage(p KeyPackageParams) (*OwnKeyPackage, error) {
 func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (*framing.KeyPackage, error) {
 	extensions, client := p.Extensions, p.Leaf
 	if p.LastResort {
+		var err error
+		if extensions, err = withComponent(extensions, framing.ComponentData{ID: framing.ComponentLastResortKeyPackage}); err != nil {
+			return nil, err
+		}
+		if client.Extensions, err = supporting(client.Extensions, framing.ComponentLastResortKeyPackage); err != nil {
+			return nil, err
+		}
+	}
+	if p.LegacyLastResort && p.LastResort {
 		extensions = append(slices.Clone(extensions), framing.Extension{Type: ExtensionTypeLastResort})
 	}
 	for _, x := range extensions {
@@ -125,6 +138,46 @@ func (p *KeyPackageParams) unsigned(suite *ciphersuite.Suite) (*framing.KeyPacka
 	leaf, err := client.leaf(suite)
 	leaf.LeafNodeSource, leaf.Lifetime = framing.LeafNodeSourceKeyPackage, p.Lifetime
 	return &framing.KeyPackage{Version: framing.MLS10, CipherSuite: p.CipherSuite, LeafNode: leaf, Extensions: extensions}, err
+}
+
+// withComponent returns extensions in whose app_data_dictionary a component has data.
+func withComponent(list framing.Extensions, c framing.ComponentData) (framing.Extensions, error) {
+	var d framing.AppDataDictionary
+	found, err := list.Get(&d)
+	if err != nil {
+		return nil, err
+	}
+	d = d.With(c)
+	x, err := framing.NewExtension(&d)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(list)
+	if !found {
+		return append(out, x), nil
+	}
+	out[slices.IndexFunc(out, func(o framing.Extension) bool { return o.Type == x.Type })] = x
+	return out, nil
+}
+
+// supporting returns a leaf's extensions which say that the client knows a component.
+func supporting(list framing.Extensions, id framing.ComponentID) (framing.Extensions, error) {
+	var d framing.AppDataDictionary
+	if _, err := list.Get(&d); err != nil {
+		return nil, err
+	}
+	var known framing.ComponentsList
+	if data, found := d.Find(framing.ComponentAppComponents); found {
+		if err := framing.Unmarshal(data, &known); err != nil {
+			return nil, err
+		}
+	}
+	known = including(known, id)
+	data, err := framing.Marshal(&known)
+	if err != nil {
+		return nil, err
+	}
+	return withComponent(list, framing.ComponentData{ID: framing.ComponentAppComponents, Data: data})
 }
 
 // complete makes the keys, checks the KeyPackage as receivers do, and signs it.
@@ -149,6 +202,9 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 	if err := checkKeyPackage(suite, k.KeyPackage); err != nil {
 		return err
 	}
+	if err := checkLastResort(k.KeyPackage); err != nil {
+		return err
+	}
 	signing := framing.SignParams{Suite: suite, Rand: rand, Signer: by}
 	if err := k.KeyPackage.LeafNode.Sign(signing, nil, framing.NoLeaf); err != nil {
 		return err
@@ -161,9 +217,20 @@ func (k *OwnKeyPackage) Message() ([]byte, error) {
 	return framing.Marshal(&framing.Message{Body: k.KeyPackage})
 }
 
-// LastResort reports whether the KeyPackage may serve more than one join.
-func (k *OwnKeyPackage) LastResort() bool {
-	_, marked := k.KeyPackage.Extensions.Find(ExtensionTypeLastResort)
+// LastResort reports whether the KeyPackage may serve more than one join: see IsLastResort.
+func (k *OwnKeyPackage) LastResort() bool { return IsLastResort(k.KeyPackage) }
+
+// IsLastResort reports whether a KeyPackage is marked as one of last resort, by the present text of
+// draft-ietf-mls-extensions or by the older one.
+func IsLastResort(k *framing.KeyPackage) bool {
+	if _, marked := k.Extensions.Find(ExtensionTypeLastResort); marked {
+		return true
+	}
+	var d framing.AppDataDictionary
+	if found, err := k.Extensions.Get(&d); !found || err != nil {
+		return false
+	}
+	_, marked := d.Find(framing.ComponentLastResortKeyPackage)
 	return marked
 }
 

@@ -140,7 +140,7 @@ func (p *Params) limitInfo(info *framing.GroupInfo) error {
 // limitMembers checks how many members a commit would leave in the tree. As newcomers take the leftmost blank leaves,
 // a tree of so many leaves holds them.
 func (p *Params) limitMembers(t *treekem.Tree, l *proposalList) error {
-	n := t.Members() + len(l.adds) + len(l.external) - len(l.removes)
+	n := t.Members() + len(l.adds) + len(l.external) - len(l.removes) - len(l.leavers)
 	if n > p.MaxLeaves {
 		return overLimit(framing.NoLeaf, "members", n, p.MaxLeaves)
 	}

@@ -23,7 +23,7 @@ type loader struct {
 func newLoader(p LoadParams, role recordRole) (*loader, error) {
 	l := &loader{params: p.Params.withDefaults()}
 	var err error
-	if l.top, err = shelve(p.Records); err != nil {
+	if l.top, err = shelve(p.Records, p.Params.ProposalBodies); err != nil {
 		return nil, err
 	}
 	d := l.top.open(recordGroup)
@@ -167,7 +167,7 @@ func (l *loader) proposal(p *public, d numbered) (*storedProposal, error) {
 	if err != nil {
 		return nil, d.failWith(err)
 	}
-	if s.declined, err = l.top.open(recordDeclined).open(strconv.FormatUint(d.number, 10)).load(func(*recordReader) {}); err != nil {
+	if err := l.beside(s, strconv.FormatUint(d.number, 10)); err != nil {
 		return nil, err
 	}
 	if private.IsZero() {
@@ -181,4 +181,13 @@ func (l *loader) proposal(p *public, d numbered) (*storedProposal, error) {
 		return nil, d.fail("private key does not belong to the proposal")
 	}
 	return s, nil
+}
+
+// beside loads what is stored beside a proposal.
+func (l *loader) beside(s *storedProposal, number string) (err error) {
+	if s.declined, err = l.top.open(recordDeclined).open(number).load(func(*recordReader) {}); err != nil {
+		return err
+	}
+	_, err = l.top.open(recordMessage).open(number).load(func(r *recordReader) { s.message = r.bytes() })
+	return err
 }

@@ -245,8 +245,12 @@ func (l *loader) loadPending(g *Group) error {
 		p.message = r.bytes()
 		p.change = readChange(r)
 	})
-	if p.change != nil && g.status == StatusActive {
+	switch {
+	case err != nil || p.change == nil:
+	case g.status == StatusActive:
 		p.change.nameSenders(g.public)
+	default:
+		p.change.nameSenders(nil)
 	}
 	switch joining := g.status == StatusJoining; {
 	case err != nil:

@@ -29,8 +29,11 @@ type MessageInfo struct {
 // Peek returns what anybody can read of an MLSMessage, for a client to find the group that it is for, and for a delivery
 // service to route it (RFC 9420, Section 6). It uses no key, and verifies nothing. It fails with a *SyntaxError, or by rule
 // V-WIRE-13 when the message exceeds the limits of the zero Params.
-func Peek(message []byte) (MessageInfo, error) {
-	body, err := decodeMessage(message, new(Params).withDefaults())
+func Peek(message []byte) (MessageInfo, error) { return Params{}.Peek(message) }
+
+// Peek does what the function Peek does, within the limits of p, and with proposals read as p.ProposalBodies says.
+func (p Params) Peek(message []byte) (MessageInfo, error) {
+	body, err := decodeMessage(message, p.withDefaults())
 	if err != nil {
 		return MessageInfo{}, err
 	}
@@ -83,7 +86,7 @@ func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) 
 		return nil, overLimit(framing.NoLeaf, "bytes of the message", len(message), params.MaxMessage)
 	}
 	var m framing.Message
-	if err := framing.Unmarshal(message, &m); err != nil {
+	if err := params.ProposalBodies.Unmarshal(message, &m); err != nil {
 		return nil, err
 	}
 	return m.Body, params.limitMessage(m.Body)

@@ -1,10 +1,10 @@
 package mls
 
 import (
+	"bytes"
 	"crypto"
 	"time"
 
-	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 )
 
@@ -93,10 +93,24 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 	if err != nil {
 		return nil, err
 	}
+	if _, leaves := c.Proposal.(*framing.SelfRemove); leaves {
+		fresh.message = bytes.Clone(in.Message)
+	}
 	next := *o
 	next.proposals = o.proposals.with(fresh)
 	events := []Event{o.proposalReceived(fresh, false)}
 	return &ObserverStep{Next: &next, Events: events, Claims: judged, Lifetimes: lifetimesIn(c.Proposal, in.Now)}, nil
+}
+
+// SelfRemoves returns the SelfRemoves that wait, as they were received, for a delivery service to hand out with a GroupInfo:
+// see JoinExternalParams (draft-ietf-mls-extensions, SelfRemove).
+func (o *Observer) SelfRemoves() (out [][]byte) {
+	for _, p := range o.proposals.all() {
+		if p.message != nil {
+			out = append(out, p.message)
+		}
+	}
+	return out
 }
 
 func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
@@ -171,18 +185,6 @@ func (o *Observer) ProposeSelf(k *framing.KeyPackage, p ProposeParams, by crypto
 		return nil, err
 	}
 	return o.outside(proposal, sender, p, by)
-}
-
-// outside signs and frames a proposal from outside the group, which is always sent as PublicMessage.
-func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p ProposeParams, by crypto.Signer) ([]byte, error) {
-	content, err := o.sign(o.params.rand, by, framing.WireFormatPublicMessage, &framing.FramedContent{
-		Sender: sender, AuthenticatedData: p.AuthenticatedData,
-		ContentType: framing.ContentTypeProposal, Proposal: proposal,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return marshalPublic(content, o.suite, ciphersuite.Secret{})
 }
 
 // TranscriptHashes returns the confirmed and interim transcript hashes (RFC 9420, Section 8.2). Observers and members can

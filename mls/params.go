@@ -47,6 +47,9 @@ type Params struct {
 	// ExternalProposals lists the custom proposal types that external senders may send. RFC 9420, Section 12.1.8
 	// leaves that to the definition of each type.
 	ExternalProposals []framing.ProposalType
+	// ProposalBodies says what the bodies of custom proposals look like; those that it does not list are opaque<V>. Who does
+	// not know the body of a proposal cannot read the message that it is in, so that all members need the same.
+	ProposalBodies framing.Bodies
 	// PathlessProposals lists the custom proposal types that a commit without a path may cover. The definition of each
 	// type says that, too (RFC 9420, Sections 12.4 and 17.4). A member that does not list a type refuses such commits.
 	PathlessProposals []framing.ProposalType

@@ -12,6 +12,7 @@ type storedProposal struct {
 	ref      framing.ProposalRef
 	twin     framing.ProposalRef // under the twin of the signature, where there is one: anybody can make that, and send it to others
 	content  *framing.AuthenticatedContent
+	message  []byte              // that it came in, when it is a SelfRemove and an Observer keeps it
 	leafKey  ciphersuite.KeyPair // of the member's own Update: the new leaf's
 	declined bool                // does not wait for a commit, but is known when a commit names it
 }
@@ -22,6 +23,17 @@ func (p *storedProposal) sender() framing.Sender     { return p.content.Content(
 // fromNewcomer reports whether somebody outside of the group proposes to be added.
 func (p *storedProposal) fromNewcomer() bool {
 	return p.sender().SenderType == framing.SenderTypeNewMemberProposal
+}
+
+// removedLeaf returns the leaf that the proposal removes, and false when it removes none.
+func (p *storedProposal) removedLeaf() (framing.LeafIndex, bool) {
+	switch x := p.proposal().(type) {
+	case *framing.Remove:
+		return x.Removed, true
+	case *framing.SelfRemove:
+		return p.sender().LeafIndex, true
+	}
+	return 0, false
 }
 
 // proposalStore holds the proposals of one epoch: the latest, and the store without it. It is immutable; nil is the empty
@@ -111,6 +123,16 @@ func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 		return nil
 	}
 	return s.index.find(ref)
+}
+
+// selfRemoveOf returns the SelfRemove of a leaf, or nil when there is none.
+func (s *proposalStore) selfRemoveOf(leaf framing.LeafIndex) *storedProposal {
+	for ; s != nil; s = s.before {
+		if _, leaves := s.proposal().(*framing.SelfRemove); leaves && s.sender().LeafIndex == leaf {
+			return s.storedProposal
+		}
+	}
+	return nil
 }
 
 // extends reports whether s was made from o by adding proposals, or none.

@@ -20,8 +20,12 @@ type ProposeParams struct {
 }
 
 // Propose makes a proposal for any member to commit (RFC 9420, Section 12.1). A PSK without a nonce gets one. For an
-// Update, use ProposeUpdate. A member leaves by proposing its own removal, in each epoch again until the commit of another
-// member covers it.
+// Update, use ProposeUpdate.
+//
+// A member leaves by proposing a SelfRemove, which newcomers commit, too, or where not all members support that, its own
+// Remove; in each epoch again until the commit of somebody else covers it. A SelfRemove is a PublicMessage whatever
+// Params.Handshake says, and all that a member proposes in one epoch are one and the same message. The delivery service
+// hands them to newcomers, for JoinExternalParams.SelfRemoves (draft-ietf-mls-extensions, SelfRemove).
 //
 // It fails with an *InactiveError, ErrErased, ErrSigner, ErrNoProposal, ErrNoTime, ErrTooManyProposals or a *RuleError.
 func (g *Group) Propose(proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
@@ -71,6 +75,13 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 	if _, ok := proposal.(*framing.Add); ok && p.Now.IsZero() {
 		return nil, ErrNoTime
 	}
+	format := g.params.Handshake.wireFormat()
+	if _, leaves := proposal.(*framing.SelfRemove); leaves {
+		format = framing.WireFormatPublicMessage
+		if stored := g.proposals.selfRemoveOf(g.OwnLeaf()); stored != nil {
+			return g.proposeAgain(stored)
+		}
+	}
 	if err := g.room(g.proposals, false); err != nil {
 		return nil, err
 	}
@@ -79,7 +90,7 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 		return nil, err
 	}
 	rand := g.params.rand
-	content, err := g.sign(rand, by, g.params.Handshake.wireFormat(), &framing.FramedContent{
+	content, err := g.sign(rand, by, format, &framing.FramedContent{
 		Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
 	})
@@ -134,6 +145,48 @@ func (g *Group) declining(ref framing.ProposalRef, declined bool) (*Step, error)
 	return g.step(next), nil
 }
 
+// outside signs and frames a proposal from outside the group, which is always sent as PublicMessage.
+func (p *public) outside(proposal framing.Proposal, sender framing.Sender, o ProposeParams, by crypto.Signer) ([]byte, error) {
+	content, err := p.sign(p.params.rand, by, framing.WireFormatPublicMessage, &framing.FramedContent{
+		Sender: sender, AuthenticatedData: o.AuthenticatedData,
+		ContentType: framing.ContentTypeProposal, Proposal: proposal,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return marshalPublic(content, p.suite, ciphersuite.Secret{})
+}
+
+// proposeAgain returns the Step that sends an own SelfRemove once more.
+func (g *Group) proposeAgain(stored *storedProposal) (*Step, error) {
+	message, err := marshalPublic(stored.content, g.suite, g.secrets.MembershipKey)
+	if err != nil {
+		return nil, err
+	}
+	s := g.step(g)
+	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
+	return s, nil
+}
+
+// SelfRemoves returns the SelfRemoves that wait, as the messages that they came in, to be handed out with a GroupInfo: see
+// JoinExternalParams. It fails with an *InactiveError or ErrErased.
+func (g *Group) SelfRemoves() ([][]byte, error) {
+	if err := g.usable(); err != nil {
+		return nil, err
+	}
+	var out [][]byte
+	for _, p := range g.proposals.all() {
+		if _, leaves := p.proposal().(*framing.SelfRemove); leaves {
+			message, err := marshalPublic(p.content, g.suite, g.secrets.MembershipKey)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, message)
+		}
+	}
+	return out, nil
+}
+
 // room fails with ErrTooManyProposals when a store is full for another proposal. Newcomers, of whom anybody may be one, fill
 // a quarter of it at most, so that they do not keep members from proposing.
 func (p *public) room(s *proposalStore, newcomer bool) error {
@@ -167,6 +220,10 @@ func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now
 		return claimReplaced(MomentUpdate, from.LeafIndex, old, &x.LeafNode), nil
 	case *framing.GroupContextExtensions:
 		return claimExternalSenders(x.Extensions), nil
+	case *framing.SelfRemove:
+		if add == MomentAddSent {
+			return nil, p.checkSelfRemoveKnown(from.LeafIndex)
+		}
 	}
 	return nil, nil
 }

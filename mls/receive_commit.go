@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -99,12 +100,7 @@ func resolve(c *framing.Commit, committer framing.Sender, known *proposalStore) 
 }
 
 func (t *transition) removesLeaf(i framing.LeafIndex) bool {
-	for _, r := range t.list.removes {
-		if r.Removed == i {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(t.list.removedLeaves(), i)
 }
 
 // removed returns the Step of a member that a commit removes. Of its secrets, only those to read late messages stay.

@@ -89,6 +89,7 @@ const (
 	recordResumption = "resumption"
 	recordProposal   = "proposal"
 	recordDeclined   = "declined" // beside a proposal that does not wait
+	recordMessage    = "message"  // beside a SelfRemove
 	recordArrivals   = "arrivals"
 	recordPending    = "pending"
 	recordWelcome    = "welcome"
@@ -204,7 +205,10 @@ func (w *recordWriter) list(n int, write func(i int)) {
 }
 
 // recordReader reads the value of one record. What it returns is a copy.
-type recordReader struct{ *wire.Reader }
+type recordReader struct {
+	*wire.Reader
+	bodies framing.Bodies
+}
 
 func (r *recordReader) bytes() []byte { return append([]byte(nil), r.Opaque()...) }
 
@@ -213,7 +217,7 @@ func (r *recordReader) value(v framing.Value) {
 	if r.Err() != nil {
 		return
 	}
-	if err := framing.Unmarshal(b, v); err != nil {
+	if err := r.bodies.Unmarshal(b, v); err != nil {
 		r.Reject(err)
 	}
 }
@@ -320,9 +324,9 @@ func (r *recorder) block(prefix string, b treekem.BlockRecord) {
 	r.put(blockKey(prefix, b), 1+len(b.Data), func(w *recordWriter) { w.Raw(b.Data) })
 }
 
-// readRecord reads the value of the record of a key.
-func readRecord(key string, value []byte, read func(r *recordReader)) error {
-	r := &recordReader{wire.NewReader("record", value)}
+// readRecord reads the value of the record of a key. bodies are those of custom proposals.
+func readRecord(key string, value []byte, bodies framing.Bodies, read func(r *recordReader)) error {
+	r := &recordReader{wire.NewReader("record", value), bodies}
 	if version := r.Uint8(); r.Err() == nil && version != recordVersion {
 		return &RecordError{key, ErrRecordVersion}
 	}

@@ -74,7 +74,7 @@ func (r *recordReader) proposal() framing.Proposal {
 		return nil
 	}
 	var p framing.TaggedProposal
-	if err := framing.Unmarshal(b, &p); err != nil {
+	if err := r.bodies.Unmarshal(b, &p); err != nil {
 		r.Reject(err)
 		return nil
 	}
@@ -82,10 +82,18 @@ func (r *recordReader) proposal() framing.Proposal {
 }
 
 // nameSenders sets who sent the proposals. The record does not hold it; it follows from the group before the commit. A
-// newcomer does not have that group, and its commit covers nobody else's proposals.
+// newcomer does not have that group, and its commit covers nobody else's proposals but those of members that leave.
 func (c *Change) nameSenders(before *public) {
 	for k := range c.Proposals {
 		p := &c.Proposals[k]
-		p.From = before.senderIdentity(p.Sender, p.Proposal)
+		if before != nil {
+			p.From = before.senderIdentity(p.Sender, p.Proposal)
+			continue
+		}
+		for _, gone := range c.Removed {
+			if _, leaves := p.Proposal.(*framing.SelfRemove); leaves && gone.Leaf == p.Sender.LeafIndex {
+				p.From = identityOf(gone.Old)
+			}
+		}
 	}
 }

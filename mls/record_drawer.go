@@ -8,21 +8,24 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/copse-mls/copse/framing"
 )
 
 // Records sorted by their keys, for loading.
 
 // drawer holds the records whose keys have a common prefix.
 type drawer struct {
-	key   string // with a slash at the end, except at the top
-	value []byte // of the record with exactly this key; nil when there is none
-	read  bool
-	in    map[string]*drawer
+	key    string         // with a slash at the end, except at the top
+	value  []byte         // of the record with exactly this key; nil when there is none
+	bodies framing.Bodies // of custom proposals
+	read   bool
+	in     map[string]*drawer
 }
 
-// shelve sorts records into drawers.
-func shelve(records iter.Seq[Record]) (*drawer, error) {
-	top := &drawer{}
+// shelve sorts records into drawers. bodies are those of custom proposals.
+func shelve(records iter.Seq[Record], bodies framing.Bodies) (*drawer, error) {
+	top := &drawer{bodies: bodies}
 	for x := range records {
 		if x.Key == "" || len(x.Key) > maxRecordKey {
 			return nil, &RecordError{x.Key[:min(len(x.Key), maxRecordKey)], fmt.Errorf("%w: key of %d bytes", ErrRecords, len(x.Key))}
@@ -47,7 +50,7 @@ func (d *drawer) open(name string) *drawer {
 	if d.in == nil {
 		d.in = map[string]*drawer{}
 	}
-	below := &drawer{key: d.key + name + "/"}
+	below := &drawer{key: d.key + name + "/", bodies: d.bodies}
 	d.in[name] = below
 	return below
 }
@@ -60,7 +63,7 @@ func (d *drawer) load(read func(r *recordReader)) (bool, error) {
 		return false, nil
 	}
 	d.read = true
-	return true, readRecord(d.name(), d.value, read)
+	return true, readRecord(d.name(), d.value, d.bodies, read)
 }
 
 // must loads a record that has to be there.

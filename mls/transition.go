@@ -78,7 +78,7 @@ func (p *public) begin(b beginParams) (*transition, error) {
 			return nil, err
 		}
 	}
-	if err := t.checkCustomSupport(); err != nil {
+	if err := t.checkSupport(); err != nil {
 		return nil, err
 	}
 	if err := t.verifyProposals(); err != nil {
@@ -140,16 +140,16 @@ func claimExternalSenders(list framing.Extensions) []Claim {
 	return out
 }
 
-// checkCustomSupport checks that all members that will process the commit support its custom proposals (V-PR-16). Its cost
+// checkSupport checks that all members that will process the commit support its proposals (V-PR-16, V-SR-08). Its cost
 // grows with the number of proposals and the sizes of the removed leaves.
-func (t *transition) checkCustomSupport() error {
-	if len(t.list.custom) == 0 {
+func (t *transition) checkSupport() error {
+	if len(t.list.beyond) == 0 {
 		return nil
 	}
 	support := t.before.tree.Support()
 	want, lost := support.Members(), map[framing.ProposalType]int{} // supporting members that are removed
-	for _, r := range t.list.removes {
-		leaf, ok := t.before.tree.Leaf(r.Removed)
+	for _, i := range t.list.removedLeaves() {
+		leaf, ok := t.before.tree.Leaf(i)
 		if !ok {
 			continue
 		}
@@ -162,9 +162,9 @@ func (t *transition) checkCustomSupport() error {
 			seen[p] = true
 		}
 	}
-	for _, p := range t.list.custom {
-		if have := support.Proposal(p.Type) - lost[p.Type]; have != want {
-			return fail("V-PR-16", t.lacking(p.Type), "%d of %d members support proposal type %v", have, want, p.Type)
+	for _, p := range t.list.beyond {
+		if have := support.Proposal(p) - lost[p]; have != want {
+			return fail("V-PR-16", t.lacking(p), "%d of %d members support proposal type %v", have, want, p)
 		}
 	}
 	return nil
@@ -173,8 +173,8 @@ func (t *transition) checkCustomSupport() error {
 // lacking returns a member that does not support a proposal type and is not removed.
 func (t *transition) lacking(p framing.ProposalType) framing.LeafIndex {
 	removed := map[framing.LeafIndex]bool{}
-	for _, r := range t.list.removes {
-		removed[r.Removed] = true
+	for _, i := range t.list.removedLeaves() {
+		removed[i] = true
 	}
 	for i, leaf := range t.before.tree.Leaves() {
 		if !supports(leaf, p) && !removed[i] {
@@ -219,12 +219,12 @@ func (t *transition) apply() error {
 		t.change.Updated = append(t.change.Updated, LeafChange{u.leaf, old, fresh})
 		t.claims = append(t.claims, claimReplaced(MomentUpdate, u.leaf, old, fresh)...)
 	}
-	for _, r := range t.list.removes {
-		old, _ := t.before.tree.Leaf(r.Removed)
-		if err := t.edit.Remove(r.Removed); err != nil {
+	for _, i := range t.list.removedLeaves() {
+		old, _ := t.before.tree.Leaf(i)
+		if err := t.edit.Remove(i); err != nil {
 			return err
 		}
-		t.change.Removed = append(t.change.Removed, LeafChange{r.Removed, old, nil})
+		t.change.Removed = append(t.change.Removed, LeafChange{i, old, nil})
 	}
 	for _, a := range t.list.adds {
 		fresh := &a.KeyPackage.LeafNode

@@ -40,6 +40,9 @@ func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	if err := checkKeyPackage(suite, k); err != nil {
 		return nil, err
 	}
+	if err := checkLastResort(k); err != nil {
+		return nil, err
+	}
 	if err := checkLifetime(k.LeafNode.Lifetime, p.Now, params.MaxLifetime); err != nil {
 		return nil, err
 	}
@@ -75,6 +78,19 @@ func checkKeyPackage(suite *ciphersuite.Suite, k *framing.KeyPackage) error {
 		return err
 	}
 	return k.Extensions.Check()
+}
+
+// checkLastResort checks the app_data_dictionary of a KeyPackage that is about to be sent, or was published, and the mark in
+// it (V-KP-10). Members that receive it in an Add leave it alone, for those who do not know the draft do, too.
+func checkLastResort(k *framing.KeyPackage) error {
+	var d framing.AppDataDictionary
+	if _, err := k.Extensions.Get(&d); err != nil {
+		return failWith(err, "V-KP-10", framing.NoLeaf, "app_data_dictionary")
+	}
+	if data, _ := d.Find(framing.ComponentLastResortKeyPackage); len(data) > 0 {
+		return fail("V-KP-10", framing.NoLeaf, "last_resort_key_package with %d bytes of data", len(data))
+	}
+	return nil
 }
 
 // checkKeys checks the form of public keys (V-KP-06).

@@ -27,7 +27,9 @@ type proposalList struct {
 	extensions []*framing.GroupContextExtensions
 	reInits    []*framing.ReInit
 	external   []*framing.ExternalInit
-	custom     []*framing.CustomProposal
+	leavers    []framing.LeafIndex // of SelfRemoves
+	updateData []*framing.AppDataUpdate
+	beyond     []framing.ProposalType // of all that RFC 9420 does not define
 }
 
 // updateAt is an Update with the leaf of its sender.
@@ -54,20 +56,36 @@ func newProposalList(all []covered) *proposalList {
 			l.external = append(l.external, p)
 		case *framing.GroupContextExtensions:
 			l.extensions = append(l.extensions, p)
-		case *framing.CustomProposal:
-			l.custom = append(l.custom, p)
+		case *framing.SelfRemove:
+			l.leavers = append(l.leavers, c.sender.LeafIndex)
+		case *framing.AppDataUpdate:
+			l.updateData = append(l.updateData, p)
+		}
+		if t := c.proposal.ProposalType(); !t.IsDefault() {
+			l.beyond = append(l.beyond, t)
 		}
 	}
 	return l
 }
 
+// removedLeaves lists the leaves that become blank, those of SelfRemoves first.
+func (l *proposalList) removedLeaves() []framing.LeafIndex {
+	out := slices.Clone(l.leavers)
+	for _, r := range l.removes {
+		out = append(out, r.Removed)
+	}
+	return out
+}
+
 // checkList checks the list as a whole, for a commit by committer.
 func (l *proposalList) checkList(committer framing.Sender) error {
 	checks := []func(framing.LeafIndex) error{
-		l.checkPSKCount, l.checkPSKsDiffer, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer, l.checkSingles,
+		l.checkPSKCount, l.checkPSKsDiffer, l.checkSelfRemoves, l.checkOwn, l.checkLeavesDiffer, l.checkAddsDiffer,
+		l.checkSingles, l.checkComponents,
 	}
 	if committer.SenderType == framing.SenderTypeNewMemberCommit {
-		checks = []func(framing.LeafIndex) error{l.checkPSKCount, l.checkPSKsDiffer, l.checkExternal}
+		checks = []func(framing.LeafIndex) error{
+			l.checkPSKCount, l.checkPSKsDiffer, l.checkSelfRemoves, l.checkExternal, l.checkLeavesDiffer, l.checkComponents}
 	}
 	for _, check := range checks {
 		if err := check(leafOf(committer)); err != nil {
@@ -100,15 +118,48 @@ func (l *proposalList) checkOwn(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkLeavesDiffer checks that there is at most one Update or Remove for a leaf (V-PL-03).
-func (l *proposalList) checkLeavesDiffer(framing.LeafIndex) error {
-	seen := map[framing.LeafIndex]bool{}
+// checkSelfRemoves checks that SelfRemoves are covered by reference, and that the committer does not leave (V-SR-04,
+// V-SR-06).
+func (l *proposalList) checkSelfRemoves(committer framing.LeafIndex) error {
+	for _, c := range l.all {
+		if _, leaves := c.proposal.(*framing.SelfRemove); leaves && c.ref == nil {
+			return fail("V-SR-04", committer, "SelfRemove by value")
+		}
+	}
+	if slices.Contains(l.leavers, committer) {
+		return fail("V-SR-06", committer, "commit covers the committer's own SelfRemove")
+	}
+	return nil
+}
+
+// checkComponents checks that components know what is meant for them (V-AD-04): there are none yet.
+func (l *proposalList) checkComponents(committer framing.LeafIndex) error {
+	if len(l.updateData) > 0 {
+		return fail("V-AD-04", committer, "AppDataUpdate for component %v, which is not known", l.updateData[0].ID)
+	}
+	return nil
+}
+
+// checkLeavesDiffer checks that there is at most one Update, Remove or SelfRemove for a leaf (V-PL-03, V-SR-05, V-SR-10).
+func (l *proposalList) checkLeavesDiffer(committer framing.LeafIndex) error {
+	seen, leaves := map[framing.LeafIndex]bool{}, map[framing.LeafIndex]bool{}
 	once := func(i framing.LeafIndex) error {
-		if seen[i] {
+		switch {
+		case leaves[i] && committer == framing.NoLeaf:
+			return fail("V-SR-10", i, "external commit removes a leaf that a SelfRemove frees")
+		case leaves[i]:
+			return fail("V-SR-05", i, "more than a SelfRemove for the leaf")
+		case seen[i]:
 			return fail("V-PL-03", i, "more than one Update or Remove for the leaf")
 		}
 		seen[i] = true
 		return nil
+	}
+	for _, i := range l.leavers {
+		if leaves[i] {
+			return fail("V-SR-05", i, "two SelfRemoves for the leaf")
+		}
+		leaves[i] = true
 	}
 	for _, u := range l.updates {
 		if err := once(u.leaf); err != nil {
@@ -172,21 +223,25 @@ func (l *proposalList) checkPSKsDiffer(committer framing.LeafIndex) error {
 	return nil
 }
 
-// checkExternal checks the list of an external commit (V-PL-13, V-PL-14).
+// checkExternal checks the list of an external commit (V-PL-13, V-PL-14, V-SR-09, V-AD-11).
 func (l *proposalList) checkExternal(framing.LeafIndex) error {
+	known := len(l.external) + len(l.removes) + len(l.psks)
 	for _, c := range l.all {
-		if c.ref != nil {
-			return fail("V-PL-14", framing.NoLeaf, "external commit covers a proposal by reference")
+		switch c.proposal.(type) {
+		case *framing.SelfRemove, *framing.AppDataUpdate, *framing.AppEphemeral:
+			known++
+		}
+		if _, leaves := c.proposal.(*framing.SelfRemove); c.ref != nil && !leaves {
+			return fail("V-PL-14", framing.NoLeaf, "external commit covers a proposal by reference that is no SelfRemove")
 		}
 	}
-	known := len(l.external) + len(l.removes) + len(l.psks)
 	switch {
 	case len(l.external) != 1:
 		return fail("V-PL-13", framing.NoLeaf, "external commit with %d ExternalInit", len(l.external))
 	case len(l.removes) > 1:
 		return fail("V-PL-13", framing.NoLeaf, "external commit with %d Removes", len(l.removes))
 	case known != len(l.all):
-		return fail("V-PL-13", framing.NoLeaf, "external commit with a proposal other than ExternalInit, Remove and PSK")
+		return fail("V-PL-13", framing.NoLeaf, "external commit with a proposal that has no place there")
 	}
 	return nil
 }
@@ -195,9 +250,15 @@ func (l *proposalList) checkExternal(framing.LeafIndex) error {
 // types need one unless params say otherwise.
 func (l *proposalList) needsPath(params *Params) bool {
 	light := len(l.adds) + len(l.psks) + len(l.reInits)
-	for _, p := range l.custom {
-		if slices.Contains(params.PathlessProposals, p.Type) {
+	for _, t := range l.beyond {
+		switch t {
+		case framing.ProposalTypeAppDataUpdate, framing.ProposalTypeAppEphemeral:
 			light++
+		case framing.ProposalTypeSelfRemove:
+		default:
+			if slices.Contains(params.PathlessProposals, t) {
+				light++
+			}
 		}
 	}
 	return len(l.all) == 0 || light < len(l.all)

@@ -23,6 +23,8 @@ type proposalCheck struct {
 // checkProposal checks a proposal from a sender, except signatures, uniqueness of keys and its place in a list.
 func (c *proposalCheck) checkProposal(p framing.Proposal, from framing.Sender) error {
 	switch p := p.(type) {
+	case *framing.SelfRemove:
+		return c.checkSelfRemove(from)
 	case *framing.CustomProposal:
 		return c.checkCustom(p, from)
 	case *framing.Add:
@@ -43,12 +45,42 @@ func (c *proposalCheck) checkProposal(p framing.Proposal, from framing.Sender) e
 	return nil
 }
 
-// checkCustom checks who may send a proposal of a type that RFC 9420 does not define (V-FR-10).
+// checkSelfRemove checks who leaves (V-SR-01).
+func (c *proposalCheck) checkSelfRemove(from framing.Sender) error {
+	if from.SenderType != framing.SenderTypeMember || !c.tree.HasLeaf(from.LeafIndex) {
+		return fail("V-SR-01", leafOf(from), "SelfRemove of somebody who is not a member")
+	}
+	return nil
+}
+
+// checkSelfRemoveKnown checks that all members know SelfRemove, before one is sent or covered by a newcomer (V-SR-08).
+func (p *public) checkSelfRemoveKnown(leaver framing.LeafIndex) error {
+	support := p.tree.Support()
+	if have, want := support.Proposal(framing.ProposalTypeSelfRemove), support.Members(); have < want {
+		return fail("V-SR-08", leaver, "%d of %d members support SelfRemove: propose a Remove", have, want)
+	}
+	return nil
+}
+
+// checkCustom checks who may send a proposal of a type that RFC 9420 does not define (V-FR-10), and when it is sent, that
+// others can read it.
 func (c *proposalCheck) checkCustom(p *framing.CustomProposal, from framing.Sender) error {
 	if from.SenderType == framing.SenderTypeExternal && !slices.Contains(c.params.ExternalProposals, p.Type) {
 		return fail("V-FR-10", framing.NoLeaf, "proposal type %v from an external sender", p.Type)
 	}
-	return nil
+	if !c.sending {
+		return nil
+	}
+	encoded, err := framing.Marshal(&framing.TaggedProposal{Proposal: p})
+	if err != nil {
+		return err
+	}
+	var again framing.TaggedProposal
+	err = c.params.ProposalBodies.Unmarshal(encoded, &again)
+	if fresh, ok := again.Proposal.(*framing.CustomProposal); err == nil && ok && fresh.Raw != p.Raw {
+		err = &SyntaxError{Struct: "CustomProposal", Reason: "Raw is not as Params.ProposalBodies says"}
+	}
+	return err
 }
 
 // checkAdd checks an Add (RFC 9420, Section 12.1.1).
@@ -59,6 +91,11 @@ func (c *proposalCheck) checkAdd(p *framing.Add) error {
 	now, longest := c.now, c.params.MaxLifetime
 	if !c.sending {
 		now, longest = time.Time{}, c.params.maxReceivedLifetime
+	}
+	if c.sending {
+		if err := checkLastResort(p.KeyPackage); err != nil {
+			return err
+		}
 	}
 	if longest > 0 || c.sending {
 		if err := checkLifetime(p.KeyPackage.LeafNode.Lifetime, now, longest); err != nil {

@@ -110,7 +110,24 @@ func TestLastResort(t *testing.T) {
 		Lifetime: mlstest.Lifetime(), LastResort: true, Params: bob.Params}))
 	require.True(t, keys.LastResort())
 	require.False(t, bob.KeyPackage(t).LastResort())
-	require.Contains(t, keys.KeyPackage.LeafNode.Capabilities.Extensions, mls.ExtensionTypeLastResort)
+	for older := range 2 {
+		p := mls.KeyPackageParams{CipherSuite: testSuite, Leaf: bob.LeafParams, Lifetime: mlstest.Lifetime(),
+			Extensions: framing.Extensions{{Type: 0xf0f0}, extension(t, &framing.AppDataDictionary{{ID: 3}})},
+			LastResort: true, LegacyLastResort: older == 1, Params: bob.Params}
+		p.Leaf.Extensions = framing.Extensions{extension(t, &framing.AppDataDictionary{{ID: 1, Data: []byte{2, 0, 3}}, {ID: 9}})}
+		k := must(mls.NewKeyPackage(p)).KeyPackage
+		require.Contains(t, k.LeafNode.Capabilities.Extensions, framing.ExtensionTypeAppDataDictionary)
+		var marks, known framing.AppDataDictionary
+		require.True(t, must(k.Extensions.Get(&marks)))
+		require.Equal(t, framing.AppDataDictionary{{ID: 3}, {ID: framing.ComponentLastResortKeyPackage}}, marks)
+		require.True(t, must(k.LeafNode.Extensions.Get(&known)))
+		require.Equal(t, framing.AppDataDictionary{{ID: 1, Data: []byte{4, 0, 3, 0, 4}}, {ID: 9}}, known)
+		_, marked := k.Extensions.Find(mls.ExtensionTypeLastResort)
+		require.Equal(t, older == 1, marked)
+	}
+	old := must(mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: bob.LeafParams, Lifetime: mlstest.Lifetime(),
+		Extensions: framing.Extensions{{Type: mls.ExtensionTypeLastResort}}, Params: bob.Params}))
+	require.True(t, old.LastResort(), "by the older text")
 	for _, name := range []string{"alice", "carol"} {
 		host := newMember(t, name)
 		host.Group = host.Create(t, "group of "+name)

@@ -152,7 +152,7 @@ func packageRooms() map[string]rooms {
 	return map[string]rooms{
 		"mls": {upward: 3, files: []string{
 			"changes.go", "load.go",
-			"handle.go", "observer.go",
+			"handle.go", "observer.go", "outsider.go",
 			"join.go", "join_external.go", "receive_commit.go",
 			"commit.go", "import.go", "pending.go", "propose.go",
 			"create.go", "fit.go", "gather.go", "welcome.go",

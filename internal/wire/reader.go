@@ -12,6 +12,9 @@ import (
 
 // Reader takes values from the front of an input. What Opaque and Fixed return aliases the input.
 type Reader struct {
+	// Grammar is for the decoders, which may need to know more than the input says. The Reader does not look at it.
+	Grammar any
+
 	input []byte // everything, from offset 0
 	off   int
 	end   int // exclusive end of the vector being read
@@ -128,6 +131,15 @@ func (r *Reader) Uint64() uint64 {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
+}
+
+// Rest returns what is left of the vector (or input) being read, without reading it; nil after an error. It aliases the
+// input.
+func (r *Reader) Rest() []byte {
+	if r.err != nil {
+		return nil
+	}
+	return r.input[r.off:r.end:r.end]
 }
 
 // Fixed reads exactly n bytes, or nil when fewer remain. The result aliases the input.

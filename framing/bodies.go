@@ -1,0 +1,54 @@
+package framing
+
+// RFC 9420, Section 12.1: the bodies of proposals whose types it does not define.
+
+import (
+	"bytes"
+
+	"github.com/copse-mls/copse/internal/wire"
+)
+
+// Body says where the body of a proposal ends. It gets everything that is left of the message, and returns how many bytes of
+// that are the body; false when there is none. It is called with hostile bytes.
+type Body func(rest []byte) (length int, ok bool)
+
+// EmptyBody is the Body of proposals whose type says everything.
+func EmptyBody([]byte) (int, bool) { return 0, true }
+
+// Bodies are the forms of the bodies of custom proposals, whose senders know them from the definitions of their types. A
+// message does not say how long a body is, so that nobody else can read what comes after it. Types that are not listed
+// have a body of the form opaque<V>. Types with a structure of their own are not asked for.
+type Bodies map[ProposalType]Body
+
+// Unmarshal does what the function Unmarshal does, with proposals read as b says.
+func (b Bodies) Unmarshal(data []byte, v Value) error { return b.unmarshal(bytes.Clone(data), v) }
+
+func (b Bodies) unmarshal(data []byte, v Value) error {
+	r := b.reader(v.structName(), data)
+	v.decode(r)
+	return r.Finish()
+}
+
+// Cut does what the function Cut does, with proposals read as b says.
+func (b Bodies) Cut(data []byte) (message, rest []byte, err error) {
+	m := new(Message)
+	r := b.reader(m.structName(), data)
+	if m.decode(r); r.Err() != nil {
+		return nil, nil, r.Err()
+	}
+	n := r.Offset()
+	return data[:n:n], data[n:], nil
+}
+
+// reader returns a reader that knows b.
+func (b Bodies) reader(name string, data []byte) *wire.Reader {
+	r := wire.NewReader(name, data)
+	r.Grammar = b
+	return r
+}
+
+// bodiesOf returns what the reader knows.
+func bodiesOf(r *wire.Reader) Bodies {
+	b, _ := r.Grammar.(Bodies)
+	return b
+}
