@@ -12,7 +12,7 @@ import (
 // that are the body; false when there is none. It is called with hostile bytes.
 type Body func(rest []byte) (length int, ok bool)
 
-// EmptyBody is the Body of proposals whose type says everything.
+// EmptyBody returns that the body is empty, as it is of proposals whose type says everything.
 func EmptyBody([]byte) (int, bool) { return 0, true }
 
 // Bodies are the forms of the bodies of custom proposals, whose senders know them from the definitions of their types. A
@@ -21,30 +21,8 @@ func EmptyBody([]byte) (int, bool) { return 0, true }
 type Bodies map[ProposalType]Body
 
 // Unmarshal does what the function Unmarshal does, with proposals read as b says.
-func (b Bodies) Unmarshal(data []byte, v Value) error { return b.unmarshal(bytes.Clone(data), v) }
-
-func (b Bodies) unmarshal(data []byte, v Value) error {
-	r := b.reader(v.structName(), data)
-	v.decode(r)
-	return r.Finish()
-}
-
-// Cut does what the function Cut does, with proposals read as b says.
-func (b Bodies) Cut(data []byte) (message, rest []byte, err error) {
-	m := new(Message)
-	r := b.reader(m.structName(), data)
-	if m.decode(r); r.Err() != nil {
-		return nil, nil, r.Err()
-	}
-	n := r.Offset()
-	return data[:n:n], data[n:], nil
-}
-
-// reader returns a reader that knows b.
-func (b Bodies) reader(name string, data []byte) *wire.Reader {
-	r := wire.NewReader(name, data)
-	r.Grammar = b
-	return r
+func (b Bodies) Unmarshal(data []byte, v Value) error {
+	return unmarshalBy(b, bytes.Clone(data), v)
 }
 
 // bodiesOf returns what the reader knows.

@@ -375,7 +375,7 @@ func FuzzPrivateContent(f *testing.F) {
 	f.Add(byte(3), unhex(f, "0000"+"0101"+"0102"+"0001"))
 	f.Fuzz(func(t *testing.T, contentType byte, in []byte) {
 		u := &UnverifiedContent{Content: FramedContent{ContentType: ContentType(contentType%3 + 1)}}
-		if u.decodePrivate(wire.NewReader("PrivateMessageContent", bytes.Clone(in))) != nil {
+		if u.decodePrivate(nil, bytes.Clone(in)) != nil {
 			return
 		}
 		got, err := encoded(func(w *wire.Writer) {

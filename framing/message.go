@@ -39,6 +39,18 @@ func (*KeyPackage) WireFormat() WireFormat { return WireFormatKeyPackage }
 // does not define is read as CustomProposal says.
 func Cut(data []byte) (message, rest []byte, err error) { return Bodies(nil).Cut(data) }
 
+// Cut does what the function Cut does, with proposals read as b says.
+func (b Bodies) Cut(data []byte) (message, rest []byte, err error) {
+	m := new(Message)
+	r := wire.NewReader(m.structName(), data)
+	r.Grammar = b
+	if m.decode(r); r.Err() != nil {
+		return nil, nil, r.Err()
+	}
+	n := r.Offset()
+	return data[:n:n], data[n:], nil
+}
+
 func (*Message) structName() string { return "MLSMessage" }
 
 func (m *Message) encode(w *wire.Writer) {

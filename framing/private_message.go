@@ -229,14 +229,16 @@ func (m *PrivateMessage) Open(p OpenPrivateParams) (*UnverifiedContent, error) {
 		AuthenticatedData: m.AuthenticatedData,
 		ContentType:       m.ContentType,
 	}}
-	if err := u.decodePrivate(p.Bodies.reader("PrivateMessageContent", plaintext)); err != nil {
+	if err := u.decodePrivate(p.Bodies, plaintext); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
 
 // decodePrivate reads PrivateMessageContent (RFC 9420, Section 6.3.1), of which the content type is known already.
-func (u *UnverifiedContent) decodePrivate(r *wire.Reader) error {
+func (u *UnverifiedContent) decodePrivate(bodies Bodies, plaintext []byte) error {
+	r := wire.NewReader("PrivateMessageContent", plaintext)
+	r.Grammar = bodies
 	u.Content.decodeBody(r)
 	u.Auth.decode(r, u.Content.ContentType)
 	if padding := r.Field("padding").Fixed(r.Remaining()); len(bytes.Trim(padding, "\x00")) > 0 {

@@ -35,4 +35,12 @@ func Unmarshal(data []byte, v Value) error {
 }
 
 // unmarshal decodes data without a copy.
-func unmarshal(data []byte, v Value) error { return Bodies(nil).unmarshal(data, v) }
+func unmarshal(data []byte, v Value) error { return unmarshalBy(nil, data, v) }
+
+// unmarshalBy does what unmarshal does, with a grammar that decoders ask for.
+func unmarshalBy(grammar any, data []byte, v Value) error {
+	r := wire.NewReader(v.structName(), data)
+	r.Grammar = grammar
+	v.decode(r)
+	return r.Finish()
+}

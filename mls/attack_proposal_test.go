@@ -152,3 +152,87 @@ func TestAttackOldResumptionPSK(t *testing.T) {
 func remove(m *mlstest.Member) []framing.Proposal {
 	return []framing.Proposal{&framing.Remove{Removed: m.Group.OwnLeaf()}}
 }
+
+// Any member can encrypt what bob signed once more, under keys that bob has not reached. Where generations are signed, that is
+// refused before it costs a key; elsewhere bob's next messages are lost, which ContentID shows.
+func TestAttackBurntGenerations(t *testing.T) {
+	for _, signed := range []bool{true, false} {
+		alice, bob := two(newCastOf(t, func(c *mlstest.Party) {
+			c.Params.SignGenerations, c.Params.Handshake = signed, mls.HandshakePrivate
+		}, nil, "alice", "bob"))
+		copies := bob.Insider() // equal content gives an equal signature: this is what others can copy
+		first := alice.Hear(bob.Say("hello")).Events[0].(*mls.ApplicationMessage)
+		for next := range framing.Generation(10) {
+			s, err := alice.Handle(copies.Say(t, "hello", func(c *mlstest.Content) {
+				c.AuthenticatedData, c.Generation = first.AuthenticatedData, &next
+			}))
+			switch {
+			case next == 0:
+				require.ErrorIs(t, err, mls.ErrReplay)
+			case signed:
+				breaks(t, "V-FR-28", err)
+			default:
+				again := alice.Take(s, err).Events[0].(*mls.ApplicationMessage)
+				require.Equal(t, first.ContentID, again.ContentID)
+			}
+		}
+		message := bob.Say("are you there?")
+		if signed {
+			require.Equal(t, "are you there?", alice.Read(message))
+		} else {
+			require.ErrorIs(t, alice.Refuse(message), mls.ErrReplay)
+		}
+		bob.Propose(&framing.GroupContextExtensions{}, alice)
+		alice.Commit(mls.CommitParams{}, bob)
+		mlstest.Agree(alice, bob)
+	}
+}
+
+// Several uses of authenticated data live together; who does not sign generations is understood by those who do.
+func TestSignGenerations(t *testing.T) {
+	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Params.SignGenerations = c.Name == "alice" }, nil, "alice", "bob"))
+	mine := framing.SafeAAD{{ID: 0x8001, Data: []byte("mine")}}
+	encoded := must(framing.Marshal(&mine))
+	s := alice.Take(alice.Group.Protect([]byte("hello"), mls.ProtectParams{AuthenticatedData: encoded}, alice.Signer))
+	told := bob.Hear(s.Send[0].Message).Events[0].(*mls.ApplicationMessage)
+	var all framing.SafeAAD
+	require.NoError(t, framing.Unmarshal(told.AuthenticatedData, &all))
+	require.Equal(t, mine.With(framing.ComponentData{ID: mls.ComponentGeneration, Data: []byte{0, 0, 0, 0}}), all)
+	require.Error(t, failure(alice.Group.Protect(nil, mls.ProtectParams{AuthenticatedData: []byte("text")}, alice.Signer)))
+	s = bob.Take(bob.Group.Protect([]byte("hi"), mls.ProtectParams{AuthenticatedData: []byte("text")}, bob.Signer))
+	require.Equal(t, "hi", alice.Read(s.Send[0].Message))
+	require.Equal(t, "hi", alice.Read(bob.Say("hi")))
+}
+
+// An Observer cannot check a confirmation tag. After a commit that members refuse for its tag it goes back and takes a good one;
+// a tag that was altered on the way to the Observer shows by the author's GroupInfo.
+func TestAttackConfirmationTag(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	start := alice.Observe()
+	require.Nil(t, start.Former())
+	flip := func(tag []byte) []byte { return append([]byte{tag[0] ^ 1}, tag[1:]...) }
+	bad := bob.Insider().Commit(t, func(d *mlstest.Draft) { d.OnTag = flip })
+	breaks(t, "V-CM-14", alice.Refuse(bad.Commit))
+	lost := must(start.Handle(input(bad.Commit))).Next
+	evil := bad.Next.Commit(t, func(d *mlstest.Draft) { d.OnTag = flip })
+	further := must(lost.Handle(input(evil.Commit))).Next
+	require.Same(t, start, further.Former(), "as long as bob alone says so")
+
+	made := alice.MakeCommit(mls.CommitParams{})
+	good := made.Send[0].Message
+	require.ErrorIs(t, failure(further.Handle(input(good))), mls.ErrOldEpoch)
+	seen := must(further.Former().Handle(input(good))).Next
+	require.NotNil(t, seen.Former(), "alice alone has said so")
+	require.NoError(t, seen.Matches(must(alice.Group.Pending().GroupInfo(mls.GroupInfoParams{}, alice.Signer))))
+	altered := mlstest.Parse[*framing.PublicMessage](t, good)
+	altered.Auth.ConfirmationTag = flip(altered.Auth.ConfirmationTag)
+	off := must(start.Handle(input(mlstest.Message(t, altered)))).Next
+	require.ErrorIs(t, off.Matches(must(alice.Group.Pending().GroupInfo(mls.GroupInfoParams{}, alice.Signer))), mls.ErrForked)
+
+	alice.Adopt(made, bob, carol)
+	seen = must(seen.Handle(input(alice.Propose(&framing.GroupContextExtensions{}, bob, carol)))).Next
+	require.NotNil(t, seen.Former(), "still alice alone")
+	seen = must(seen.Handle(input(carol.Propose(&framing.PreSharedKey{PSK: externalPSK("key").ID}, alice, bob)))).Next
+	require.Nil(t, seen.Former())
+	require.Equal(t, mlstest.ViewOf(t, seen).Public, mlstest.ViewOf(t, carol.Group).Public)
+}

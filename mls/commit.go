@@ -73,6 +73,7 @@ type draft struct {
 	init     keyschedule.InitSecret // of the present epoch, or from ExternalInit
 	base     *treekem.PrivatePath   // nil for a newcomer
 	template framing.LeafNode       // what the committer's leaf is made from
+	framer   *framer                // nil for a newcomer
 }
 
 // make turns proposals into a pending commit. When it fails, it has erased its secrets.
@@ -130,6 +131,10 @@ func (d *draft) complete(path *committerPath) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.group != nil {
+		d.framer = &framer{group: d.group, format: d.before.params.Handshake.wireFormat(), by: d.by, padding: d.params.Padding}
+		defer d.framer.erase()
+	}
 	content, err := d.sign(commit)
 	if err != nil {
 		return nil, err
@@ -161,7 +166,7 @@ func (d *draft) seal(
 	if err != nil {
 		return nil, err
 	}
-	d.change.AuthenticatedData = d.params.AuthenticatedData
+	d.change.AuthenticatedData = content.Content().AuthenticatedData
 	return d.step(&pendingCommit{message: message, next: &state, welcomes: welcomes, change: d.change}, messages), nil
 }
 
@@ -204,14 +209,15 @@ func (d *draft) compose(path *committerPath) (*framing.Commit, *treekem.PrivateP
 
 // sign makes the content (RFC 9420, Section 6.1).
 func (d *draft) sign(commit *framing.Commit) (*framing.AuthenticatedContent, error) {
-	format := framing.WireFormatPublicMessage
-	if d.group != nil {
-		format = d.before.params.Handshake.wireFormat()
-	}
-	return d.before.sign(d.rand, d.by, format, &framing.FramedContent{
+	content := &framing.FramedContent{
 		Sender: d.committer, AuthenticatedData: d.params.AuthenticatedData,
 		ContentType: framing.ContentTypeCommit, Commit: commit,
-	})
+	}
+	if d.framer == nil {
+		return d.before.sign(d.rand, d.by, framing.WireFormatPublicMessage, content)
+	}
+	err := d.framer.sign(content)
+	return d.framer.content, err
 }
 
 // nextEpoch runs the key schedule.
@@ -233,9 +239,11 @@ func (d *draft) nextEpoch(content *framing.AuthenticatedContent, path *committer
 
 // protect frames the commit as Params.Handshake says. It returns the message and the secret tree after it.
 func (d *draft) protect(content *framing.AuthenticatedContent) ([]byte, *keyschedule.SecretTree, error) {
-	if d.group == nil {
+	if d.framer == nil {
 		message, err := marshalPublic(content, d.before.suite, ciphersuite.Secret{})
 		return message, nil, err
 	}
-	return d.group.frame(content, d.rand, d.params.Padding)
+	d.framer.content = content
+	message, err := d.framer.frame()
+	return message, d.framer.messages, err
 }

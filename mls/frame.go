@@ -4,6 +4,8 @@ package mls
 
 import (
 	"crypto"
+	"encoding/binary"
+	"fmt"
 	"io"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -17,30 +19,100 @@ func (p *public) sign(rand io.Reader, by crypto.Signer, format framing.WireForma
 	return content.Sign(framing.SignParams{Suite: p.suite, Rand: rand, Signer: by}, format, &p.context)
 }
 
-// frame protects content with the keys of the present epoch, in the wire format it was signed for. It returns the
-// message and the secret tree after it.
-func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, padding framing.Padding) ([]byte, *keyschedule.SecretTree, error) {
-	if content.WireFormat() == framing.WireFormatPublicMessage {
-		message, err := marshalPublic(content, g.suite, g.secrets.MembershipKey)
-		return message, g.messages, err
+// framer signs and frames one message of a member's own.
+type framer struct {
+	group    *Group
+	format   framing.WireFormat
+	by       crypto.Signer
+	padding  framing.Padding // zero means that of Params
+	key      keyschedule.MessageKey
+	content  *framing.AuthenticatedContent // set by sign
+	messages *keyschedule.SecretTree       // without the key, once it was taken
+}
+
+// takeKey reserves the key of a PrivateMessage.
+func (f *framer) takeKey(t framing.ContentType) (err error) {
+	f.key, f.messages, err = f.group.messages.SendingKey(keyschedule.RatchetFor(t))
+	return err
+}
+
+// sign signs content. Where the generation is signed along, its key is taken before; else afterwards, so that a signer that
+// fails costs none.
+func (f *framer) sign(content *framing.FramedContent) (err error) {
+	if f.format == framing.WireFormatPrivateMessage && f.group.params.SignGenerations {
+		if err := f.takeKey(content.ContentType); err != nil {
+			return err
+		}
+		if content.AuthenticatedData, err = withGeneration(content.AuthenticatedData, f.key.Generation); err != nil {
+			return err
+		}
 	}
-	key, messages, err := g.messages.SendingKey(keyschedule.RatchetFor(content.Content().ContentType))
-	if err != nil {
-		return nil, nil, err
+	f.content, err = f.group.sign(f.group.params.rand, f.by, f.format, content)
+	return err
+}
+
+// frame protects the content that was signed. It returns the message; messages is then the secret tree after it.
+func (f *framer) frame() ([]byte, error) {
+	g := f.group
+	if f.format == framing.WireFormatPublicMessage {
+		f.messages = g.messages
+		return marshalPublic(f.content, g.suite, g.secrets.MembershipKey)
 	}
-	defer key.Erase()
+	if f.messages == nil {
+		if err := f.takeKey(f.content.Content().ContentType); err != nil {
+			return nil, err
+		}
+	}
+	padding := f.padding
 	if padding == (framing.Padding{}) {
 		padding = g.params.Padding
 	}
-	private, err := content.SealPrivate(framing.SealPrivateParams{
-		Suite: g.suite, Rand: rand, SenderDataSecret: g.secrets.SenderDataSecret,
-		Generation: key.Generation, Key: key.Key, Nonce: key.Nonce, Padding: padding,
+	private, err := f.content.SealPrivate(framing.SealPrivateParams{
+		Suite: g.suite, Rand: g.params.rand, SenderDataSecret: g.secrets.SenderDataSecret,
+		Generation: f.key.Generation, Key: f.key.Key, Nonce: f.key.Nonce, Padding: padding,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	message, err := framing.Marshal(&framing.Message{Body: private})
-	return message, messages, err
+	return framing.Marshal(&framing.Message{Body: private})
+}
+
+// erase overwrites the key.
+func (f *framer) erase() { f.key.Erase() }
+
+// send signs and frames content. It returns the message.
+func (f *framer) send(content *framing.FramedContent) ([]byte, error) {
+	defer f.erase()
+	if err := f.sign(content); err != nil {
+		return nil, err
+	}
+	return f.frame()
+}
+
+// withGeneration returns authenticated data, which is a SafeAAD or empty, with the generation of the message in it.
+func withGeneration(data []byte, generation framing.Generation) ([]byte, error) {
+	var all framing.SafeAAD
+	if len(data) > 0 {
+		if err := framing.Unmarshal(data, &all); err != nil {
+			return nil, fmt.Errorf("AuthenticatedData beside a generation has to be a SafeAAD: %w", err)
+		}
+	}
+	all = all.With(framing.ComponentData{ID: ComponentGeneration, Data: binary.BigEndian.AppendUint32(nil, uint32(generation))})
+	return framing.Marshal(&all)
+}
+
+// checkGeneration checks a private message whose sender signed its generation (V-FR-28), before the key is taken. What
+// somebody else signed there does not matter, for then the signature does not verify.
+func (p *public) checkGeneration(m *framing.PrivateMessage, sender framing.SenderData) error {
+	var all framing.SafeAAD
+	if !p.params.SignGenerations || framing.Unmarshal(m.AuthenticatedData, &all) != nil {
+		return nil
+	}
+	signed, found := all.Find(ComponentGeneration)
+	if want := binary.BigEndian.AppendUint32(nil, uint32(sender.Generation)); found && string(signed) != string(want) {
+		return fail("V-FR-28", sender.LeafIndex, "message of generation %d, signed for another one", sender.Generation)
+	}
+	return nil
 }
 
 func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {

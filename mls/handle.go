@@ -159,6 +159,9 @@ func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
 func (e *pastEpoch) open(
 	m *framing.PrivateMessage, sender framing.SenderData, signer ciphersuite.SignaturePublicKey,
 ) (*framing.AuthenticatedContent, *keyschedule.SecretTree, error) {
+	if err := e.checkGeneration(m, sender); err != nil {
+		return nil, nil, err
+	}
 	key, after, err := e.messages.ReceivingKey(sender.LeafIndex, keyschedule.RatchetFor(m.ContentType), sender.Generation)
 	if errors.Is(err, keyschedule.ErrGenerationUsed) || errors.Is(err, keyschedule.ErrGenerationTooOld) {
 		return nil, nil, fmt.Errorf("%w: %w", ErrReplay, err)

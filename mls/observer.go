@@ -15,6 +15,37 @@ type Observer struct {
 	*public
 	proposals *proposalStore
 	reInit    *framing.ReInit
+	former    *Observer         // before a commit that no member but its author has confirmed yet
+	author    framing.LeafIndex // of that commit
+}
+
+// Former returns the Observer from before the last commit, or commits, as long as nobody but their author has shown to have
+// taken them; nil once somebody has.
+//
+// An Observer cannot check confirmation tags. When a member sends a commit whose tag is wrong, the members refuse it and stay
+// where they are, while an Observer goes on; and a bit that flips in the tag on the way to the Observer alone leads it to
+// another transcript. So a service that orders commits by an Observer
+//
+//   - asks for a GroupInfo of the new epoch with each commit (see PendingCommit.GroupInfo), and refuses the commit when
+//     Next.Matches(info) fails: then the tag is not the one that the author meant;
+//   - goes back to Former when members report that they refuse the commit (V-CM-14), and takes another one for that epoch.
+//
+// A commit is confirmed by a message, signed in the new epoch, of a member who was there before and is not its author. It is
+// not confirmed by silence: a service that hears nothing keeps both. When Former is nil and the group is lost nevertheless,
+// because members plot together or an old tag was wrong, begin anew by Observe with a GroupInfo of a member.
+func (o *Observer) Former() *Observer { return o.former }
+
+// confirmed returns the Observer after a message that its sender signed in the present epoch.
+func (o *Observer) confirmed(sender framing.Sender) *Observer {
+	if o.former == nil || sender.SenderType != framing.SenderTypeMember || sender.LeafIndex == o.author {
+		return o
+	}
+	if key := o.former.tree.SignatureKey(sender.LeafIndex); !bytes.Equal(key, o.tree.SignatureKey(sender.LeafIndex)) {
+		return o
+	}
+	next := *o
+	next.former = nil
+	return &next
 }
 
 // ObserveParams are what an Observer begins with.
@@ -71,10 +102,11 @@ func (o *Observer) Handle(in Input) (*ObserverStep, error) {
 	if err != nil {
 		return nil, err
 	}
+	sure := o.confirmed(m.Content.Sender)
 	if m.Content.ContentType == framing.ContentTypeProposal {
-		return o.receiveProposal(content, in)
+		return sure.receiveProposal(content, in)
 	}
-	return o.receiveCommit(content, in)
+	return sure.receiveCommit(content, in)
 }
 
 func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
@@ -130,7 +162,11 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 	if len(tag) != o.suite.HashSize {
 		return nil, fail("V-CM-14", t.leaf, "confirmation tag of %d bytes", len(tag))
 	}
-	s := &ObserverStep{Next: &Observer{public: next.confirmed(tag), reInit: t.change.ReInit}, Claims: t.claims, Lifetimes: t.lifetimes, Change: t.change}
+	after := &Observer{public: next.confirmed(tag), reInit: t.change.ReInit, former: o, author: t.leaf}
+	if o.former != nil { // not even where this commit begins is sure
+		after.former = o.former
+	}
+	s := &ObserverStep{Next: after, Claims: t.claims, Lifetimes: t.lifetimes, Change: t.change}
 	s.Events = []Event{&EpochChanged{t.change}}
 	if t.change.ReInit != nil {
 		s.Events = append(s.Events, &ReInitialized{t.change, t.change.ReInit})

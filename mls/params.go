@@ -59,6 +59,12 @@ type Params struct {
 
 	// Handshake says how proposals and commits are sent, and which are accepted.
 	Handshake HandshakePolicy
+	// SignGenerations puts the generation of each private message into its authenticated data, which the sender signs, as the
+	// component ComponentGeneration of a SafeAAD; and refuses private messages that say another generation than their own,
+	// before a key is used up. Otherwise any member can encrypt what another one signed once more, under keys that its sender
+	// has not reached: messages of the sender are then lost, up to Ratchets.ForwardDistance of them for each such copy. Messages
+	// of members that do not sign their generations are taken. AuthenticatedData that is given beside it has to be a SafeAAD.
+	SignGenerations bool
 	// Padding is added to private messages, unless the parameters of a message say otherwise.
 	Padding framing.Padding
 
@@ -75,6 +81,10 @@ type Params struct {
 
 	rand io.Reader // replaces crypto/rand in this module's own tests
 }
+
+// ComponentGeneration is the component, for private use, whose data in a SafeAAD is the generation of a message: four bytes,
+// the most significant first. See Params.SignGenerations.
+const ComponentGeneration framing.ComponentID = 0xc095
 
 // HandshakePolicy says how handshake messages are sent (RFC 9420, Section 6). External senders and newcomers always use
 // PublicMessage.

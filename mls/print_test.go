@@ -300,6 +300,8 @@ func madeUp(secret ciphersuite.Secret, signer crypto.Signer) []any {
 		&framing.ExternalPub{}, &framing.ExternalSenders{}, &framing.GroupInfo{}, &framing.ParentNode{},
 		&framing.SenderData{}, &framing.SealPrivateParams{}, &framing.OpenPrivateParams{}, &framing.Remove{},
 		&framing.GroupContextExtensions{}, &framing.CustomProposal{}, &framing.TaggedProposal{},
+		&framing.SelfRemove{}, &framing.AppDataUpdate{}, &framing.AppEphemeral{}, &framing.AppDataDictionary{}, &framing.SafeAAD{},
+		&framing.ComponentsList{}, new(framing.Body), &mls.Outsider{},
 		new(framing.NodeType), &framing.RatchetTree{}, &framing.Node{}, &framing.RawNode{}, &framing.RuleError{}, &framing.NewWelcomeParams{},
 		&treekem.BlockRecord{}, &treekem.DrawParams{}, &treekem.ImportParams{}, &treekem.DecapsulateParams{}, &treekem.ApplyPathParams{},
 		&keyschedule.RatchetError{}, &keyschedule.TreeRecord{},

@@ -89,25 +89,21 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 	if err != nil {
 		return nil, err
 	}
-	rand := g.params.rand
-	content, err := g.sign(rand, by, format, &framing.FramedContent{
+	f := &framer{group: g, format: format, by: by, padding: p.Padding}
+	message, err := f.send(&framing.FramedContent{
 		Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
 	})
 	if err != nil {
 		return nil, err
 	}
-	message, messages, err := g.frame(content, rand, p.Padding)
-	if err != nil {
-		return nil, err
-	}
-	stored, err := g.stored(content)
+	stored, err := g.stored(f.content)
 	if err != nil {
 		return nil, err
 	}
 	stored.leafKey = leafKey
 	next := g.clone()
-	next.messages = messages
+	next.messages = f.messages
 	if g.proposals.find(stored.ref) == nil { // receivers, too, store equal proposals once
 		next.proposals = g.proposals.with(stored)
 	}

@@ -25,20 +25,16 @@ func (g *Group) Protect(data []byte, o ProtectParams, by crypto.Signer) (*Step, 
 	if g.proposals.waits() {
 		return nil, ErrPendingProposals
 	}
-	rand := g.params.rand
-	content, err := g.sign(rand, by, framing.WireFormatPrivateMessage, &framing.FramedContent{
+	f := &framer{group: g, format: framing.WireFormatPrivateMessage, by: by, padding: o.Padding}
+	message, err := f.send(&framing.FramedContent{
 		Sender: g.self(), AuthenticatedData: o.AuthenticatedData,
 		ContentType: framing.ContentTypeApplication, ApplicationData: data,
 	})
 	if err != nil {
 		return nil, err
 	}
-	message, messages, err := g.frame(content, rand, o.Padding)
-	if err != nil {
-		return nil, err
-	}
 	next := g.clone()
-	next.messages = messages
+	next.messages = f.messages
 	s := g.step(next)
 	s.Send = []Outgoing{{Kind: OutgoingApplication, Message: message}}
 	return s, nil

@@ -38,7 +38,7 @@ func ruleTests() []ruleTest {
 	return slices.Concat(
 		wireRules(), sizeRules(), keyPackageRules(), leafRules(), treeRules(), framingRules(), privateRules(), proposalRules(), listRules(), commitRules(),
 		welcomeRules(), externalRules(), pskRules(), successorRules(), keyRules(), applicationRules(), extensionRules(),
-		credentialRules(),
+		credentialRules(), selfRemoveRules(),
 	)
 }
 

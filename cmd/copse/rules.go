@@ -123,7 +123,7 @@ func writeRule(b *strings.Builder, l *ledger.Ledger, r *ledger.Rule) {
 	a, _ := l.Area(strings.Split(r.ID, "-")[1])
 	fmt.Fprintf(b, "%s  (%s) %s; RFC 9420, Section %s; %s\n\n  %s\n", r.ID, a.Letter, a.Title,
 		strings.Join(r.Sections, ", "), r.Kind, r.Says)
-	for _, text := range []struct{ name, text string }{{"Note", r.Note}, {"Missing", r.Missing}} {
+	for _, text := range []struct{ name, text string }{{"Source", r.Source}, {"Note", r.Note}, {"Missing", r.Missing}} {
 		if text.text != "" {
 			fmt.Fprintf(b, "\n  %s: %s\n", text.name, text.text)
 		}

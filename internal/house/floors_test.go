@@ -177,7 +177,7 @@ func packageRooms() map[string]rooms {
 			"group_context.go", "leaf_node.go",
 			"extension.go",
 			"certificate.go", "external_senders.go", "required_capabilities.go",
-			"application_id.go", "codec.go", "credential.go", "external_pub.go", "signing.go",
+			"app_data.go", "application_id.go", "bodies.go", "codec.go", "credential.go", "external_pub.go", "signing.go",
 			"code_points.go", "doc.go", "padding.go", "rule.go", "value.go",
 			"leaf_index.go",
 		}},

@@ -15,7 +15,7 @@ type Ledger struct {
 
 // Area is the rules about one kind of object.
 type Area struct {
-	Letter string `json:"letter"` // a to p
+	Letter string `json:"letter"` // a to r
 	Code   string `json:"code"`   // the middle of its rules' IDs, such as LN
 	Title  string `json:"title"`
 	Rules  []Rule `json:"rules"`
@@ -24,7 +24,8 @@ type Area struct {
 // Rule is one rule of validation. Its ID never changes.
 type Rule struct {
 	ID       string   `json:"id"`
-	Sections []string `json:"sections"` // of RFC 9420
+	Sections []string `json:"sections"` // of RFC 9420; where Source names a draft, those that it adds to
+	Source   string   `json:"source,omitempty"`
 	Kind     Kind     `json:"kind"`
 	Do       []Action `json:"do"` // for the caller, when the rule fires
 	Says     string   `json:"says"`

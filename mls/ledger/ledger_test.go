@@ -24,8 +24,8 @@ func TestComplete(t *testing.T) {
 		code  string
 		rules int
 	}{
-		{"WIRE", 16}, {"KP", 9}, {"LN", 20}, {"TREE", 16}, {"FR", 27}, {"PR", 17}, {"PL", 16}, {"CM", 20}, {"WEL", 16},
-		{"EJ", 8}, {"PSK", 9}, {"RE", 10}, {"KS", 13}, {"APP", 5}, {"EXT", 7}, {"AS", 11},
+		{"WIRE", 16}, {"KP", 11}, {"LN", 20}, {"TREE", 16}, {"FR", 28}, {"PR", 17}, {"PL", 16}, {"CM", 20}, {"WEL", 16},
+		{"EJ", 8}, {"PSK", 9}, {"RE", 10}, {"KS", 13}, {"APP", 5}, {"EXT", 7}, {"AS", 11}, {"SR", 14}, {"AD", 2},
 	}
 	require.Len(t, l.Areas, len(counts))
 	total := 0
@@ -35,11 +35,15 @@ func TestComplete(t *testing.T) {
 		require.Equal(t, string(rune('a'+i)), area.Letter)
 		require.Len(t, area.Rules, want.rules, area.Code)
 		for k, r := range area.Rules {
+			if want.code == "AD" { // of a draft that is not done in full: numbers of rules to come are left out
+				require.True(t, k == 0 || r.ID > area.Rules[k-1].ID, r.ID)
+				continue
+			}
 			require.Equal(t, fmt.Sprintf("V-%s-%02d", want.code, k+1), r.ID)
 		}
 		total += len(area.Rules)
 	}
-	require.Equal(t, 220, total)
+	require.Equal(t, 239, total)
 	require.Len(t, l.History, 53)
 	for k, b := range l.History {
 		require.Equal(t, fmt.Sprintf("H-%02d", k+1), b.ID)
@@ -87,7 +91,7 @@ func TestFind(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, "LN", a.Code)
 	}
-	_, ok = l.Area("q")
+	_, ok = l.Area("z")
 	require.False(t, ok)
 }
 

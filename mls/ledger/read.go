@@ -161,7 +161,7 @@ func (b *block) rule() (Rule, error) {
 	r := Rule{
 		ID: head[0], Sections: strings.Split(strings.TrimPrefix(head[1], "§"), ","), Kind: Kind(head[2]), Says: b.says,
 		Where: b.take("where"), Gives: b.take("gives"), Tests: b.take("tests"),
-		Note: b.takeText("note"), Missing: b.takeText("missing"),
+		Source: b.takeText("source"), Note: b.takeText("note"), Missing: b.takeText("missing"),
 	}
 	if !slices.Contains([]Kind{Negative, Positive, Hardening, Duty}, r.Kind) {
 		return r, b.errorf("there is no kind %q", r.Kind)

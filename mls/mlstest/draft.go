@@ -123,7 +123,7 @@ func (in *Insider) ByValue(list ...framing.Proposal) []Covered {
 // apply changes tree and context as the proposals say, in the order of RFC 9420, Section 12.3.
 func (d *Draft) apply() {
 	order := []framing.ProposalType{framing.ProposalTypeGroupContextExtensions, framing.ProposalTypeUpdate,
-		framing.ProposalTypeRemove, framing.ProposalTypeAdd, framing.ProposalTypePSK}
+		framing.ProposalTypeSelfRemove, framing.ProposalTypeRemove, framing.ProposalTypeAdd, framing.ProposalTypePSK}
 	for _, kind := range order {
 		for _, c := range d.Proposals {
 			if c.Proposal.ProposalType() == kind {
@@ -145,6 +145,8 @@ func (d *Draft) applyOne(c Covered) {
 		d.tree.Update(c.Sender.LeafIndex, &leaf)
 	case *framing.Remove:
 		d.tree.Remove(p.Removed)
+	case *framing.SelfRemove:
+		d.tree.Remove(c.Sender.LeafIndex)
 	case *framing.Add:
 		leaf := p.KeyPackage.LeafNode
 		d.adds = append(d.adds, p)
