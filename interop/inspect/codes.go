@@ -40,6 +40,8 @@ func nameOf(field string, v uint64) (string, codeKind) {
 		name = framing.CredentialType(open)
 	case "extension_type", "extension_types", "extensions":
 		name = framing.ExtensionType(open)
+	case "component_id", "component_ids":
+		return nameOfComponent(framing.ComponentID(open))
 	case "proposal_type", "proposal_types", "proposals":
 		name = framing.ProposalType(open)
 	default:
@@ -54,6 +56,19 @@ func nameOf(field string, v uint64) (string, codeKind) {
 	case framing.IsGREASE(code):
 		return "GREASE", grease
 	case code >= 0xf000:
+		return "private use", privateUse
+	}
+	return "unknown", unknownCode
+}
+
+// nameOfComponent names a component of an application, of which the upper half of the numbers are for private use.
+func nameOfComponent(id framing.ComponentID) (string, codeKind) {
+	switch s := id.String(); {
+	case !strings.HasSuffix(s, ")"):
+		return s, registered
+	case framing.IsGREASE(uint16(id)) && id < 0x8000:
+		return "GREASE", grease
+	case id >= 0x8000:
 		return "private use", privateUse
 	}
 	return "unknown", unknownCode

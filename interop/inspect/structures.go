@@ -22,6 +22,9 @@ func empty[T any, P interface {
 	return P(new(T))
 }
 
+// extensionsDraft stands where a section of RFC 9420 stands elsewhere.
+const extensionsDraft = "mls-extensions"
+
 // structures lists all of them. Among readings that are equally likely, the first is preferred.
 func structures() []structure {
 	return []structure{
@@ -65,6 +68,13 @@ func structures() []structure {
 		{"Lifetime", "7.2", empty[framing.Lifetime], true},
 		{"Sender", "6", empty[framing.Sender], true},
 		{"SenderData", "6.3.2", empty[framing.SenderData], true},
+		{"AppDataUpdate", extensionsDraft, empty[framing.AppDataUpdate], true},
+		{"AppEphemeral", extensionsDraft, empty[framing.AppEphemeral], true},
+		{"AppDataDictionary", extensionsDraft, empty[framing.AppDataDictionary], true},
+		{"SafeAAD", extensionsDraft, empty[framing.SafeAAD], true},
+		{"ComponentsList", extensionsDraft, empty[framing.ComponentsList], true},
+		{"ComponentData", extensionsDraft, nil, false},
+		{"SelfRemove", extensionsDraft, nil, false},
 		{"PSKLabel", "8.4", func() framing.Value { return new(framing.PreSharedKeyID).Label(0, 0) }, true},
 		{"CustomProposal", "12.1", nil, false},
 		{"HPKECiphertext", "7.6", nil, false},
@@ -111,6 +121,8 @@ func extensionValue(t framing.ExtensionType) framing.Value {
 		return new(framing.RatchetTree)
 	case framing.ExtensionTypeRequiredCapabilities:
 		return new(framing.RequiredCapabilities)
+	case framing.ExtensionTypeAppDataDictionary:
+		return new(framing.AppDataDictionary)
 	case framing.ExtensionTypeExternalPub:
 		return new(framing.ExternalPub)
 	case framing.ExtensionTypeExternalSenders:
