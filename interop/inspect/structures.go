@@ -23,7 +23,7 @@ func empty[T any, P interface {
 }
 
 // extensionsDraft stands where a section of RFC 9420 stands elsewhere.
-const extensionsDraft = "mls-extensions"
+const extensionsDraft = "draft-ietf-mls-extensions"
 
 // structures lists all of them. Among readings that are equally likely, the first is preferred.
 func structures() []structure {

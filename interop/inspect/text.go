@@ -164,7 +164,7 @@ func (t *textWriter) value(n *Node) string {
 		add(n.Type)
 	}
 	if n.Type != "" {
-		add("Section " + n.Section)
+		add(inSection(n.Section))
 	}
 	add(t.scalar(n))
 	if n.Optional {
@@ -255,4 +255,12 @@ func textOrHex(b []byte) string {
 		return strconv.Quote(s)
 	}
 	return fmt.Sprintf("%x", b)
+}
+
+// inSection words where a structure is defined.
+func inSection(section string) string {
+	if section == extensionsDraft {
+		return section
+	}
+	return "Section " + section
 }
