@@ -216,3 +216,73 @@ func TestAttackSkippedKeysAmplify(t *testing.T) {
 		require.NotContains(t, key, "skipped")
 	}
 }
+
+// comeBack lets bob, who has lost his Group or was removed, come into the group again, of which carol knows. It returns his new
+// Group, and the commit that removed him if one did so before.
+func comeBack(t *testing.T, way string, carol, bob *mlstest.Member) (*mls.Group, []byte) {
+	former, leaf := bob.Group, bob.Group.OwnLeaf()
+	defer func() { bob.Group = former }()
+	switch way {
+	case "added again":
+		eve := newMember(t, "eve").Add()
+		removal := carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: leaf}, eve}, Now: mlstest.Now()})
+		bob.Join(carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{bob.Add()}, Now: mlstest.Now()}).Adopted)
+		return bob.Group, removal.Message
+	case "resync elsewhere":
+		carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}})
+	}
+	p := bob.ByGroupInfo(carol.Info())
+	p.Resync = &leaf
+	s := must(mls.JoinExternal(p))
+	if way == "joining" {
+		return s.Next, nil
+	}
+	carol.Hear(s.Send[0].Message)
+	s = must(s.Next.Adopt())
+	return s.Next, nil
+}
+
+// TestRecordsOfAnotherMembership: a client comes back, at another leaf or at its old one. What it was and what it is replace
+// each other in one transaction, and nothing of its former secrets stays, whatever became of the former Group.
+func TestRecordsOfAnotherMembership(t *testing.T) {
+	for _, way := range []string{"resync", "resync elsewhere", "added again", "joining"} {
+		for _, fate := range []string{"as it was", "removed", "erased", "loaded"} {
+			cast := newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")
+			alice, bob, carol := three(cast)
+			alice.Say("late")
+			mlstest.Tell(alice.Say("data"), bob)
+			bob.Say("mine")
+			bob.Commit(mls.CommitParams{ForcePath: true}, alice, carol)
+			bob.Propose(&framing.GroupContextExtensions{}, alice, carol)
+			bob.MakeCommit(mls.CommitParams{ForcePath: true})
+
+			former, leaf := bob.Group, bob.Group.OwnLeaf()
+			back, removal := comeBack(t, way, carol, bob)
+			if fate == "removed" && removal != nil {
+				former = must(former.Handle(mls.Input{Message: removal, Now: mlstest.Now()})).Next
+			}
+			store := whole(t, former)
+			var secrets [][]byte
+			for _, s := range append(mls.SecretsOf(former), mls.SecretsOf(bob.Group)...) {
+				secrets = append(secrets, slices.Clone(s.Bytes()))
+			}
+			switch fate {
+			case "loaded":
+				former = must(store.load(bob.Params))
+			case "erased":
+				former.EraseAll()
+			}
+			what := way + ", " + fate
+			require.Equal(t, way == "resync" || way == "joining", leaf == back.OwnLeaf(), what)
+			store.put(t, must(back.Records(former)), nil)
+			store.same(t, whole(t, back), what)
+			for _, s := range secrets {
+				require.False(t, len(s) >= 16 && store.find(s) != "", "%s: a secret of the former membership is left", what)
+			}
+			again := must(store.load(bob.Params))
+			store.same(t, whole(t, again), what)
+			require.Equal(t, back.OwnLeaf(), again.OwnLeaf(), what)
+			require.Equal(t, back.Status(), again.Status(), what)
+		}
+	}
+}

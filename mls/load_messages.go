@@ -1,6 +1,8 @@
 package mls
 
 import (
+	"math"
+
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
 	"github.com/copse-mls/copse/treekem"
@@ -122,4 +124,50 @@ func loadSkipped(leaf, kind, block numbered, state *keyschedule.TreeRecord) erro
 
 func readSkipped(r *recordReader) keyschedule.SkippedKey {
 	return keyschedule.SkippedKey{Generation: framing.Generation(r.Uint32()), Material: r.secret()}
+}
+
+// loadCounter loads the number of the Group. Records of version 1 have none.
+func (l *loader) loadCounter(g *Group, least uint64) error {
+	d := l.top.open(recordCounter)
+	if l.top.shelf.version == 1 {
+		if least > 1 {
+			return d.failWith(ErrStale)
+		}
+		return nil
+	}
+	l.counter = new(counter)
+	if err := d.must(l.counter.read); err != nil {
+		return err
+	}
+	switch c := l.counter; {
+	case c.version < least:
+		return d.failWith(ErrStale)
+	case c.version == math.MaxUint64:
+		return d.fail("versions are exhausted")
+	case c.epoch != uint64(l.header.epoch):
+		return d.failWith(ErrStaleRecord)
+	}
+	g.steps = l.counter.version - 1
+	return nil
+}
+
+// checkCounter checks that the counter speaks of those epochs that the Group has.
+func (l *loader) checkCounter(g *Group) error {
+	c := l.counter
+	if c != nil && ((c.own != nil) != (g.messages != nil) || (c.pending != nil) != g.pendsEpoch()) {
+		return l.top.open(recordCounter).failWith(ErrStaleRecord)
+	}
+	return nil
+}
+
+// check checks that the ratchets of a tree, loaded from d, are those of which the counter speaks.
+func (o *ownRatchets) check(d *drawer, t *keyschedule.SecretTree, own framing.LeafIndex) error {
+	for kind := range o {
+		k := keyschedule.RatchetKind(kind)
+		passed, err := t.Passed(k)
+		if err != nil || passed != o[kind].passed {
+			return &RecordError{ratchetKey(d.key, own, k), ErrStaleRecord}
+		}
+	}
+	return nil
 }
