@@ -61,6 +61,16 @@ var ErrRecordVersion = errors.New("mls: record of an unknown version")
 // ErrRecords says that records are missing, contradict each other, or are not of this kind of object.
 var ErrRecords = errors.New("mls: records do not fit together")
 
+// Reasons for which Load refuses records that each are sound.
+var (
+	// ErrStale says that all records are older than LoadParams.Version: they are a copy, as from a backup.
+	ErrStale = errors.New("mls: records are older than they should be")
+	// ErrStaleRecord says that a record is older, or newer, than the others.
+	ErrStaleRecord = errors.New("mls: record is not of the same time as the others")
+	// ErrRecordEpoch says that a record holds secrets of another epoch than that of the Group.
+	ErrRecordEpoch = errors.New("mls: record is of another epoch")
+)
+
 // RecordError says which record cannot be read or written, and why: ErrRecordVersion, ErrRecords, a *SyntaxError, or an
 // error of another package. It never contains any part of a value.
 type RecordError struct {
@@ -208,6 +218,13 @@ func (w *recordWriter) list(n int, write func(i int)) {
 			write(i)
 		}
 	})
+}
+
+// shelf is what all records that are loaded together have in common.
+type shelf struct {
+	bodies  framing.Bodies // of custom proposals
+	version uint8          // of each record; 0 when they may differ
+	keys    []string
 }
 
 // recordReader reads the value of one record. What it returns is a copy.

@@ -3,19 +3,7 @@ package mls
 // What tells records of different times apart: a number for each Group, the epoch, and how far the own ratchets are.
 
 import (
-	"errors"
-
 	"github.com/copse-mls/copse/keyschedule"
-)
-
-// Reasons for which Load refuses records that each are sound.
-var (
-	// ErrStale says that all records are older than LoadParams.Version: they are a copy, as from a backup.
-	ErrStale = errors.New("mls: records are older than they should be")
-	// ErrStaleRecord says that a record is older, or newer, than the others.
-	ErrStaleRecord = errors.New("mls: record is not of the same time as the others")
-	// ErrRecordEpoch says that a record holds secrets of another epoch than that of the Group.
-	ErrRecordEpoch = errors.New("mls: record is of another epoch")
 )
 
 // Version returns a number that is one higher in the Next of a Step than in the Group from which the Step began, unless the

@@ -23,13 +23,6 @@ type drawer struct {
 	in    map[string]*drawer
 }
 
-// shelf is what all records that are loaded together have in common.
-type shelf struct {
-	bodies  framing.Bodies // of custom proposals
-	version uint8          // of each record; 0 when they may differ
-	keys    []string
-}
-
 // shelve sorts records into drawers. bodies are those of custom proposals.
 func shelve(records iter.Seq[Record], bodies framing.Bodies) (*drawer, error) {
 	top := &drawer{shelf: &shelf{bodies: bodies}}
