@@ -3,6 +3,7 @@ package keyschedule
 // RFC 9420, Section 9.1: Encryption Keys.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -90,7 +91,17 @@ type ratchet struct {
 	secret  ciphersuite.Secret // of generation next; none after the last generation
 	next    uint64             // at most generations
 	floor   uint64             // below it no key is kept; from it up to next, a key that is not in skipped was used
-	skipped []SkippedKey       // ascending, from floor up to next
+	skipped []*skippedBlock    // ascending, from floor up to next, none of them empty
+}
+
+// SkippedBlock is how many generations the skipped keys of one SkippedRecord are from: those whose numbers differ in nothing
+// but the remainder by SkippedBlock. A message changes one or two of such blocks, however many keys wait.
+const SkippedBlock = 16
+
+// skippedBlock is the keys kept of a row of generations. It is immutable; states of a ratchet share it.
+type skippedBlock struct {
+	number uint32 // of the generations, without the remainder by SkippedBlock
+	keys   []SkippedKey
 }
 
 // SkippedKey is a key kept for a late message.
@@ -112,20 +123,29 @@ func (r *ratchet) check(generation framing.Generation, l Limits) error {
 	case g < r.floor:
 		return ErrGenerationTooOld
 	}
-	i, found := r.find(generation)
-	switch {
+	switch b, i, found := r.find(generation); {
 	case !found:
 		return ErrGenerationUsed
-	case r.skipped[i].Material.IsZero():
+	case r.skipped[b].keys[i].Material.IsZero():
 		return ErrErased
 	}
 	return nil
 }
 
-func (r *ratchet) find(generation framing.Generation) (int, bool) {
-	return slices.BinarySearchFunc(r.skipped, generation, func(k SkippedKey, g framing.Generation) int {
-		return int(int64(k.Generation) - int64(g))
+// findBlock returns where in skipped a block is or would be.
+func (r *ratchet) findBlock(number uint32) (int, bool) {
+	return slices.BinarySearchFunc(r.skipped, number, func(b *skippedBlock, n uint32) int { return cmp.Compare(b.number, n) })
+}
+
+// find returns where the key of a generation is, by its block and the place in it.
+func (r *ratchet) find(generation framing.Generation) (block, i int, found bool) {
+	if block, found = r.findBlock(uint32(generation) / SkippedBlock); !found {
+		return block, 0, false
+	}
+	i, found = slices.BinarySearchFunc(r.skipped[block].keys, generation, func(k SkippedKey, g framing.Generation) int {
+		return cmp.Compare(k.Generation, g)
 	})
+	return block, i, found
 }
 
 // take gives the key of a generation that check has passed, and the state without it.
@@ -133,15 +153,21 @@ func (r *ratchet) take(suite *ciphersuite.Suite, generation framing.Generation, 
 	if uint64(generation) >= r.next {
 		return r.advance(suite, generation, l)
 	}
-	i, _ := r.find(generation)
-	material := r.skipped[i].Material.Bytes()
+	b, i, _ := r.find(generation)
+	block := r.skipped[b]
+	material := block.keys[i].Material.Bytes()
 	key := MessageKey{
 		Generation: generation,
 		Key:        ciphersuite.NewSecret(slices.Clone(material[:suite.KeySize])),
 		Nonce:      ciphersuite.NewSecret(slices.Clone(material[suite.KeySize:])),
 	}
 	after := *r
-	after.skipped = slices.Concat(r.skipped[:i], r.skipped[i+1:])
+	if len(block.keys) == 1 {
+		after.skipped = slices.Concat(r.skipped[:b], r.skipped[b+1:])
+	} else {
+		after.skipped = slices.Clone(r.skipped)
+		after.skipped[b] = &skippedBlock{block.number, slices.Concat(block.keys[:i], block.keys[i+1:])}
+	}
 	return key, &after
 }
 
@@ -150,17 +176,15 @@ func (r *ratchet) advance(suite *ciphersuite.Suite, generation framing.Generatio
 	g := uint64(generation)
 	keep := max(r.next, l.keptFrom(g+1), g-min(g, uint64(l.SkippedKeys)))
 	after := &ratchet{next: g + 1, floor: r.floor, skipped: r.skipped}
-	if keep < g {
-		after.skipped = append(make([]SkippedKey, 0, len(r.skipped)+int(g-keep)), r.skipped...)
-	}
 	if keep > r.next {
 		after.floor = keep // and so all older keys go as well
 	}
+	var skipped []SkippedKey
 	secret := r.secret
 	for at := r.next; at < g; at++ {
 		passed := framing.Generation(at)
 		if at >= keep {
-			after.skipped = append(after.skipped, SkippedKey{passed, keyMaterial(suite, secret, passed)})
+			skipped = append(skipped, SkippedKey{passed, keyMaterial(suite, secret, passed)})
 		}
 		secret = r.step(suite, secret, passed)
 	}
@@ -174,6 +198,7 @@ func (r *ratchet) advance(suite *ciphersuite.Suite, generation framing.Generatio
 	} else if secret != r.secret {
 		secret.Erase()
 	}
+	after.skipped = withKeys(r.skipped, skipped)
 	after.trim(l)
 	return key, after
 }
@@ -195,18 +220,54 @@ func keyMaterial(suite *ciphersuite.Suite, secret ciphersuite.Secret, generation
 	return ciphersuite.NewSecret(slices.Concat(key.Bytes(), nonce.Bytes()))
 }
 
+// withKeys returns blocks with more keys, which come after all others. It leaves the blocks that there were as they are.
+func withKeys(blocks []*skippedBlock, keys []SkippedKey) []*skippedBlock {
+	if len(keys) == 0 {
+		return blocks
+	}
+	out := slices.Clone(blocks)
+	for len(keys) > 0 {
+		b := &skippedBlock{number: uint32(keys[0].Generation) / SkippedBlock}
+		n := 1
+		for n < len(keys) && uint32(keys[n].Generation)/SkippedBlock == b.number {
+			n++
+		}
+		if last := len(out) - 1; last >= 0 && out[last].number == b.number {
+			b.keys, out = out[last].keys, out[:last]
+		}
+		b.keys = slices.Concat(b.keys, keys[:n])
+		out, keys = append(out, b), keys[n:]
+	}
+	return out
+}
+
 // trim drops the oldest skipped keys beyond the limits. It does not erase them: the state before may be the one that
 // stays.
 func (r *ratchet) trim(l Limits) {
 	r.floor = max(r.floor, l.keptFrom(r.next))
-	drop := max(0, len(r.skipped)-l.SkippedKeys)
-	if drop > 0 {
-		r.floor = max(r.floor, uint64(r.skipped[drop-1].Generation)+1)
+	excess := -l.SkippedKeys
+	for _, b := range r.skipped {
+		excess += len(b.keys)
 	}
-	for drop < len(r.skipped) && uint64(r.skipped[drop].Generation) < r.floor {
-		drop++
+	first := 0 // the first block of which something is kept
+	for ; first < len(r.skipped); first++ {
+		keys := r.skipped[first].keys
+		if excess > 0 {
+			r.floor = max(r.floor, uint64(keys[min(excess, len(keys))-1].Generation)+1)
+		}
+		if uint64(keys[len(keys)-1].Generation) >= r.floor {
+			break
+		}
+		excess -= len(keys)
 	}
-	r.skipped = r.skipped[drop:]
+	r.skipped = r.skipped[first:]
+	if len(r.skipped) == 0 || uint64(r.skipped[0].keys[0].Generation) >= r.floor {
+		return
+	}
+	b := r.skipped[0]
+	kept := slices.IndexFunc(b.keys, func(k SkippedKey) bool { return uint64(k.Generation) >= r.floor })
+	r.skipped = slices.Clone(r.skipped)
+	r.skipped[0] = &skippedBlock{b.number, b.keys[kept:]}
 }
 
 // eraseExcept erases the secrets of r that keep, which may be nil, does not share.
@@ -220,9 +281,15 @@ func (r *ratchet) eraseExcept(keep *ratchet) {
 	if r.secret != keep.secret {
 		r.secret.Erase()
 	}
-	for _, k := range r.skipped {
-		if i, found := keep.find(k.Generation); !found || keep.skipped[i].Material != k.Material {
-			k.Material.Erase()
+	for _, b := range r.skipped {
+		at, found := keep.findBlock(b.number)
+		if found && keep.skipped[at] == b {
+			continue
+		}
+		for _, k := range b.keys {
+			if j, i, found := keep.find(k.Generation); !found || keep.skipped[j].keys[i].Material != k.Material {
+				k.Material.Erase()
+			}
 		}
 	}
 }

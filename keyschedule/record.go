@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -22,14 +23,21 @@ type NodeRecord struct {
 	Secret   ciphersuite.Secret // zero when the node has no secret any more and is to be deleted from storage
 }
 
-// RatchetRecord is a ratchet of a SecretTree for storage.
+// RatchetRecord is a ratchet of a SecretTree for storage, without its skipped keys.
 type RatchetRecord struct {
-	Leaf    framing.LeafIndex
-	Kind    RatchetKind
-	Next    uint64             // generation of Secret; 2^32 after the last one
-	Secret  ciphersuite.Secret // zero when Next is 2^32
-	Floor   uint64             // no key below this generation is kept
-	Skipped []SkippedKey       // in the order of their generations, all from Floor up to Next
+	Leaf   framing.LeafIndex
+	Kind   RatchetKind
+	Next   uint64             // generation of Secret; 2^32 after the last one
+	Secret ciphersuite.Secret // zero when Next is 2^32
+	Floor  uint64             // no key below this generation is kept
+}
+
+// SkippedRecord is what a ratchet keeps of SkippedBlock generations for storage: those from Block*SkippedBlock on.
+type SkippedRecord struct {
+	Leaf  framing.LeafIndex
+	Kind  RatchetKind
+	Block uint32
+	Keys  []SkippedKey // in the order of their generations; none when no key is left and the record is to be deleted
 }
 
 // Nodes yields the nodes of t that hold a secret, or only what differs from since, when that is not nil: nodes new in
@@ -51,17 +59,70 @@ func (t *SecretTree) Ratchets(since *SecretTree) iter.Seq[RatchetRecord] {
 	return func(yield func(RatchetRecord) bool) {
 		t.differences(since, func(d difference) bool {
 			for k, r := range d.now.ratchets {
-				if r == d.then.ratchets[k] || r == nil {
+				if r == nil || r.sameState(d.then.ratchets[k]) {
 					continue
 				}
-				record := RatchetRecord{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor, r.skipped}
-				if !yield(record) {
+				if !yield(RatchetRecord{framing.LeafIndex(d.position), RatchetKind(k), r.next, r.secret, r.floor}) {
 					return false
 				}
 			}
 			return true
 		})
 	}
+}
+
+// sameState reports whether two ratchets differ at most in their skipped keys.
+func (r *ratchet) sameState(o *ratchet) bool {
+	return r == o || o != nil && r.next == o.next && r.secret == o.secret && r.floor == o.floor
+}
+
+// Skipped yields the skipped keys of t, or only the blocks of them that differ from since, when that is not nil. The tree
+// keeps the secrets yielded, and the loop must not call EraseExcept.
+func (t *SecretTree) Skipped(since *SecretTree) iter.Seq[SkippedRecord] {
+	return func(yield func(SkippedRecord) bool) {
+		t.differences(since, func(d difference) bool {
+			for k := range ratchetKinds {
+				record := SkippedRecord{Leaf: framing.LeafIndex(d.position), Kind: k}
+				if !skippedDifferences(d.now.ratchets[k], d.then.ratchets[k], record, yield) {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
+// skippedDifferences yields the blocks in which now differs from then, either of which may be nil.
+func skippedDifferences(now, then *ratchet, record SkippedRecord, yield func(SkippedRecord) bool) bool {
+	if now == then {
+		return true
+	}
+	nothing := &ratchet{}
+	if now == nil {
+		now = nothing
+	}
+	if then == nil {
+		then = nothing
+	}
+	for _, b := range now.skipped {
+		if i, found := then.findBlock(b.number); found && then.skipped[i] == b {
+			continue
+		}
+		record.Block, record.Keys = b.number, b.keys
+		if !yield(record) {
+			return false
+		}
+	}
+	for _, b := range then.skipped {
+		if _, found := now.findBlock(b.number); found {
+			continue
+		}
+		record.Block, record.Keys = b.number, nil
+		if !yield(record) {
+			return false
+		}
+	}
+	return true
 }
 
 // difference is a place in which two trees have different nodes; where one has none, the node is empty.
@@ -104,13 +165,14 @@ func (t *SecretTree) differences(since *SecretTree, visit func(difference) bool)
 	walk(top)
 }
 
-// TreeRecord is a SecretTree for storage. It consists of the records that SecretTree.Nodes and SecretTree.Ratchets
-// yielded, of each place the latest, and of SecretTree.Sent.
+// TreeRecord is a SecretTree for storage. It consists of the records that SecretTree.Nodes, SecretTree.Ratchets
+// and SecretTree.Skipped yielded, of each place the latest, and of SecretTree.Sent.
 type TreeRecord struct {
 	TreeParams
 	Sent     [2]uint64 // by RatchetKind
 	Nodes    []NodeRecord
 	Ratchets []RatchetRecord
+	Skipped  []SkippedRecord
 }
 
 // RestoreSecretTree makes the tree that was stored, and takes over its secrets. What no record holds counts as erased. It
@@ -128,6 +190,11 @@ func RestoreSecretTree(record TreeRecord) (*SecretTree, error) {
 	}
 	for _, s := range record.Ratchets {
 		if err := t.restoreRatchet(s); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range record.Skipped {
+		if err := t.restoreSkipped(s); err != nil {
 			return nil, err
 		}
 	}
@@ -180,18 +247,40 @@ func (t *SecretTree) restoreRatchet(s RatchetRecord) error {
 	case s.Next < generations && s.Secret.Len() != t.epoch.suite.HashSize:
 		return fmt.Errorf("leaf %d, %v ratchet: %w", s.Leaf, s.Kind, ErrSecretSize)
 	}
-	lowest := s.Floor
-	for _, k := range s.Skipped {
+	n.ratchets[s.Kind] = &ratchet{secret: s.Secret, next: s.Next, floor: s.Floor}
+	return nil
+}
+
+func (t *SecretTree) restoreSkipped(s SkippedRecord) error {
+	fail := func(reason string) error {
+		return fmt.Errorf("%w: leaf %d, %v ratchet, block %d of skipped keys %s", ErrTreeRecord, s.Leaf, s.Kind, s.Block, reason)
+	}
+	n, err := t.place(0, uint32(s.Leaf))
+	switch {
+	case err != nil:
+		return err
+	case s.Kind >= ratchetKinds || n.ratchets[s.Kind] == nil:
+		return fail("has no ratchet")
+	case len(s.Keys) == 0:
+		return fail("is empty")
+	}
+	r := n.ratchets[s.Kind]
+	lowest := max(r.floor, uint64(s.Block)*SkippedBlock)
+	for _, k := range s.Keys {
 		g := uint64(k.Generation)
-		if g < lowest || g >= s.Next {
-			return fail("has skipped keys out of order")
+		if g < lowest || g >= r.next || g/SkippedBlock != uint64(s.Block) {
+			return fail("has keys out of order")
 		}
 		if k.Material.Len() != t.epoch.suite.KeySize+t.epoch.suite.NonceSize {
 			return fmt.Errorf("leaf %d, %v ratchet, skipped key: %w", s.Leaf, s.Kind, ErrSecretSize)
 		}
 		lowest = g + 1
 	}
-	n.ratchets[s.Kind] = &ratchet{s.Secret, s.Next, s.Floor, s.Skipped}
+	i, found := r.findBlock(s.Block)
+	if found {
+		return fail("overlaps another record")
+	}
+	r.skipped = slices.Insert(r.skipped, i, &skippedBlock{s.Block, s.Keys})
 	return nil
 }
 

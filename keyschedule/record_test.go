@@ -1,6 +1,7 @@
 package keyschedule
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -17,16 +18,21 @@ type (
 		leaf framing.LeafIndex
 		kind RatchetKind
 	}
+	blockPlace struct {
+		ratchetPlace
+		block uint32
+	}
 )
 
 // storage holds the parts of a tree as a store would.
 type storage struct {
 	nodes    map[nodePlace][]byte
 	ratchets map[ratchetPlace]RatchetRecord
+	skipped  map[blockPlace][]SkippedKey
 }
 
 func newStorage() *storage {
-	return &storage{map[nodePlace][]byte{}, map[ratchetPlace]RatchetRecord{}}
+	return &storage{map[nodePlace][]byte{}, map[ratchetPlace]RatchetRecord{}, map[blockPlace][]SkippedKey{}}
 }
 
 // save writes what changed.
@@ -43,11 +49,16 @@ func (s *storage) save(tree, since *SecretTree) (written int) {
 	for r := range tree.Ratchets(since) {
 		written++
 		r.Secret = r.Secret.Clone()
-		r.Skipped = slices.Clone(r.Skipped)
-		for i, k := range r.Skipped {
-			r.Skipped[i].Material = k.Material.Clone()
-		}
 		s.ratchets[ratchetPlace{r.Leaf, r.Kind}] = r
+	}
+	for b := range tree.Skipped(since) {
+		written++
+		place := blockPlace{ratchetPlace{b.Leaf, b.Kind}, b.Block}
+		if len(b.Keys) == 0 {
+			delete(s.skipped, place)
+			continue
+		}
+		s.skipped[place] = cloneKeys(b.Keys)
 	}
 	return written
 }
@@ -59,16 +70,26 @@ func (s *storage) load(p TreeParams, sent [2]uint64) TreeRecord {
 	}
 	for _, r := range s.ratchets {
 		r.Secret = r.Secret.Clone()
-		r.Skipped = slices.Clone(r.Skipped)
 		record.Ratchets = append(record.Ratchets, r)
 	}
+	for place, keys := range s.skipped { // in any order
+		record.Skipped = append(record.Skipped, SkippedRecord{place.leaf, place.kind, place.block, cloneKeys(keys)})
+	}
 	return record
+}
+
+func cloneKeys(keys []SkippedKey) []SkippedKey {
+	out := slices.Clone(keys)
+	for i, k := range out {
+		out[i].Material = k.Material.Clone()
+	}
+	return out
 }
 
 // What is written step by step equals what is written at once, and a tree read back gives what the one written gives.
 func TestStoreAndRestore(t *testing.T) {
 	suite := newSuite(t, firstSuite)
-	params := TreeParams{Suite: suite, Leaves: 8, Own: 1, Limits: Limits{SkippedKeys: 4}}
+	params := TreeParams{Suite: suite, Leaves: 8, Own: 1, Limits: Limits{SkippedKeys: 20}}
 	rapid.Check(t, func(t *rapid.T) {
 		tree := newTestTree(t, suite, params)
 		stored := newStorage()
@@ -76,7 +97,7 @@ func TestStoreAndRestore(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(t, "messages") {
 			leaf := framing.LeafIndex(rapid.IntRange(0, 7).Draw(t, "leaf"))
 			kind := rapid.SampledFrom(kinds()).Draw(t, "kind")
-			g := framing.Generation(rapid.IntRange(0, 12).Draw(t, "generation"))
+			g := framing.Generation(rapid.IntRange(0, 40).Draw(t, "generation"))
 			_, next, err := tree.ReceivingKey(leaf, kind, g)
 			if leaf == 1 {
 				_, next, err = tree.SendingKey(kind)
@@ -94,7 +115,7 @@ func TestStoreAndRestore(t *testing.T) {
 		whole := newStorage()
 		whole.save(tree, nil)
 		require.Equal(t, whole.nodes, stored.nodes)
-		require.Len(t, stored.ratchets, len(whole.ratchets))
+		require.Equal(t, contents(whole), contents(stored))
 
 		sent := [2]uint64{tree.Sent(HandshakeRatchet), tree.Sent(ApplicationRatchet)}
 		back, err := RestoreSecretTree(stored.load(params, sent))
@@ -102,7 +123,7 @@ func TestStoreAndRestore(t *testing.T) {
 		require.Equal(t, heldCopy(tree), heldCopy(back))
 		for leaf := range framing.LeafIndex(8) {
 			for _, kind := range kinds() {
-				for g := range framing.Generation(14) {
+				for g := range framing.Generation(42) {
 					requireSame(t,
 						func() (MessageKey, *SecretTree, error) { return tree.ReceivingKey(leaf, kind, g) },
 						func() (MessageKey, *SecretTree, error) { return back.ReceivingKey(leaf, kind, g) })
@@ -115,6 +136,20 @@ func TestStoreAndRestore(t *testing.T) {
 				func() (MessageKey, *SecretTree, error) { return back.SendingKey(kind) })
 		}
 	})
+}
+
+// contents lists the bytes of ratchets and skipped keys.
+func contents(s *storage) map[any]string {
+	out := map[any]string{}
+	for place, r := range s.ratchets {
+		out[place] = fmt.Sprintf("%d %d %x", r.Next, r.Floor, r.Secret.Bytes())
+	}
+	for place, keys := range s.skipped {
+		for _, k := range keys {
+			out[place] += fmt.Sprintf("%d %x ", k.Generation, k.Material.Bytes())
+		}
+	}
+	return out
 }
 
 func requireSame(t require.TestingT, a, b func() (MessageKey, *SecretTree, error)) {
@@ -143,6 +178,9 @@ func TestChangesAreSmall(t *testing.T) {
 	for range next.Ratchets(nil) {
 		break
 	}
+	for range next.Skipped(nil) {
+		break
+	}
 }
 
 func TestRestoreSkipsReservedGenerations(t *testing.T) {
@@ -167,7 +205,12 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 		}
 		return out
 	}
-	ratchet := func(r RatchetRecord) TreeRecord { return TreeRecord{Ratchets: []RatchetRecord{r}} }
+	ratchet := func(r RatchetRecord, skipped ...SkippedRecord) TreeRecord {
+		return TreeRecord{Ratchets: []RatchetRecord{r}, Skipped: skipped}
+	}
+	block := func(number uint32, generations ...framing.Generation) SkippedRecord {
+		return SkippedRecord{Block: number, Keys: skipped(generations...)}
+	}
 	for name, c := range map[string]struct {
 		record TreeRecord
 		want   error
@@ -186,11 +229,17 @@ func TestRestoreRefusesContradictions(t *testing.T) {
 		"next":             {ratchet(RatchetRecord{Next: 1<<32 + 1, Secret: hash()}), ErrTreeRecord},
 		"floor":            {ratchet(RatchetRecord{Next: 1, Floor: 2, Secret: hash()}), ErrTreeRecord},
 		"secret at end":    {ratchet(RatchetRecord{Next: 1 << 32, Secret: hash()}), ErrTreeRecord},
-		"skipped at next":  {ratchet(RatchetRecord{Next: 1, Secret: hash(), Skipped: skipped(1)}), ErrTreeRecord},
-		"skipped at floor": {ratchet(RatchetRecord{Next: 9, Floor: 2, Secret: hash(), Skipped: skipped(1)}), ErrTreeRecord},
-		"skipped order":    {ratchet(RatchetRecord{Next: 9, Secret: hash(), Skipped: skipped(2, 1)}), ErrTreeRecord},
-		"skipped twice":    {ratchet(RatchetRecord{Next: 9, Secret: hash(), Skipped: skipped(2, 2)}), ErrTreeRecord},
-		"skipped size":     {ratchet(RatchetRecord{Next: 9, Secret: hash(), Skipped: []SkippedKey{{1, hash()}}}), ErrSecretSize},
+		"skipped at next":  {ratchet(RatchetRecord{Next: 1, Secret: hash()}, block(0, 1)), ErrTreeRecord},
+		"skipped at floor": {ratchet(RatchetRecord{Next: 9, Floor: 2, Secret: hash()}, block(0, 1)), ErrTreeRecord},
+		"skipped order":    {ratchet(RatchetRecord{Next: 9, Secret: hash()}, block(0, 2, 1)), ErrTreeRecord},
+		"skipped twice":    {ratchet(RatchetRecord{Next: 9, Secret: hash()}, block(0, 2, 2)), ErrTreeRecord},
+		"skipped size":     {ratchet(RatchetRecord{Next: 9, Secret: hash()}, SkippedRecord{Keys: []SkippedKey{{1, hash()}}}), ErrSecretSize},
+		"skipped empty":    {ratchet(RatchetRecord{Next: 9, Secret: hash()}, block(0)), ErrTreeRecord},
+		"another block":    {ratchet(RatchetRecord{Next: 40, Secret: hash()}, block(1, 15)), ErrTreeRecord},
+		"beyond the block": {ratchet(RatchetRecord{Next: 40, Secret: hash()}, block(1, 16, 32)), ErrTreeRecord},
+		"block twice":      {ratchet(RatchetRecord{Next: 9, Secret: hash()}, block(0, 2), block(0, 3)), ErrTreeRecord},
+		"block of nothing": {TreeRecord{Skipped: []SkippedRecord{block(0, 2)}}, ErrTreeRecord},
+		"block of no leaf": {TreeRecord{Skipped: []SkippedRecord{{Leaf: 4, Keys: skipped(1)}}}, ErrTreeRecord},
 		"ratchet twice":    {TreeRecord{Ratchets: []RatchetRecord{{Secret: hash()}, {Secret: hash()}}}, ErrTreeRecord},
 		"leaf and ratchet": {TreeRecord{Nodes: []NodeRecord{{0, 0, hash()}}, Ratchets: []RatchetRecord{{Secret: hash()}}}, ErrTreeRecord},
 		"sent":             {TreeRecord{Sent: [2]uint64{1<<32 + 1, 0}}, ErrTreeRecord},
@@ -238,8 +287,13 @@ func FuzzRestore(f *testing.F) {
 				Leaf: framing.LeafIndex(next()), Kind: RatchetKind(next()),
 				Next: uint64(next()), Floor: uint64(next()), Secret: ciphersuite.NewSecret(pattern(2, 32)),
 			}
+			b := SkippedRecord{Leaf: r.Leaf, Kind: r.Kind}
 			for range next() % 4 {
-				r.Skipped = append(r.Skipped, SkippedKey{framing.Generation(next()), ciphersuite.NewSecret(pattern(3, 28))})
+				b.Keys = append(b.Keys, SkippedKey{framing.Generation(next()), ciphersuite.NewSecret(pattern(3, 28))})
+				b.Block = uint32(b.Keys[0].Generation) / SkippedBlock
+			}
+			if len(b.Keys) > 0 {
+				record.Skipped = append(record.Skipped, b)
 			}
 			record.Ratchets = append(record.Ratchets, r)
 		}

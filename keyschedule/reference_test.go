@@ -137,7 +137,9 @@ func held(tree *SecretTree) [][]byte {
 	}
 	for r := range tree.Ratchets(nil) {
 		out = append(out, r.Secret.Bytes())
-		for _, k := range r.Skipped {
+	}
+	for b := range tree.Skipped(nil) {
+		for _, k := range b.Keys {
 			out = append(out, k.Material.Bytes())
 		}
 	}

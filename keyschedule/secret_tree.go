@@ -170,6 +170,21 @@ func (t *SecretTree) Sent(kind RatchetKind) uint64 {
 	return t.epoch.sent[kind].next.Load()
 }
 
+// Passed returns the generation at which an own ratchet stands in this tree, 0 when it is not derived yet. Other trees of the
+// epoch may have given out more: see Sent. It fails with ErrErased.
+func (t *SecretTree) Passed(kind RatchetKind) (uint64, error) {
+	if kind >= ratchetKinds || t.epoch.own == framing.NoLeaf {
+		return 0, ErrLeafIndex
+	}
+	t.epoch.erasing.RLock()
+	defer t.epoch.erasing.RUnlock()
+	r, err := t.find(t.epoch.own, kind)
+	if err != nil {
+		return 0, err
+	}
+	return r.next, nil
+}
+
 // fresh stands for the ratchets of a leaf that no message has reached yet.
 func (n *node) fresh() *ratchet { return &ratchet{secret: n.secret} }
 

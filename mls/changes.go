@@ -12,16 +12,23 @@ import (
 )
 
 // Records returns what a store that holds since has to write and delete to hold g; everything when since is nil. See Record
-// for the contract. since may be any Group of the same member, before or after g, erased or not.
+// for the contract. since may be any Group of the same client and group id, before or after g, of this membership or another
+// one, at whatever leaf, erased or not.
 //
 // It fails with ErrErased when g itself is erased, with ErrWrongGroup, and when a value is too large to be encoded, all
 // wrapped in a *RecordError.
 func (g *Group) Records(since *Group) ([]Record, error) {
-	r := &recorder{own: g.OwnLeaf()}
-	if since == nil {
+	switch {
+	case since == nil:
 		since = new(Group)
-	} else if !bytes.Equal(g.GroupID(), since.GroupID()) || g.OwnLeaf() != since.OwnLeaf() {
+	case !bytes.Equal(g.GroupID(), since.GroupID()):
 		return nil, &RecordError{recordGroup, ErrWrongGroup}
+	case since.old != nil:
+		return g.recordsInstead(since.old)
+	}
+	r := new(recorder)
+	if g != since {
+		r.counter(g)
 	}
 	if !g.sameHeader(since) {
 		h := recordHeader{role: roleMember, suite: g.context.CipherSuite, epoch: g.Epoch(), leaf: g.OwnLeaf(),
@@ -30,7 +37,7 @@ func (g *Group) Records(since *Group) ([]Record, error) {
 	}
 	r.tree(g.public, since.public)
 	r.epochs(g.keptEpochs(), since.keptEpochs())
-	r.secrets(recordSecrets, g.secrets, since.secrets)
+	r.secrets(recordSecrets, g.Epoch(), g.secrets, since.secrets)
 	if g.private != since.private && (since.private == nil || !maps.Equal(privateKeys(g.private), privateKeys(since.private))) {
 		r.private(recordPrivate, g.private, nil)
 	}
@@ -46,9 +53,10 @@ func (g *Group) Records(since *Group) ([]Record, error) {
 }
 
 // Records returns what a store that holds since has to write and delete to hold o; everything when since is nil. See
-// Group.Records.
+// Group.Records. Observer.Former is not stored: a service that may go back keeps the records of both, or asks a member for a
+// GroupInfo and begins anew.
 func (o *Observer) Records(since *Observer) ([]Record, error) {
-	r := &recorder{own: framing.NoLeaf}
+	r := new(recorder)
 	if since == nil {
 		since = new(Observer)
 	} else if !bytes.Equal(o.GroupID(), since.GroupID()) {
@@ -63,6 +71,24 @@ func (o *Observer) Records(since *Observer) ([]Record, error) {
 	r.epochs(keptPublic(o.public), keptPublic(since.public))
 	r.proposals(o.proposals, since.proposals)
 	return r.done()
+}
+
+// recordsInstead returns all records, and deletes those of a list of keys that are not among them.
+func (g *Group) recordsInstead(old []string) ([]Record, error) {
+	all, err := g.Records(nil)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]bool{}
+	for _, x := range all {
+		kept[x.Key] = true
+	}
+	for _, key := range old {
+		if !kept[key] {
+			all = append(all, Record{Key: key})
+		}
+	}
+	return all, nil
 }
 
 func (g *Group) sameHeader(o *Group) bool {

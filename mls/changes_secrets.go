@@ -21,19 +21,21 @@ func closedSecrets(s *keyschedule.EpochSecrets) []*ciphersuite.Secret {
 	return []*ciphersuite.Secret{&s.ResumptionPSK, &s.EpochAuthenticator}
 }
 
-func (r *recorder) secrets(key string, now, then *keyschedule.EpochSecrets) {
+func (r *recorder) secrets(key string, epoch framing.Epoch, now, then *keyschedule.EpochSecrets) {
 	switch {
 	case now == then:
 	case now == nil:
 		r.drop(key)
 	case now.SenderDataSecret == (ciphersuite.Secret{}): // not erased: it was never there
 		r.put(key, 128, func(w *recordWriter) {
+			w.Uint64(uint64(epoch))
 			for _, s := range closedSecrets(now) {
 				w.secret(*s)
 			}
 		})
 	default:
 		r.put(key, 1024, func(w *recordWriter) {
+			w.Uint64(uint64(epoch))
 			for _, s := range epochSecrets(now) {
 				w.secret(*s)
 			}
@@ -99,25 +101,38 @@ func (r *recorder) messages(prefix string, now, then *keyschedule.SecretTree) {
 	for s := range now.Ratchets(then) {
 		key := ratchetKey(prefix, s.Leaf, s.Kind)
 		written[key] = true
-		r.ratchet(key, now, &s)
+		r.put(key, 160, func(w *recordWriter) {
+			w.Uint64(s.Next)
+			w.optionalSecret(s.Secret)
+			w.Uint64(s.Floor)
+		})
 	}
-	for _, kind := range ratchetKinds() { // an own ratchet that a dropped Step has used
-		key := ratchetKey(prefix, r.own, kind)
-		if then == nil && !written[key] && now.Sent(kind) > 0 {
-			r.sentOnly(key, now, kind)
-		}
-	}
+	r.skipped(prefix, now, then)
 	if then == nil {
 		return
 	}
 	for s := range then.Ratchets(now) {
-		switch key := ratchetKey(prefix, s.Leaf, s.Kind); {
-		case written[key]:
-		case s.Leaf == r.own && now.Sent(s.Kind) > 0:
-			r.sentOnly(key, now, s.Kind)
-		default:
+		if key := ratchetKey(prefix, s.Leaf, s.Kind); !written[key] {
 			r.drop(key)
 		}
+	}
+}
+
+// skipped records keys for late messages. They are apart from their ratchets, so that a message writes the blocks that it
+// touches, however many keys wait.
+func (r *recorder) skipped(prefix string, now, then *keyschedule.SecretTree) {
+	for s := range now.Skipped(then) {
+		key := fmt.Sprintf("%s%s/%d/%d/%d", prefix, recordSkipped, s.Leaf, s.Kind, s.Block)
+		if len(s.Keys) == 0 {
+			r.drop(key)
+			continue
+		}
+		r.put(key, 16+64*len(s.Keys), func(w *recordWriter) {
+			w.list(len(s.Keys), func(i int) {
+				w.Uint32(uint32(s.Keys[i].Generation))
+				w.secret(s.Keys[i].Material)
+			})
+		})
 	}
 }
 
@@ -127,34 +142,6 @@ func ratchetKinds() [2]keyschedule.RatchetKind {
 
 func ratchetKey(prefix string, leaf framing.LeafIndex, kind keyschedule.RatchetKind) string {
 	return fmt.Sprintf("%s%s/%d/%v", prefix, recordRatchet, leaf, kind)
-}
-
-// ratchet records one ratchet, an own one with the number of generations that were given out, because other Groups of the
-// epoch may have taken more than this one.
-func (r *recorder) ratchet(key string, tree *keyschedule.SecretTree, s *keyschedule.RatchetRecord) {
-	r.put(key, 160+64*len(s.Skipped), func(w *recordWriter) {
-		sent := uint64(0)
-		if s.Leaf == r.own {
-			sent = tree.Sent(s.Kind)
-		}
-		w.Uint64(sent)
-		w.Optional(true)
-		w.Uint64(s.Next)
-		w.optionalSecret(s.Secret)
-		w.Uint64(s.Floor)
-		w.list(len(s.Skipped), func(i int) {
-			w.Uint32(uint32(s.Skipped[i].Generation))
-			w.secret(s.Skipped[i].Material)
-		})
-	})
-}
-
-// sentOnly records how many generations of an own ratchet were given out, when this Group has not derived it.
-func (r *recorder) sentOnly(key string, tree *keyschedule.SecretTree, kind keyschedule.RatchetKind) {
-	r.put(key, 16, func(w *recordWriter) {
-		w.Uint64(tree.Sent(kind))
-		w.Optional(false)
-	})
 }
 
 func (r *recorder) resumption(now, then []resumptionPSK) {
@@ -230,7 +217,7 @@ func (r *recorder) pending(g *Group) {
 	}
 	prefix := recordPending + "/"
 	r.public(prefix+recordEpoch, p.next.public)
-	r.secrets(prefix+recordSecrets, p.next.secrets, nil)
+	r.secrets(prefix+recordSecrets, p.next.Epoch(), p.next.secrets, nil)
 	r.private(prefix+recordPrivate, p.next.private, g.private)
 	r.messages(prefix, p.next.messages, nil)
 	for b := range p.next.tree.Blocks(g.tree) {

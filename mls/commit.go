@@ -172,15 +172,16 @@ func (d *draft) seal(
 
 // step returns the Step that holds the commit.
 func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *Step {
-	s := &Step{old: d.group, Change: d.change, Claims: d.claims}
-	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: pending.message}}
+	var s *Step
 	if d.group == nil {
-		s.Next = &Group{groupState: groupState{epochState: *pending.next, pending: pending, status: StatusJoining,
-			arrivals: arrived(d.context.Epoch)}}
-		return s
+		s = &Step{Next: &Group{groupState: groupState{epochState: *pending.next, pending: pending, status: StatusJoining,
+			arrivals: arrived(d.context.Epoch)}}}
+	} else {
+		s = d.group.step(d.group.clone())
+		s.Next.messages, s.Next.pending = messages, pending
 	}
-	s.Next = d.group.clone()
-	s.Next.messages, s.Next.pending = messages, pending
+	s.Change, s.Claims = d.change, d.claims
+	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: pending.message}}
 	return s
 }
 

@@ -16,6 +16,7 @@
 //	}
 //	records, err := step.Next.Records(group)
 //	err = db.Transaction(func(tx Tx) { // all of this or nothing
+//		tx.Replace(group.Version(), step.Next.Version()) // or fail: another Step was first
 //		tx.Put(records, step.Send, step.Events, id) // the group, an outbox, an inbox, and which message was handled
 //		tx.DeleteKeyPackage(step.Used)              // its private part, unless it is one of last resort
 //	})
@@ -34,20 +35,23 @@
 //
 //   - no crash loses anything: what was handled is in the inbox, what was made is in the outbox, and what was not handled is
 //     not acknowledged. Whatever is not in the transaction can be lost in a crash;
-//   - no key is used twice, for no message leaves before its key is stored as used;
+//   - no key is used twice, for no message leaves before its key is stored as used, and only one Step of each Group is;
 //   - messages are sent at least once, and a copy does no harm: see [Outgoing];
 //   - events are delivered at least once, and exactly once if the application's effect and the removal from the inbox are
 //     one transaction;
 //   - a commit whose fate is open is in [Group.Pending] after a restart, too.
 //
 // A transition that fails changes nothing, and the genuine message still works. A Group is safe for concurrent use, and no
-// two calls use the same message key. But of two Steps from one Group only one can take effect: keep a lock from the
-// transition to the new Group.
+// two calls on it, or on Groups of the same epoch that came from it, use the same message key. But of two Steps from one Group
+// only one can take effect: keep a lock from the transition to the new Group, or write on condition of [Group.Version]. Only
+// that keeps keys apart when one commit is handled twice, two equal candidates are adopted, one Welcome is joined twice or one
+// record is loaded twice: each time, two Groups begin with the same keys and do not know of each other. [Load] finds old
+// records among newer ones; an old copy as a whole, only by LoadParams.Version.
 //
 // # Races
 //
 // Somebody, usually the delivery service, says which of several commits for one epoch counts (RFC 9420, Section 14). So
-// making a commit does not change the group: Next holds it as pending. Then
+// Next holds an own commit as pending. Then
 //
 //   - it was taken: [Group.Adopt] it, or Handle it when it comes back. Now the Welcome is to be sent;
 //   - another was taken: Handle that one, which gives the pending one up. Do what it was to do again in the new epoch;
@@ -92,14 +96,13 @@
 //	*SyntaxError           drop the message: no client of the protocol sends this
 //	*RuleError             what was received is wrong, and Rule says in which way: drop it, and report a commit that the
 //	                       delivery service let pass. When sending, it is the caller's own input that breaks the rule
-//	*RecordError           the records are damaged, or not all there: restore them or rejoin
+//	*RecordError           the records are damaged, old, or not all there: rejoin
 //
 // Errors of package ciphersuite come from messages that were damaged or encrypted to somebody else; those of package
 // keyschedule say that a sender is further ahead than Params.Ratchets allows, or has used up an epoch's keys.
 //
-// A fork looks like damage: when message after message of the present epoch fails by decryption, V-FR-05, V-FR-08 or
-// V-CM-14, this member may have lost touch with the group. Compare EpochAuthenticator, or fetch a GroupInfo for
-// Group.Matches, and rejoin by JoinExternal with Resync.
+// A fork looks like damage: message after message of the present epoch fails by decryption, V-FR-05, V-FR-08 or V-CM-14.
+// Compare EpochAuthenticator, or fetch a GroupInfo for Group.Matches, and rejoin by JoinExternal with Resync.
 //
 // # Time and randomness
 //

@@ -32,8 +32,12 @@ func (g *Group) EraseAll() { g.eraseExcept(new(Group)) }
 // ErrOldEpoch, and so does a Welcome to a branch of one. Their resumption PSKs stay, as Params.ResumptionEpochs says.
 // Step.Erase overwrites the keys.
 func (g *Group) Forget(keep int) *Step {
+	keep = max(keep, 0)
+	if keep >= len(g.past) {
+		return g.step(g)
+	}
 	next := g.clone()
-	next.past = g.past[:min(max(keep, 0), len(g.past))]
+	next.past = g.past[:keep]
 	return g.step(next)
 }
 

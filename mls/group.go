@@ -20,6 +20,7 @@ import (
 type Group struct {
 	groupState
 	erased atomic.Bool // once its secrets were erased; the one thing that changes
+	old    []string    // the keys of its records, when they are of an earlier version and have to be written anew
 }
 
 // groupState is what one Group holds, and what a transition copies of it.
@@ -34,6 +35,7 @@ type groupState struct {
 	successor  *successorLink  // in the first epoch of a successor group that this member creates
 	lastOwn    []byte          // messageID of the own commit that began this epoch, to recognize its echo
 	arrivals   arrivals
+	steps      uint64 // since it was created or joined
 }
 
 // epochState is what a member has in one epoch.
@@ -269,8 +271,13 @@ func (p *public) confirmed(tag []byte) *public {
 	return &c
 }
 
-// step returns the beginning of a Step from g.
-func (g *Group) step(next *Group) *Step { return &Step{Next: next, old: g} }
+// step returns the beginning of a Step from g. When next is not g, the Step changes something.
+func (g *Group) step(next *Group) *Step {
+	if next != g {
+		next.steps = g.steps + 1
+	}
+	return &Step{Next: next, old: g}
+}
 
 // clone returns a copy of the Group for a transition to change.
 func (g *Group) clone() *Group {

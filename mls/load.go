@@ -8,6 +8,9 @@ import (
 type LoadParams struct {
 	Records iter.Seq[Record] // in any order; the values are copied
 	Params  Params
+	// Version is the Group.Version of which the caller knows from elsewhere that it was stored, for Load to refuse older
+	// records by ErrStale; 0 when nothing is known. An Observer has none.
+	Version uint64
 }
 
 // Load makes the Group that was stored (see Record). It checks that the records fit together, that the tree has the hash
@@ -21,7 +24,7 @@ func Load(p LoadParams) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := l.group()
+	g, err := l.group(p.Version)
 	if err != nil {
 		return nil, err
 	}

@@ -14,10 +14,11 @@ import (
 
 // loader makes a Group or Observer of records.
 type loader struct {
-	top    *drawer
-	params *Params
-	header recordHeader
-	suite  *ciphersuite.Suite
+	top     *drawer
+	params  *Params
+	header  recordHeader
+	counter *counter // nil in version 1
+	suite   *ciphersuite.Suite
 }
 
 func newLoader(p LoadParams, role recordRole) (*loader, error) {
@@ -29,6 +30,9 @@ func newLoader(p LoadParams, role recordRole) (*loader, error) {
 	d := l.top.open(recordGroup)
 	if err := d.must(l.header.read); err != nil {
 		return nil, err
+	}
+	if role == roleMember { // Observers have nothing that their versions write differently
+		l.top.shelf.version = d.value[0]
 	}
 	if l.header.role != role {
 		return nil, d.fail("role %d, and not %d", l.header.role, role)

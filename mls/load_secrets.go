@@ -10,11 +10,14 @@ import (
 )
 
 // group loads a member's Group.
-func (l *loader) group() (*Group, error) {
+func (l *loader) group(least uint64) (*Group, error) {
 	h := &l.header
 	g := &Group{groupState: groupState{status: h.status, reInit: h.reInit, lastOwn: h.lastOwn, successor: h.successor}}
 	if h.status > StatusAbandoned || (h.reInit != nil) != (h.status == StatusReInitialized) {
 		return nil, l.top.open(recordGroup).fail("status %d", h.status)
+	}
+	if err := l.loadCounter(g, least); err != nil {
+		return nil, err
 	}
 	p, err := l.presentPublic()
 	if err != nil {
@@ -30,20 +33,26 @@ func (l *loader) group() (*Group, error) {
 		})
 		if err == nil && h.status == StatusReInitialized {
 			g.secrets = &keyschedule.EpochSecrets{Suite: l.suite}
-			err = l.top.open(recordSecrets).must(func(r *recordReader) { l.readSecrets(r, closedSecrets(g.secrets)) })
+			err = l.top.open(recordSecrets).must(func(r *recordReader) { l.readEpochSecrets(r, l.header.epoch, closedSecrets(g.secrets)) })
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	g.arrivals.floor = g.Epoch() // when no record says more
-	if _, err := l.top.open(recordArrivals).load(g.arrivals.read); err != nil {
+	g.arrivals.floor = g.Epoch() // in the first records of version 1, which say no more
+	d := l.top.open(recordArrivals)
+	if found, err := d.load(g.arrivals.read); err != nil {
 		return nil, err
+	} else if !found && l.counter != nil {
+		return nil, d.fail("record is missing")
 	}
-	for _, load := range []func(*Group) error{l.loadPast, l.loadResumption, l.loadProposals, l.loadPending} {
+	for _, load := range []func(*Group) error{l.loadPast, l.loadResumption, l.loadProposals, l.loadPending, l.checkCounter} {
 		if err := load(g); err != nil {
 			return nil, err
 		}
+	}
+	if l.top.shelf.version < recordVersion {
+		g.old = l.top.shelf.keys
 	}
 	return g, nil
 }
@@ -52,25 +61,31 @@ func (l *loader) group() (*Group, error) {
 func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochState, error) {
 	s := epochState{public: p}
 	var err error
-	if s.secrets, err = l.secrets(d.open(recordSecrets)); err != nil {
+	if s.secrets, err = l.secrets(d.open(recordSecrets), p.Epoch()); err != nil {
 		return s, err
 	}
 	if s.private, err = l.private(d.open(recordPrivate), p.tree, base); err != nil {
 		return s, err
 	}
-	messages := d
-	if base == nil {
-		messages = l.epoch(p.Epoch())
+	var counted *ownRatchets
+	switch c := l.counter; {
+	case base == nil:
+		d = l.epoch(p.Epoch())
+		if c != nil {
+			counted = c.own
+		}
+	case c != nil:
+		counted = c.pending
 	}
-	s.messages, err = l.messages(messages, p.tree)
+	s.messages, err = l.messages(d, p.tree, counted)
 	return s, err
 }
 
-func (l *loader) secrets(d *drawer) (*keyschedule.EpochSecrets, error) {
+func (l *loader) secrets(d *drawer, epoch framing.Epoch) (*keyschedule.EpochSecrets, error) {
 	e := &keyschedule.EpochSecrets{Suite: l.suite}
 	var init ciphersuite.Secret
 	err := d.must(func(r *recordReader) {
-		l.readSecrets(r, epochSecrets(e))
+		l.readEpochSecrets(r, epoch, epochSecrets(e))
 		init = r.secret()
 	})
 	if err != nil {
@@ -78,6 +93,14 @@ func (l *loader) secrets(d *drawer) (*keyschedule.EpochSecrets, error) {
 	}
 	e.InitSecret, err = keyschedule.NewInitSecret(l.suite, init)
 	return e, d.failWith(err)
+}
+
+// readEpochSecrets reads the secrets of an epoch. Version 1 does not say of which.
+func (l *loader) readEpochSecrets(r *recordReader, epoch framing.Epoch, list []*ciphersuite.Secret) {
+	if r.version > 1 && framing.Epoch(r.Uint64()) != epoch && r.Err() == nil {
+		r.Reject(ErrRecordEpoch)
+	}
+	l.readSecrets(r, list)
 }
 
 func (l *loader) readSecrets(r *recordReader, list []*ciphersuite.Secret) {
@@ -130,62 +153,6 @@ func (l *loader) private(d *drawer, tree *treekem.Tree, base *treekem.PrivatePat
 	return p, d.failWith(p.Check(tree))
 }
 
-// messages loads the secret tree of an epoch.
-func (l *loader) messages(d *drawer, tree *treekem.Tree) (*keyschedule.SecretTree, error) {
-	state := keyschedule.TreeRecord{TreeParams: keyschedule.TreeParams{
-		Suite: l.suite, Leaves: tree.Width(), Own: l.header.leaf, Limits: l.params.Ratchets}}
-	for _, level := range d.open(recordNode).numbers(1<<8 - 1) {
-		for _, position := range level.numbers(1<<32 - 1) {
-			n := keyschedule.NodeRecord{Level: uint8(level.number), Position: uint32(position.number)}
-			found, err := position.load(func(r *recordReader) { n.Secret = r.secret() })
-			if err != nil {
-				return nil, err
-			}
-			if found {
-				state.Nodes = append(state.Nodes, n)
-			}
-		}
-	}
-	for _, leaf := range d.open(recordRatchet).numbers(1<<32 - 1) {
-		for _, kind := range ratchetKinds() {
-			if err := loadRatchet(leaf, kind, &state); err != nil {
-				return nil, err
-			}
-		}
-	}
-	t, err := keyschedule.RestoreSecretTree(state)
-	return t, d.failWith(err)
-}
-
-// loadRatchet loads one ratchet, and for an own one the number of generations given out.
-func loadRatchet(leaf numbered, kind keyschedule.RatchetKind, state *keyschedule.TreeRecord) error {
-	s := keyschedule.RatchetRecord{Leaf: framing.LeafIndex(leaf.number), Kind: kind}
-	_, err := leaf.open(kind.String()).load(func(r *recordReader) {
-		sent := r.Uint64()
-		derived := r.Optional()
-		if derived {
-			s.Next = r.Uint64()
-			s.Secret = r.optionalSecret()
-			s.Floor = r.Uint64()
-			r.list(func() {
-				s.Skipped = append(s.Skipped, keyschedule.SkippedKey{
-					Generation: framing.Generation(r.Uint32()), Material: r.secret()})
-			})
-		}
-		switch own := s.Leaf == state.Own; {
-		case r.Err() != nil:
-		case own && (sent < s.Next || sent == 0 && !derived), !own && (sent > 0 || !derived):
-			r.Failf("generations given out: %d", sent)
-		case own:
-			state.Sent[kind] = sent
-		}
-		if r.Err() == nil && derived {
-			state.Ratchets = append(state.Ratchets, s)
-		}
-	})
-	return err
-}
-
 // loadPast loads what is kept of past epochs, the newest first, each tree on top of the next one. For a member that was
 // removed, the present epoch is the newest of them.
 func (l *loader) loadPast(g *Group) error {
@@ -211,7 +178,7 @@ func (l *loader) loadPast(g *Group) error {
 		if uint64(p.Epoch()) != d.number {
 			return d.fail("context of epoch %d", p.Epoch())
 		}
-		if p.messages, err = l.messages(d.drawer, p.tree); err != nil {
+		if p.messages, err = l.messages(d.drawer, p.tree, nil); err != nil {
 			return err
 		}
 		newer = p.public

@@ -19,29 +19,32 @@ import (
 // For each Step, one atomic transaction writes
 //
 //   - the records of Next.Records(old), with old being the Group that the store holds, on the condition that it still
-//     does hold it: of two processes that began from the same Group, one has to lose;
+//     does hold it, which Group.Version tells: of two Steps from the same Group, one has to lose;
 //   - Step.Send, in an outbox, and Step.Events, in an inbox, with the id of the message that was handled or its place in
 //     the feed. What is written later, or nowhere, is lost in a crash: the keys that could read or make it again are gone;
 //   - the deletion of the KeyPackage's private part, when Step.Used says so.
 //
 // Only then call Step.Erase, and only then send: a message that left before its record was written is encrypted with a key
 // that the stored Group would use once more after a crash. When the transaction failed, drop the Step; when nobody knows
-// whether it did, Load. When a client joined a group anew, delete all records of its former membership and write those of
-// Next.Records(nil).
+// whether it did, Load. When a client joined a group anew, old is the Group of its former membership, erased or not, whatever
+// leaf it had: then what is written and deleted leaves nothing of it. When that is lost, delete all its records and write
+// those of Next.Records(nil).
 //
 // Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted,
 // authenticated, out of backups that outlive the epoch; and make sure that the storage erases what is deleted and
 // replaced: forward secrecy depends on it. Overwrite a value with clear when it is written. Record prints without its
 // value, but encoders such as encoding/json write it out.
 //
-// What to write follows from the Groups alone: an application message changes one record of some hundred bytes, unless
-// it is the first of its sender; a commit changes a number that grows with the logarithm of the group's size. A Welcome
+// What to write follows from the Groups alone: an application message changes two records of together some
+// hundred bytes, unless it is the first of its sender, and a third when it is late; who skips keys of n messages writes them
+// once; a commit changes a number that grows with the logarithm of the group's size. A Welcome
 // that waits for its commit is part of the records; when it holds the ratchet tree, it is as large as the tree.
 //
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
-// and reveals both messages to whoever has them. Nothing in the records can tell that they are old. Whoever has to
-// restore backups keeps a counter elsewhere, raised with each transaction and compared before loading, or gives up the
-// old copy and comes back by JoinExternal with Resync.
+// and reveals both messages to whoever has them. Load refuses old records among newer ones where that would use a key again:
+// secrets of another epoch, and own ratchets. A copy that is old altogether looks like any other. Whoever has to restore
+// backups keeps Group.Version elsewhere, raised with each transaction, as LoadParams.Version; when a client joins a group
+// anew, the number begins anew. Or give up the old copy and come back by JoinExternal with Resync.
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record
@@ -58,6 +61,16 @@ var ErrRecordVersion = errors.New("mls: record of an unknown version")
 // ErrRecords says that records are missing, contradict each other, or are not of this kind of object.
 var ErrRecords = errors.New("mls: records do not fit together")
 
+// Reasons for which Load refuses records that each are sound.
+var (
+	// ErrStale says that all records are older than LoadParams.Version: they are a copy, as from a backup.
+	ErrStale = errors.New("mls: records are older than they should be")
+	// ErrStaleRecord says that a record is older, or newer, than the others.
+	ErrStaleRecord = errors.New("mls: record is not of the same time as the others")
+	// ErrRecordEpoch says that a record holds secrets of another epoch than that of the Group.
+	ErrRecordEpoch = errors.New("mls: record is of another epoch")
+)
+
 // RecordError says which record cannot be read or written, and why: ErrRecordVersion, ErrRecords, a *SyntaxError, or an
 // error of another package. It never contains any part of a value.
 type RecordError struct {
@@ -71,7 +84,8 @@ func (e *RecordError) Error() string { return fmt.Sprintf("record %q: %v", e.Key
 func (e *RecordError) Unwrap() error { return e.Err }
 
 // recordVersion is the first byte of every value. It changes with the layout of values.
-const recordVersion = 1
+// In version 1, secrets lacked their epoch, ratchets held their skipped keys, and nothing counted.
+const recordVersion = 2
 
 // maxRecordKey bounds the length of keys.
 const maxRecordKey = 64
@@ -85,12 +99,14 @@ const (
 	recordTree       = "tree"
 	recordNode       = "node"
 	recordRatchet    = "ratchet"
+	recordSkipped    = "skipped"
 	recordSenderData = "senderdata"
 	recordResumption = "resumption"
 	recordProposal   = "proposal"
 	recordDeclined   = "declined" // beside a proposal that does not wait
 	recordMessage    = "message"  // beside a SelfRemove
 	recordArrivals   = "arrivals"
+	recordCounter    = "counter"
 	recordPending    = "pending"
 	recordWelcome    = "welcome"
 )
@@ -204,10 +220,18 @@ func (w *recordWriter) list(n int, write func(i int)) {
 	})
 }
 
+// shelf is what all records that are loaded together have in common.
+type shelf struct {
+	bodies  framing.Bodies // of custom proposals
+	version uint8          // of each record; 0 when they may differ
+	keys    []string
+}
+
 // recordReader reads the value of one record. What it returns is a copy.
 type recordReader struct {
 	*wire.Reader
-	bodies framing.Bodies
+	version uint8
+	bodies  framing.Bodies
 }
 
 func (r *recordReader) bytes() []byte { return append([]byte(nil), r.Opaque()...) }
@@ -265,7 +289,6 @@ func readOptional[T any, P valueOf[T]](r *recordReader) *T {
 
 // recorder gathers records.
 type recorder struct {
-	own      framing.LeafIndex
 	keysOnly bool // without values
 	out      []Record
 	err      error
@@ -307,7 +330,7 @@ func (r *recorder) replace(now, then func(r *recorder)) {
 	for _, x := range r.out[start:] {
 		kept[x.Key] = true
 	}
-	old := &recorder{own: r.own, keysOnly: true}
+	old := &recorder{keysOnly: true}
 	then(old)
 	for _, x := range old.out {
 		if !kept[x.Key] {
@@ -324,11 +347,16 @@ func (r *recorder) block(prefix string, b treekem.BlockRecord) {
 	r.put(blockKey(prefix, b), 1+len(b.Data), func(w *recordWriter) { w.Raw(b.Data) })
 }
 
-// readRecord reads the value of the record of a key. bodies are those of custom proposals.
-func readRecord(key string, value []byte, bodies framing.Bodies, read func(r *recordReader)) error {
-	r := &recordReader{wire.NewReader("record", value), bodies}
-	if version := r.Uint8(); r.Err() == nil && version != recordVersion {
+// readRecord reads the value of the record of a key, which is one of those on a shelf.
+func readRecord(key string, value []byte, of *shelf, read func(r *recordReader)) error {
+	r := &recordReader{Reader: wire.NewReader("record", value), bodies: of.bodies}
+	r.version = r.Uint8()
+	switch {
+	case r.Err() != nil:
+	case r.version == 0 || r.version > recordVersion:
 		return &RecordError{key, ErrRecordVersion}
+	case of.version != 0 && r.version != of.version:
+		return &RecordError{key, ErrStaleRecord}
 	}
 	read(r)
 	if err := r.Finish(); err != nil {

@@ -16,16 +16,16 @@ import (
 
 // drawer holds the records whose keys have a common prefix.
 type drawer struct {
-	key    string         // with a slash at the end, except at the top
-	value  []byte         // of the record with exactly this key; nil when there is none
-	bodies framing.Bodies // of custom proposals
-	read   bool
-	in     map[string]*drawer
+	key   string // with a slash at the end, except at the top
+	value []byte // of the record with exactly this key; nil when there is none
+	shelf *shelf
+	read  bool
+	in    map[string]*drawer
 }
 
 // shelve sorts records into drawers. bodies are those of custom proposals.
 func shelve(records iter.Seq[Record], bodies framing.Bodies) (*drawer, error) {
-	top := &drawer{bodies: bodies}
+	top := &drawer{shelf: &shelf{bodies: bodies}}
 	for x := range records {
 		if x.Key == "" || len(x.Key) > maxRecordKey {
 			return nil, &RecordError{x.Key[:min(len(x.Key), maxRecordKey)], fmt.Errorf("%w: key of %d bytes", ErrRecords, len(x.Key))}
@@ -38,6 +38,7 @@ func shelve(records iter.Seq[Record], bodies framing.Bodies) (*drawer, error) {
 			return nil, &RecordError{x.Key, fmt.Errorf("%w: empty, or there twice", ErrRecords)}
 		}
 		d.value = x.Value
+		top.shelf.keys = append(top.shelf.keys, x.Key)
 	}
 	return top, nil
 }
@@ -50,7 +51,7 @@ func (d *drawer) open(name string) *drawer {
 	if d.in == nil {
 		d.in = map[string]*drawer{}
 	}
-	below := &drawer{key: d.key + name + "/", bodies: d.bodies}
+	below := &drawer{key: d.key + name + "/", shelf: d.shelf}
 	d.in[name] = below
 	return below
 }
@@ -63,7 +64,7 @@ func (d *drawer) load(read func(r *recordReader)) (bool, error) {
 		return false, nil
 	}
 	d.read = true
-	return true, readRecord(d.name(), d.value, d.bodies, read)
+	return true, readRecord(d.name(), d.value, d.shelf, read)
 }
 
 // must loads a record that has to be there.

@@ -16,7 +16,8 @@ func TestEveryFieldIsStored(t *testing.T) {
 		want []string
 	}{
 		{groupState{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn",
-			"arrivals"}},
+			"arrivals", "steps"}},
+		{counter{}, []string{"version", "epoch", "own", "pending"}},
 		{arrivals{}, []string{"own", "floor", "recent"}},
 		{epochState{}, []string{"public", "private", "secrets", "messages"}},
 		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},

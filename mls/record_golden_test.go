@@ -17,7 +17,9 @@ import (
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/keyschedule"
 	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/internal/inside"
 	"github.com/copse-mls/copse/mls/mlstest"
 )
 
@@ -93,7 +95,12 @@ func endings(t *testing.T) map[string]exhibit {
 	}
 }
 
-func goldenFile(name string) string { return filepath.Join("testdata", "golden", name+".txt") }
+// goldenFile returns the file of records of a version: those of all versions stay.
+func goldenFile(version, name string) string {
+	return filepath.Join("testdata", "golden", version, name+".txt")
+}
+
+const presentVersion = "2"
 
 func writeGolden(t *testing.T, name string, x exhibit) {
 	var b bytes.Buffer
@@ -103,13 +110,15 @@ func writeGolden(t *testing.T, name string, x exhibit) {
 	if x.message != nil {
 		fmt.Fprintf(&b, "! %x\n", x.message)
 	}
-	require.NoError(t, os.MkdirAll(filepath.Dir(goldenFile(name)), 0o755))
-	require.NoError(t, os.WriteFile(goldenFile(name), b.Bytes(), 0o644))
+	require.NoError(t, os.MkdirAll(filepath.Dir(goldenFile(presentVersion, name)), 0o755))
+	require.NoError(t, os.WriteFile(goldenFile(presentVersion, name), b.Bytes(), 0o644))
 }
 
 // readGolden reads lines of a key and a value; the message has the key "!".
-func readGolden(t testing.TB, name string) exhibit {
-	data := must(os.ReadFile(goldenFile(name)))
+func readGolden(t testing.TB, name string) exhibit { return readGoldenOf(t, presentVersion, name) }
+
+func readGoldenOf(t testing.TB, version, name string) exhibit {
+	data := must(os.ReadFile(goldenFile(version, name)))
 	x := exhibit{records: shelf{}}
 	for line := range strings.Lines(string(data)) {
 		key, text, ok := strings.Cut(strings.TrimSpace(line), " ")
@@ -166,10 +175,51 @@ func TestGolden(t *testing.T) {
 		})
 	}
 	require.Equal(t, []string{
-		"epoch/#", "epoch/#/node/#/#", "epoch/#/ratchet/#/application", "epoch/#/ratchet/#/handshake", "epoch/#/senderdata",
-		"epoch/#/tree/#/#", "group", "pending", "pending/epoch", "pending/node/#/#", "pending/private", "pending/secrets",
+		"arrivals", "counter", "epoch/#", "epoch/#/node/#/#", "epoch/#/ratchet/#/application", "epoch/#/ratchet/#/handshake",
+		"epoch/#/senderdata", "epoch/#/skipped/#/#/#", "epoch/#/tree/#/#", "group", "pending", "pending/epoch", "pending/node/#/#", "pending/private", "pending/secrets",
 		"pending/tree/#/#", "pending/welcome/#", "private", "proposal/#", "resumption/#", "secrets", "tree/#/#",
 	}, slices.Sorted(maps.Keys(kinds)), "kinds of records of which there is an example")
+}
+
+// What version 1 wrote is read, with or without the record of arrivals, which it had in the end. The first transaction after
+// that writes all records anew and leaves none of the old ones.
+func TestGoldenOfVersion1(t *testing.T) {
+	for _, name := range goldenNames {
+		x := readGoldenOf(t, "1", name)
+		if name == "observer" {
+			o := must(mls.LoadObserver(mls.LoadParams{Records: x.records.records()}))
+			s := must(o.Handle(mls.Input{Message: x.message}))
+			x.records.apply(must(s.Next.Records(o)))
+			again := must(mls.LoadObserver(mls.LoadParams{Records: x.records.records()}))
+			whole(t, s.Next).same(t, whole(t, again))
+			continue
+		}
+		arrivals := maps.Clone(x.records)
+		arrivals["arrivals"] = append([]byte{1}, readGolden(t, name).records["arrivals"][1:]...)
+		for _, store := range []shelf{x.records, arrivals} {
+			g := must(store.load(mls.Params{}))
+			require.Equal(t, uint64(1), g.Version())
+			next := g
+			if x.message != nil && name != "updating" {
+				s := must(g.Handle(mls.Input{Message: x.message}))
+				next = s.Next
+				require.Equal(t, uint64(2), next.Version())
+			}
+			store.apply(must(next.Records(g)))
+			store.same(t, whole(t, next), name)
+			again := must(store.load(mls.Params{}))
+			store.same(t, whole(t, again), name)
+			require.Equal(t, next.Version(), again.Version())
+		}
+	}
+	const given = "epoch/0/ratchet/0/handshake" // version 1 noted here what the ratchet had given out before it was derived
+	store := readGoldenOf(t, "1", "successor").records
+	store[given] = []byte{1, 0, 0, 0, 0, 0, 0, 0, 5, 0}
+	g := must(store.load(mls.Params{}))
+	require.Equal(t, uint64(5), inside.Reveal(g).Messages.Sent(keyschedule.HandshakeRatchet))
+	store.put(t, must(g.Records(g)), nil)
+	require.NotContains(t, store, given)
+	require.Equal(t, uint64(5), inside.Reveal(must(store.load(mls.Params{}))).Messages.Sent(keyschedule.HandshakeRatchet))
 }
 
 // What the golden records are of is what the code makes today, but for what chance decides.
@@ -213,6 +263,8 @@ func TestGoldenKeyPackage(t *testing.T) {
 	if *golden {
 		writeGolden(t, "keypackage", exhibit{records: shelf{"keypackage": data}})
 	}
+	old := readGoldenOf(t, "1", "keypackage").records["keypackage"]
+	must(mls.UnmarshalOwnKeyPackage(old))
 	want := readGolden(t, "keypackage").records["keypackage"]
 	k := must(mls.UnmarshalOwnKeyPackage(want))
 	again := must(k.Marshal())
@@ -225,7 +277,7 @@ func TestGoldenKeyPackage(t *testing.T) {
 		var bad *mls.RecordError
 		require.ErrorAs(t, err, &bad)
 	}
-	require.ErrorIs(t, failure(mls.UnmarshalOwnKeyPackage(append([]byte{2}, want[1:]...))), mls.ErrRecordVersion)
+	require.ErrorIs(t, failure(mls.UnmarshalOwnKeyPackage(append([]byte{3}, want[1:]...))), mls.ErrRecordVersion)
 	k.Erase()
 	require.ErrorIs(t, failure(k.Marshal()), mls.ErrErased)
 }

@@ -52,7 +52,7 @@ func TestBadRecords(t *testing.T) {
 					s[key] = v
 					return loadAny(t, s)
 				}
-				require.ErrorIs(t, change(append([]byte{2}, value[1:]...)), mls.ErrRecordVersion, key)
+				require.ErrorIs(t, change(append([]byte{3}, value[1:]...)), mls.ErrRecordVersion, key)
 				require.Error(t, change([]byte{}), key)
 				require.Error(t, change(append(slices.Clone(value), 0)), key)
 				for n := 1; n < len(value); n += 1 + n/16 {
@@ -156,22 +156,37 @@ func TestRecordsThatContradict(t *testing.T) {
 		"keys for a past yet to be":  {"member", put("epoch/9/senderdata", member["epoch/2/senderdata"]), "epoch/9", "not past"},
 		"keys for the present":       {"member", put("epoch/3/senderdata", member["epoch/2/senderdata"]), "epoch/3", "not past"},
 		"no keys for a past epoch":   {"member", func(s shelf) { delete(s, "epoch/2/senderdata") }, "epoch/2", "not past"},
-		"a short sender data secret": {"member", put("epoch/2/senderdata", append([]byte{1, 31}, member["epoch/2/senderdata"][3:]...)), "epoch/2", "31 bytes"},
-		"a short secret":             {"member", func(s shelf) { v := s["secrets"]; s["secrets"] = slices.Concat(v[:1], []byte{31}, v[2:33], v[34:]) }, "secrets", "secret of 31 bytes"},
-		"a short resumption PSK":     {"member", put("resumption/1", append([]byte{1, 31}, make([]byte, 31)...)), "resumption/1", "secret of 31 bytes"},
-		"an empty resumption PSK":    {"member", put("resumption/1", []byte{1, 0}), "resumption/1", "secret is missing"},
+		"a short sender data secret": {"member", put("epoch/2/senderdata", append([]byte{2, 31}, member["epoch/2/senderdata"][3:]...)), "epoch/2", "31 bytes"},
+		"a short secret":             {"member", func(s shelf) { v := s["secrets"]; s["secrets"] = slices.Concat(v[:9], []byte{31}, v[10:41], v[42:]) }, "secrets", "secret of 31 bytes"},
+		"a short resumption PSK":     {"member", put("resumption/1", append([]byte{2, 31}, make([]byte, 31)...)), "resumption/1", "secret of 31 bytes"},
+		"an empty resumption PSK":    {"member", put("resumption/1", []byte{2, 0}), "resumption/1", "secret is missing"},
 		"an extension twice": {"member", func(s shelf) {
 			v := s["epoch/3"]
 			s["epoch/3"] = slices.Concat(v[:2], []byte{v[2] + 6}, v[3:v[2]+2], []byte{6, 0xf0, 1, 0, 0xf0, 1, 0}, v[v[2]+3:])
 		}, "epoch/3", "V-EXT-01"},
-		"a blank block":             {"member", put("tree/0/1", []byte{1}), "tree/0/1", "blank"},
-		"an own ratchet of nothing": {"member", put("epoch/3/ratchet/0/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/0/handshake", "given out: 0"},
-		"a ratchet of nothing":      {"member", put("epoch/3/ratchet/2/handshake", append([]byte{1}, make([]byte, 9)...)), "epoch/3/ratchet/2/handshake", "given out: 0"},
-		"a commit after the end":    {"removed", put("pending", member["pending"]), "pending", "pending commit"},
-		"joining without a commit":  {"joining", func(s shelf) { delete(s, "pending") }, "pending", "pending commit"},
+		"a blank block":              {"member", put("tree/0/1", []byte{2}), "tree/0/1", "blank"},
+		"a version that is none":     {"member", func(s shelf) { clear(s["counter"][1:9]) }, "counter", "version 0"},
+		"the last version":           {"member", func(s shelf) { copy(s["counter"][1:9], bytes.Repeat([]byte{255}, 8)) }, "counter", "exhausted"},
+		"a counter of another epoch": {"member", func(s shelf) { s["counter"][16] ^= 1 }, "counter", "same time"},
+		"a counter of no epoch":      {"member", put("counter", append(slices.Clone(member["counter"][:17]), 0, 0)), "counter", "same time"},
+		"less sent than passed":      {"member", func(s shelf) { s["counter"][25] = 99 }, "counter", "given out"},
+		"no counter":                 {"member", func(s shelf) { delete(s, "counter") }, "counter", "missing"},
+		"no arrivals":                {"member", func(s shelf) { delete(s, "arrivals") }, "arrivals", "missing"},
+		"another version of layout":  {"member", func(s shelf) { s["arrivals"][0] = 1 }, "arrivals", "same time"},
+		"an empty block of keys":     {"member", put("epoch/1/skipped/1/1/9", []byte{2, 0}), "epoch/1", "empty"},
+		"a ratchet of nothing, version 1": {"member of version 1", put("epoch/3/ratchet/2/handshake", append([]byte{1}, make([]byte, 9)...)),
+			"epoch/3/ratchet/2/handshake", "given out: 0"},
+		"an own ratchet of nothing, version 1": {"member of version 1", put("epoch/3/ratchet/0/handshake", append([]byte{1}, make([]byte, 9)...)),
+			"epoch/3/ratchet/0/handshake", "given out: 0"},
+		"a commit after the end":   {"removed", put("pending", member["pending"]), "pending", "pending commit"},
+		"joining without a commit": {"joining", func(s shelf) { delete(s, "pending") }, "pending", "pending commit"},
 	} {
 		records := shelf{}
-		for key, value := range readGolden(t, c.of).records {
+		of, version, old := strings.Cut(c.of, " of version ")
+		if !old {
+			version = presentVersion
+		}
+		for key, value := range readGoldenOf(t, version, of).records {
 			records[key] = slices.Clone(value)
 		}
 		c.change(records)
@@ -225,7 +240,7 @@ func TestLoadAsNobody(t *testing.T) {
 	cast[0].Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 1}}}, cast[2])
 	records := whole(t, cast[0].Group)
 	records["group"][15] = 1
-	records["private"] = []byte{1, 0}
+	records["private"] = []byte{2, 0}
 	require.ErrorContains(t, failure(mls.Load(mls.LoadParams{Records: records.records()})), "own leaf is blank")
 }
 

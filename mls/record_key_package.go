@@ -27,7 +27,7 @@ func (k *OwnKeyPackage) Marshal() ([]byte, error) {
 // with a *RecordError.
 func UnmarshalOwnKeyPackage(data []byte) (*OwnKeyPackage, error) {
 	k := &OwnKeyPackage{KeyPackage: new(framing.KeyPackage)}
-	err := readRecord(recordKeyPackage, data, nil, func(r *recordReader) {
+	err := readRecord(recordKeyPackage, data, new(shelf), func(r *recordReader) {
 		r.value(k.KeyPackage)
 		k.InitKey, k.LeafKey = r.secret(), r.secret()
 	})

@@ -249,7 +249,6 @@ func TestChangesRefuse(t *testing.T) {
 		require.ErrorIs(t, err, mls.ErrErased)
 		require.Nil(t, records)
 	}
-	require.ErrorIs(t, failure(alice.Group.Records(bob.Group)), mls.ErrWrongGroup)
 	require.ErrorIs(t, failure(alice.Group.Records(alice.Create(t, "another"))), mls.ErrWrongGroup)
 	_, err := alice.Observe().Records(newCast(t, "carol", "dave")[0].Observe())
 	require.NoError(t, err, "observers of groups of one name")
@@ -295,8 +294,8 @@ func TestRecordSizes(t *testing.T) {
 		require.LessOrEqual(t, want.records, 2*small[what].records, what)
 		require.LessOrEqual(t, want.records, 5*bits.Len(uint(large)), what)
 		if strings.HasPrefix(what, "data") {
-			require.Equal(t, 1, want.records, what)
-			require.Less(t, want.bytes, 400, what)
+			require.Equal(t, 2, want.records, what) // a ratchet and the counter
+			require.Less(t, want.bytes, 200, what)
 		}
 	}
 }

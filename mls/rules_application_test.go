@@ -108,7 +108,8 @@ func (a *attempt) worn(p *mlstest.Member) *mls.Group {
 	next := uint64(keyschedule.MaxMessagesAESGCM - 1)
 	state.Sent[keyschedule.ApplicationRatchet] = next
 	state.Ratchets = []keyschedule.RatchetRecord{{Leaf: own, Kind: keyschedule.ApplicationRatchet, Next: next, Floor: next,
-		Secret: ciphersuite.NewSecret(make([]byte, parts.Suite.HashSize))}}
+		Secret: ciphersuite.NewSecret(make([]byte, parts.Suite.HashSize))},
+		{Leaf: own, Kind: keyschedule.HandshakeRatchet, Secret: ciphersuite.NewSecret(make([]byte, parts.Suite.HashSize))}}
 	var err error
 	parts.Messages, err = keyschedule.RestoreSecretTree(state)
 	require.NoError(a, err)

@@ -51,7 +51,9 @@ func secretsOfMessages(t *keyschedule.SecretTree) (out []ciphersuite.Secret) {
 	}
 	for r := range t.Ratchets(nil) {
 		out = append(out, r.Secret)
-		for _, k := range r.Skipped {
+	}
+	for b := range t.Skipped(nil) {
+		for _, k := range b.Keys {
 			out = append(out, k.Material)
 		}
 	}

@@ -77,7 +77,7 @@ func TestTour(t *testing.T) {
 	require.NoError(t, err)
 	lines := strings.Split(string(text), "\n")
 	steps := blocks(t, lines)
-	require.Len(t, steps, 60)
+	require.Len(t, steps, 63)
 
 	const end = "--- end of step ---"
 	script := "exec 2>&1\n"

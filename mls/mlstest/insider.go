@@ -3,6 +3,7 @@ package mlstest
 import (
 	"crypto"
 	"math"
+	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -78,12 +79,14 @@ func (in *Insider) takeMessages(t TB, from *keyschedule.SecretTree) {
 	}
 	for r := range from.Ratchets(nil) {
 		r.Secret = r.Secret.Clone()
-		skipped := make([]keyschedule.SkippedKey, len(r.Skipped))
-		for k, s := range r.Skipped {
-			skipped[k] = keyschedule.SkippedKey{Generation: s.Generation, Material: s.Material.Clone()}
-		}
-		r.Skipped = skipped
 		state.Ratchets = append(state.Ratchets, r)
+	}
+	for b := range from.Skipped(nil) {
+		b.Keys = slices.Clone(b.Keys)
+		for k := range b.Keys {
+			b.Keys[k].Material = b.Keys[k].Material.Clone()
+		}
+		state.Skipped = append(state.Skipped, b)
 	}
 	var err error
 	in.messages, err = keyschedule.RestoreSecretTree(state)

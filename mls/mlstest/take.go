@@ -109,16 +109,13 @@ func (s *Store) store(t TB, old *mls.Group, step *mls.Step, notes []Note) {
 	if !again && s.held[id] != old {
 		t.Fatalf("mlstest: the store does not hold the Group that the Step began with")
 	}
-	if !again && old.OwnLeaf() != step.Next.OwnLeaf() { // joined anew
-		again = true
-	}
 	if again {
-		old = nil
+		old = s.held[id] // of a former membership, or nil
 	}
 	changes, err := step.Next.Records(old)
 	must(t, err, "records")
 	s.write(func(x *tables) {
-		if again {
+		if old == nil {
 			delete(x.records, id)
 		}
 		x.putRecords(id, changes)

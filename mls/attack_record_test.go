@@ -1,0 +1,288 @@
+package mls_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/mls"
+	"github.com/copse-mls/copse/mls/mlstest"
+)
+
+// requireStale loads records and expects an error for one of them.
+func requireStale(t *testing.T, s shelf, key string, want error) {
+	t.Helper()
+	_, err := s.load(mls.Params{})
+	require.ErrorIs(t, err, want)
+	var bad *mls.RecordError
+	require.ErrorAs(t, err, &bad)
+	require.Equal(t, key, bad.Key)
+}
+
+// TestAttackStaleSecrets: the secrets of the epoch before are put among the records of this one.
+func TestAttackStaleSecrets(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	before := whole(t, alice.Group)
+	alice.Commit(mls.CommitParams{ForcePath: true}, bob)
+	now := whole(t, alice.Group)
+	now["secrets"] = before["secrets"]
+	requireStale(t, now, "secrets", mls.ErrRecordEpoch)
+
+	alice.MakeCommit(mls.CommitParams{ForcePath: true})
+	pending := whole(t, alice.Group)
+	pending["pending/secrets"] = pending["secrets"]
+	requireStale(t, pending, "pending/secrets", mls.ErrRecordEpoch)
+}
+
+// TestAttackStaleRatchet: an own ratchet of ten messages ago, whose keys were used since, is put among the present records.
+func TestAttackStaleRatchet(t *testing.T) {
+	cast := newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob")
+	alice, bob := two(cast)
+	fresh := whole(t, alice.Group)
+	mlstest.Tell(alice.Say("first"), bob)
+	before := whole(t, alice.Group)
+	for range 10 {
+		mlstest.Tell(alice.Say("data"), bob)
+	}
+	now := whole(t, alice.Group)
+	const ratchet = "epoch/1/ratchet/0/application"
+	mixed := maps.Clone(now)
+	mixed[ratchet] = before[ratchet]
+	requireStale(t, mixed, ratchet, mls.ErrStaleRecord)
+	mixed = maps.Clone(now)
+	mixed["counter"] = before["counter"]
+	requireStale(t, mixed, ratchet, mls.ErrStaleRecord)
+
+	none := maps.Clone(fresh) // from before the ratchet was derived
+	none["counter"] = now["counter"]
+	requireStale(t, none, ratchet, mls.ErrStaleRecord)
+
+	mlstest.Tell(alice.Propose(&framing.GroupContextExtensions{}), bob)
+	proposed := whole(t, alice.Group)
+	const handshake = "epoch/1/ratchet/0/handshake"
+	proposed[handshake] = now[handshake]
+	requireStale(t, proposed, handshake, mls.ErrStaleRecord)
+	must(now.load(mls.Params{}))
+}
+
+// TestAttackOldCopy: records that are old altogether are sound, and only a number kept elsewhere tells them.
+func TestAttackOldCopy(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	old := whole(t, alice.Group)
+	at := alice.Group.Version()
+	mlstest.Tell(alice.Say("data"), bob)
+	require.Equal(t, at+1, alice.Group.Version())
+	now := whole(t, alice.Group)
+	load := func(s shelf, version uint64) error {
+		_, err := mls.Load(mls.LoadParams{Records: s.records(), Version: version})
+		return err
+	}
+	require.NoError(t, load(old, 0), "nothing in the records tells")
+	require.NoError(t, load(old, at))
+	require.ErrorIs(t, load(old, at+1), mls.ErrStale)
+	require.NoError(t, load(now, at+1))
+	require.NoError(t, load(now, at), "the transaction was written, and the number elsewhere not yet")
+	version1 := readGoldenOf(t, "1", "member").records
+	require.NoError(t, load(version1, 1))
+	require.ErrorIs(t, load(version1, 2), mls.ErrStale)
+}
+
+// TestAttackTwice: the engine cannot know that one commit is handled twice, that two Steps from one Group are adopted, that a
+// Welcome is joined twice or that records are loaded twice; each time a key is used twice. A store that writes on condition
+// takes one Step of each pair.
+func TestAttackTwice(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	carol := newMember(t, "carol")
+	commit := bob.MakeCommit(mls.CommitParams{Proposals: []framing.Proposal{carol.Add()}, Now: mlstest.Now()})
+	adopted := must(bob.Group.Adopt())
+	store := whole(t, alice.Group)
+	stored := alice.Group.Version()
+	keep := func(s *mls.Step, from uint64) bool {
+		if from != stored {
+			return false
+		}
+		stored = s.Next.Version()
+		return true
+	}
+	for what, make := range map[string]func() (*mls.Step, *mls.Group){
+		"one commit handled twice": func() (*mls.Step, *mls.Group) {
+			return must(alice.Group.Handle(mls.Input{Message: commit.Send[0].Message, Now: mlstest.Now()})), alice.Group
+		},
+		"two candidates adopted": func() (*mls.Step, *mls.Group) {
+			return must(alice.Group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer)), alice.Group
+		},
+		"records loaded twice": func() (*mls.Step, *mls.Group) {
+			g := must(store.load(alice.Params))
+			return must(g.Protect([]byte("data"), mls.ProtectParams{}, alice.Signer)), g
+		},
+	} {
+		stored = alice.Group.Version()
+		first, from := make()
+		second, again := make()
+		require.Equal(t, from.Version(), again.Version(), what)
+		require.Equal(t, first.Next.Version(), second.Next.Version(), what)
+		require.Equal(t, from.Version()+1, first.Next.Version(), what)
+		require.True(t, keep(first, from.Version()), what)
+		require.False(t, keep(second, again.Version()), what)
+	}
+	for range 2 { // each time into a store that holds no such group: whichever comes second finds one
+		s := must(mls.Join(mls.JoinParams{Welcome: adopted.Send[0].Message, KeyPackages: carol.Packages, Now: mlstest.Now()}))
+		require.Equal(t, uint64(1), s.Next.Version())
+	}
+}
+
+// Whatever changes a Group makes its number one higher, and what changes nothing does not.
+func TestVersionCounts(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	at := uint64(1)
+	after := func(s *mls.Step, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		at++
+		require.Equal(t, at, s.Next.Version())
+		alice.Group = s.Next
+		require.Equal(t, at, must(whole(t, s.Next).load(mls.Params{})).Version())
+	}
+	at = alice.Group.Version()
+	after(alice.Group.Protect(nil, mls.ProtectParams{}, alice.Signer))
+	after(alice.Group.Handle(mls.Input{Message: bob.Say("data")}))
+	after(alice.Group.Propose(&framing.GroupContextExtensions{}, mls.ProposeParams{}, alice.Signer))
+	after(alice.Group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer))
+	after(alice.Group.Drop())
+	after(alice.Group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer))
+	commit := alice.Group.Pending().Commit
+	after(alice.Group.Handle(mls.Input{Message: commit}))
+	after(alice.Group.Forget(0), nil)
+	for _, s := range []*mls.Step{alice.Group.Forget(0), must(alice.Group.Handle(mls.Input{Message: commit}))} {
+		require.Equal(t, at, s.Next.Version())
+		require.Empty(t, must(s.Next.Records(alice.Group)))
+	}
+}
+
+// TestAttackSkippedKeysAmplify: who skips a thousand generations makes others keep a thousand keys. What a message writes
+// after that does not grow with them.
+func TestAttackSkippedKeysAmplify(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	const skipped = 1000
+	var late [][]byte
+	for k := range skipped {
+		late = append(late, bob.Say(fmt.Sprint(k)))
+	}
+	store := whole(t, alice.Group)
+	written := func(message []byte, want string) (n int) {
+		t.Helper()
+		s := must(alice.Group.Handle(mls.Input{Message: message}))
+		require.Equal(t, want, string(s.Events[0].(*mls.ApplicationMessage).Data))
+		changes := must(s.Next.Records(alice.Group))
+		for _, x := range changes {
+			n += len(x.Key) + len(x.Value)
+		}
+		store.put(t, changes, nil)
+		s.Erase()
+		alice.Group = s.Next
+		return n
+	}
+	once := written(bob.Say("ahead"), "ahead")
+	require.Less(t, once, 100*skipped, "the keys are written once")
+	inOrder, another, took := 0, 0, 0
+	for k := range 20 {
+		inOrder = max(inOrder, written(bob.Say("next"), "next"))
+		if data := carol.Say("data"); k > 0 { // the first derives the ratchet
+			another = max(another, written(data, "data"))
+		} else {
+			written(data, "data")
+		}
+		took = max(took, written(late[k*37], fmt.Sprint(k*37)))
+	}
+	t.Logf("%d keys skipped: %d bytes once, then %d in order, %d of another sender, %d late", skipped, once, inOrder, another, took)
+	require.Less(t, inOrder, 1<<10)
+	require.Less(t, another, 1<<10)
+	require.Less(t, took, 4<<10)
+	store.same(t, whole(t, alice.Group))
+
+	alice.Group = must(store.load(alice.Params))
+	for k, message := range slices.Backward(late) {
+		if k%37 == 0 && k/37 < 20 {
+			require.ErrorIs(t, failure(alice.Group.Handle(mls.Input{Message: message})), mls.ErrReplay)
+		} else {
+			require.Equal(t, fmt.Sprint(k), alice.Read(message))
+		}
+	}
+	for key := range whole(t, alice.Group) {
+		require.NotContains(t, key, "skipped")
+	}
+}
+
+// comeBack lets bob, who has lost his Group or was removed, come into the group again, of which carol knows. It returns his new
+// Group, and the commit that removed him if one did so before.
+func comeBack(t *testing.T, way string, carol, bob *mlstest.Member) (*mls.Group, []byte) {
+	former, leaf := bob.Group, bob.Group.OwnLeaf()
+	defer func() { bob.Group = former }()
+	switch way {
+	case "added again":
+		eve := newMember(t, "eve").Add()
+		removal := carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: leaf}, eve}, Now: mlstest.Now()})
+		bob.Join(carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{bob.Add()}, Now: mlstest.Now()}).Adopted)
+		return bob.Group, removal.Message
+	case "resync elsewhere":
+		carol.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 0}}})
+	}
+	p := bob.ByGroupInfo(carol.Info())
+	p.Resync = &leaf
+	s := must(mls.JoinExternal(p))
+	if way == "joining" {
+		return s.Next, nil
+	}
+	carol.Hear(s.Send[0].Message)
+	s = must(s.Next.Adopt())
+	return s.Next, nil
+}
+
+// TestRecordsOfAnotherMembership: a client comes back, at another leaf or at its old one. What it was and what it is replace
+// each other in one transaction, and nothing of its former secrets stays, whatever became of the former Group.
+func TestRecordsOfAnotherMembership(t *testing.T) {
+	for _, way := range []string{"resync", "resync elsewhere", "added again", "joining"} {
+		for _, fate := range []string{"as it was", "removed", "erased", "loaded"} {
+			cast := newCastOf(t, func(c *mlstest.Party) { c.Params.Handshake = mls.HandshakePrivate }, nil, "alice", "bob", "carol")
+			alice, bob, carol := three(cast)
+			alice.Say("late")
+			mlstest.Tell(alice.Say("data"), bob)
+			bob.Say("mine")
+			bob.Commit(mls.CommitParams{ForcePath: true}, alice, carol)
+			bob.Propose(&framing.GroupContextExtensions{}, alice, carol)
+			bob.MakeCommit(mls.CommitParams{ForcePath: true})
+
+			former, leaf := bob.Group, bob.Group.OwnLeaf()
+			back, removal := comeBack(t, way, carol, bob)
+			if fate == "removed" && removal != nil {
+				former = must(former.Handle(mls.Input{Message: removal, Now: mlstest.Now()})).Next
+			}
+			store := whole(t, former)
+			var secrets [][]byte
+			for _, s := range append(mls.SecretsOf(former), mls.SecretsOf(bob.Group)...) {
+				secrets = append(secrets, slices.Clone(s.Bytes()))
+			}
+			switch fate {
+			case "loaded":
+				former = must(store.load(bob.Params))
+			case "erased":
+				former.EraseAll()
+			}
+			what := way + ", " + fate
+			require.Equal(t, way == "resync" || way == "joining", leaf == back.OwnLeaf(), what)
+			store.put(t, must(back.Records(former)), nil)
+			store.same(t, whole(t, back), what)
+			for _, s := range secrets {
+				require.False(t, len(s) >= 16 && store.find(s) != "", "%s: a secret of the former membership is left", what)
+			}
+			again := must(store.load(bob.Params))
+			store.same(t, whole(t, again), what)
+			require.Equal(t, back.OwnLeaf(), again.OwnLeaf(), what)
+			require.Equal(t, back.Status(), again.Status(), what)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package mls
+
+// What tells records of different times apart: a number for each Group, the epoch, and how far the own ratchets are.
+
+import (
+	"github.com/copse-mls/copse/keyschedule"
+)
+
+// Version returns a number that is one higher in the Next of a Step than in the Group from which the Step began, unless the
+// Step changes nothing. So two Steps from one Group have the same number, and a store that writes on condition takes one of
+// them only:
+//
+//	UPDATE groups SET version = new WHERE id = group AND version = old
+//
+// A Group that was created or joined has version 1, also when its client was a member before. The number is in the records
+// that each Step changes: see LoadParams.Version.
+func (g *Group) Version() uint64 { return g.steps + 1 }
+
+// counter is the record that is written with every Step.
+type counter struct {
+	version uint64
+	epoch   uint64
+	own     *ownRatchets // in the present epoch; nil when the group is over
+	pending *ownRatchets // in the epoch to which the pending commit leads; nil when there is none
+}
+
+// ownRatchets says how far the own ratchets of an epoch are, by kind.
+type ownRatchets [2]struct {
+	passed uint64 // the generation at which the ratchet stands
+	sent   uint64 // how many generations were given out by all Groups of the epoch
+}
+
+func (c *counter) write(w *recordWriter) {
+	w.Uint64(c.version)
+	w.Uint64(c.epoch)
+	for _, o := range []*ownRatchets{c.own, c.pending} {
+		w.Optional(o != nil)
+		if o == nil {
+			continue
+		}
+		for _, r := range o {
+			w.Uint64(r.passed)
+			w.Uint64(r.sent)
+		}
+	}
+}
+
+func (c *counter) read(r *recordReader) {
+	c.version, c.epoch = r.Uint64(), r.Uint64()
+	for _, o := range []**ownRatchets{&c.own, &c.pending} {
+		if !r.Optional() {
+			continue
+		}
+		*o = new(ownRatchets)
+		for kind := range *o {
+			x := &(*o)[kind]
+			x.passed, x.sent = r.Uint64(), r.Uint64()
+			if x.sent < x.passed {
+				r.Failf("generation %d, but %d given out", x.passed, x.sent)
+			}
+		}
+	}
+	if c.version == 0 {
+		r.Failf("version 0")
+	}
+}
+
+// counter records the number of the Group, and how far its ratchets are.
+func (r *recorder) counter(g *Group) {
+	c := counter{version: g.Version(), epoch: uint64(g.Epoch())}
+	erased := g.isErased()
+	count := func(t *keyschedule.SecretTree) *ownRatchets {
+		o := new(ownRatchets)
+		for kind := range o {
+			passed, err := t.Passed(keyschedule.RatchetKind(kind))
+			erased = erased || err != nil
+			o[kind].passed, o[kind].sent = passed, t.Sent(keyschedule.RatchetKind(kind))
+		}
+		return o
+	}
+	if g.messages != nil {
+		c.own = count(g.messages)
+	}
+	if g.pendsEpoch() {
+		c.pending = count(g.pending.next.messages)
+	}
+	r.put(recordCounter, 128, func(w *recordWriter) {
+		w.erased = erased
+		c.write(w)
+	})
+}
+
+// pendsEpoch reports whether a pending commit leads to another epoch than the Group's. A newcomer's does not.
+func (g *Group) pendsEpoch() bool { return g.pending != nil && g.status != StatusJoining }
