@@ -91,10 +91,7 @@ func (p *public) checkImported(info *framing.GroupInfo) error {
 		return fail("V-WIRE-16", info.Signer, "confirmed transcript hash of %d bytes in epoch %d", n, p.context.Epoch)
 	}
 	check := &proposalCheck{public: p, rules: p.rules}
-	if err := check.checkExtensions(p.context.Extensions); err != nil {
-		return err
-	}
-	return nil
+	return check.checkExtensions(p.context.Extensions)
 }
 
 // verifyInfo verifies the signature of a GroupInfo by the leaf of its signer (V-WEL-05).
