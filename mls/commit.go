@@ -167,7 +167,7 @@ func (d *draft) seal(
 
 // step returns the Step that holds the commit.
 func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *Step {
-	s := &Step{old: d.group, Change: d.change, Claims: d.claims}
+	s := &Step{old: d.group, Change: d.change, Claims: d.claims, UnusedPSKs: d.params.PSKs.besides(d.list.psks)}
 	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: pending.message}}
 	if d.group == nil {
 		s.Next = &Group{groupState: groupState{epochState: *pending.next, pending: pending, status: StatusJoining}}

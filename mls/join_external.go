@@ -23,7 +23,7 @@ type JoinExternalParams struct {
 	PSKs              PSKs                     // their secrets
 	Now               time.Time                // compared with the lifetimes of members' leaves, for Step.Lifetimes; may be zero
 	AuthenticatedData []byte
-	Groups            [][]byte // ids of the groups that the client is in, unless it resyncs
+	Groups            [][]byte // ids of the groups that the client is in, as JoinParams has them; not used when it resyncs
 	Params            Params
 }
 
@@ -40,7 +40,7 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 		return nil, err
 	}
 	if p.Resync == nil && p.ResyncKey == nil {
-		if err := checkNewGroup(info, p.Groups); err != nil {
+		if err := checkNewGroup(info, p.Groups, "Resync"); err != nil {
 			return nil, err
 		}
 	}
