@@ -112,3 +112,40 @@ func TestUnusedPSKs(t *testing.T) {
 	require.Equal(t, []framing.PreSharedKeyID{unused.ID, used.ID}, s.UnusedPSKs, "only a commit uses any")
 	require.Empty(t, bob.Take(bob.Group.Handle(input(alice.Say("none given")))).UnusedPSKs)
 }
+
+// TestRealWorldBareMessages: what others send without the header of MLSMessage is refused by an error that says so, by every
+// call that takes a message.
+func TestRealWorldBareMessages(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	carol := newMember(t, "carol")
+	keys := carol.KeyPackage(t)
+	made := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Add{KeyPackage: keys.KeyPackage}}}, bob)
+	whole := map[string][]byte{
+		"KeyPackage, expected it after the header 0001 0005": must(keys.Message()),
+		"Welcome, expected it after the header 0001 0003":    made.Adopted.Send[0].Message,
+		"GroupInfo, expected it after the header 0001 0004":  alice.Info(),
+	}
+	seen := alice.Observe()
+	for says, message := range whole {
+		bare := message[4:]
+		for _, err := range []error{
+			failure(mls.Join(carol.ByWelcome(bare, keys))),
+			failure(mls.JoinExternal(carol.ByGroupInfo(bare))),
+			failure(mls.Observe(mls.ObserveParams{GroupInfo: bare})),
+			failure(mls.VerifyKeyPackage(mls.VerifyKeyPackageParams{Message: bare, Now: mlstest.Now()})),
+			failure(alice.Group.Handle(input(bare))), failure(seen.Handle(input(bare))), alice.Group.Matches(bare),
+			failure(mls.Peek(bare)),
+		} {
+			var syntax *mls.SyntaxError
+			require.ErrorAs(t, err, &syntax)
+			require.ErrorContains(t, err, "it looks like a bare "+says)
+		}
+		var syntax *mls.SyntaxError
+		require.ErrorAs(t, failure(mls.Peek(bare[:len(bare)-1])), &syntax)
+		require.NotContains(t, syntax.Error(), "bare")
+	}
+	_, err := mls.Join(carol.ByWelcome(made.Message))
+	require.EqualError(t, err, "mls: unexpected kind of message: mls_public_message, expected mls_welcome")
+	_, err = alice.Group.Handle(input(alice.Info()))
+	require.EqualError(t, err, "mls: unexpected kind of message: mls_group_info, expected mls_public_message or mls_private_message")
+}

@@ -48,7 +48,7 @@ func (g *Group) handleBody(body framing.MessageBody, in Input) (*Step, error) {
 	case *framing.PrivateMessage:
 		return g.handlePrivate(m, in)
 	}
-	return nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
+	return nil, fmt.Errorf("%w: %v, expected mls_public_message or mls_private_message", ErrUnexpectedMessage, body.WireFormat())
 }
 
 // echo recognizes messages of the member's own that came back: the pending commit, or the one adopted last.
