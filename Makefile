@@ -8,7 +8,7 @@ BIN      := bin/copse
 # To rebuild the command only when something changed.
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') interop/vectors/SHA256SUMS go.mod go.sum
 
-.PHONY: help run test check format vet cross staticcheck vulncheck race stdlib fuzz vectors generate bench docs clean
+.PHONY: help run test check format vet cross staticcheck vulncheck race stdlib novoi fuzz vectors generate bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,7 +25,7 @@ test: ## run the tests
 
 check: FUZZJOBS = 2
 check: FUZZFRESH = 1
-check: format vet cross staticcheck vulncheck race stdlib fuzz vectors ## run everything that has to hold before a change is merged
+check: format vet cross staticcheck vulncheck race stdlib novoi fuzz vectors ## run everything that has to hold before a change is merged
 	@echo "check: all is well"
 
 format: ## gofmt says nothing
@@ -34,6 +34,7 @@ format: ## gofmt says nothing
 vet: ## go vet says nothing
 	$(GO) vet ./...
 	$(GO) vet -tags copse_stdlib ./...
+	$(GO) vet -tags copse_novoi ./ciphersuite/...
 
 # Vet compiles the tests, too: constants that do not fit into an int of 32 bits are mostly theirs. The first run compiles the
 # standard library and gRPC for each machine; after that it takes seconds.
@@ -42,11 +43,13 @@ cross: ## it builds for 32-bit machines with its tests, for arm64, and the engin
 	GOARCH=arm64 $(GO) build ./...
 	GOOS=js GOARCH=wasm $(GO) build ./mls/... ./framing/... ./treekem/... ./keyschedule/... ./ciphersuite/...
 	GOOS=js GOARCH=wasm $(GO) build -tags copse_stdlib ./mls/...
+	GOOS=js GOARCH=wasm $(GO) build -tags copse_novoi ./mls/...
 
 # The tools live in a module of their own, so that whoever imports Copse inherits none of their dependencies.
 staticcheck: ## staticcheck says nothing
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	$(GO) tool -modfile=tools/go.mod staticcheck -tags copse_stdlib ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck -tags copse_novoi ./ciphersuite/...
 
 vulncheck: ## no vulnerabilities are known in the dependencies, as far as the database can be reached
 	@GO='$(GO)' ./.ci/vulncheck
@@ -55,9 +58,13 @@ vulncheck: ## no vulnerabilities are known in the dependencies, as far as the da
 race: ## run the tests, house rules included, with the race detector
 	$(GO) test -race ./mls ./...
 
-# internal/house reads the source and builds with both sets of tags by itself.
+# internal/house reads the source and builds with every set of tags by itself.
 stdlib: ## run the tests with the engine built from the standard library alone
 	$(GO) test -tags copse_stdlib ./mls $$($(GO) list ./... | grep -v '/internal/house$$')
+
+# Only ciphersuite differs from the default build, and only in suites 1, 3, 4 and 6; the vectors use all of it.
+novoi: ## run the tests of cryptography and vectors with the engine built without curve25519-voi
+	$(GO) test -tags copse_novoi ./ciphersuite/... ./interop/vectors
 
 fuzz: ## run every fuzz target for FUZZTIME (default 10s), or those that FUZZ names
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' FUZZJOBS='$(FUZZJOBS)' FUZZFRESH='$(FUZZFRESH)' FUZZ='$(FUZZ)' ./.ci/fuzz

@@ -18,17 +18,20 @@ type ecdsaScheme struct {
 
 func (s ecdsaScheme) privateBits() int { return s.curve.Params().BitSize }
 
+// scalarSize returns the length of a private key, of a coordinate, and of each half of a signature, in bytes.
+func (s ecdsaScheme) scalarSize() int { return (s.privateBits() + 7) / 8 }
+
 func (s ecdsaScheme) digest(message []byte) []byte { return hasher{s.hash}.sum(nil, message) }
 
 // parse accepts scalars without their leading zeros, and with too many: both are about.
 func (s ecdsaScheme) parse(private []byte) (crypto.Signer, error) {
-	scalar := make([]byte, (s.privateBits()+7)/8)
+	scalar := make([]byte, s.scalarSize())
 	defer clear(scalar)
 	for len(private) > len(scalar) && private[0] == 0 {
 		private = private[1:]
 	}
 	if len(private) > len(scalar) {
-		return nil, ErrPrivateKey
+		return nil, explained(ErrPrivateKey, privateForm(private, len(scalar)))
 	}
 	copy(scalar[len(scalar)-len(private):], private)
 	key, err := ecdsa.ParseRawPrivateKey(s.curve, scalar)
@@ -76,10 +79,16 @@ func (s ecdsaScheme) private(signer crypto.Signer) []byte {
 }
 
 func (s ecdsaScheme) check(key SignaturePublicKey) error {
-	if _, err := ecdsa.ParseUncompressedPublicKey(s.curve, key); err != nil {
-		return ErrPublicKey
+	_, err := s.parsePublic(key)
+	return err
+}
+
+func (s ecdsaScheme) parsePublic(key SignaturePublicKey) (*ecdsa.PublicKey, error) {
+	public, err := ecdsa.ParseUncompressedPublicKey(s.curve, key)
+	if err != nil {
+		return nil, explained(ErrPublicKey, pointForm(key, 1+2*s.scalarSize()))
 	}
-	return nil
+	return public, nil
 }
 
 func (s ecdsaScheme) sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error) {
@@ -90,12 +99,12 @@ func (s ecdsaScheme) sign(rand io.Reader, signer crypto.Signer, message []byte) 
 }
 
 func (s ecdsaScheme) verify(key SignaturePublicKey, message, signature []byte) error {
-	public, err := ecdsa.ParseUncompressedPublicKey(s.curve, key)
+	public, err := s.parsePublic(key)
 	if err != nil {
-		return ErrPublicKey
+		return err
 	}
 	if !ecdsa.VerifyASN1(public, s.digest(message), signature) {
-		return ErrSignature
+		return explained(ErrSignature, signatureForm(signature, s.scalarSize()))
 	}
 	return nil
 }

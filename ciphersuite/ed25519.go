@@ -17,7 +17,7 @@ func (ed25519Scheme) privateBits() int { return 8 * ed25519.SeedSize }
 
 func (ed25519Scheme) parse(private []byte) (crypto.Signer, error) {
 	if len(private) != ed25519.SeedSize {
-		return nil, ErrPrivateKey
+		return nil, explained(ErrPrivateKey, seedForm(private, ed25519.SeedSize))
 	}
 	return ed25519.NewKeyFromSeed(private), nil
 }

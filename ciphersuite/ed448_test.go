@@ -10,6 +10,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Without copse_stdlib every suite is there, whatever else a tag leaves out.
+func TestAllSuites(t *testing.T) {
+	require.Equal(t, All(), Supported())
+}
+
 // A key of small order has no secret: without the check, [S]B = R would be a signature of every message.
 func TestEd448RefusesSmallOrderKeys(t *testing.T) {
 	s, err := New(MLS256DHKEMX448AES256GCMSHA512Ed448)

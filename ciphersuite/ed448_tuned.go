@@ -20,7 +20,7 @@ func (ed448Scheme) privateBits() int { return 8 * circled448.SeedSize }
 
 func (ed448Scheme) parse(private []byte) (crypto.Signer, error) {
 	if len(private) != circled448.SeedSize {
-		return nil, ErrPrivateKey
+		return nil, explained(ErrPrivateKey, seedForm(private, circled448.SeedSize))
 	}
 	return circled448.NewKeyFromSeed(private), nil
 }

@@ -66,7 +66,7 @@ func (d *dhkem) derive(ikm []byte) (privateKey, []byte, error) {
 
 func (d *dhkem) load(private []byte) (privateKey, error) {
 	if len(private) != d.privateSize {
-		return nil, ErrPrivateKey
+		return nil, explained(ErrPrivateKey, privateForm(private, d.privateSize))
 	}
 	return d.group.key(private)
 }
@@ -91,7 +91,7 @@ func (d *dhkem) encap(ikm, public []byte) (secret, enc []byte, err error) {
 	defer clear(private)
 	dh, err := ephemeral.agree(public)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, explained(err, pointForm(public, d.publicSize))
 	}
 	enc = ephemeral.public()
 	return d.shared(dh, enc, public), enc, nil
@@ -181,7 +181,12 @@ func (p *provider) KeyPairOf(private Secret) (KeyPair, error) {
 	return KeyPair{Public: key.public(), Private: private}, nil
 }
 
-func (p *provider) CheckHPKEPublicKey(key HPKEPublicKey) error { return p.kem.group.check(key) }
+func (p *provider) CheckHPKEPublicKey(key HPKEPublicKey) error {
+	if err := p.kem.group.check(key); err != nil {
+		return explained(err, pointForm(key, p.params.HPKEPublicKeySize))
+	}
+	return nil
+}
 
 func (p *provider) SealMany(rand io.Reader, info []byte, to []Recipient) ([]HPKECiphertext, error) {
 	n := p.params.HPKEPrivateKeySize
@@ -220,7 +225,7 @@ func (p *provider) seal(ikm, context []byte, to Recipient) (HPKECiphertext, erro
 func (p *provider) Open(recipient KeyPair, info []byte, ct HPKECiphertext) (Secret, error) {
 	shared, err := p.kem.decap(ct.KEMOutput, recipient)
 	if err != nil {
-		return Secret{}, ErrOpen
+		return Secret{}, explained(ErrOpen, pointForm(ct.KEMOutput, p.kem.publicSize))
 	}
 	key, nonce := p.messageKey(shared, p.keyScheduleContext(info))
 	aead, err := p.aead(key)
@@ -251,7 +256,7 @@ func (p *provider) SendExport(rand io.Reader, to HPKEPublicKey, exporterContext 
 func (p *provider) ReceiveExport(recipient KeyPair, kemOutput, exporterContext []byte) (Secret, error) {
 	shared, err := p.kem.decap(kemOutput, recipient)
 	if err != nil {
-		return Secret{}, ErrOpen
+		return Secret{}, explained(ErrOpen, pointForm(kemOutput, p.kem.publicSize))
 	}
 	return p.exportSecret(shared, exporterContext), nil
 }

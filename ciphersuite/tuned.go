@@ -2,15 +2,14 @@
 
 package ciphersuite
 
-// What this build takes from modules outside the standard library. The file stdlib.go declares the same names
-// under the build tag copse_stdlib.
+// What every build but that of the standard library takes from modules outside of it. The file stdlib.go declares the same
+// names under the build tag copse_stdlib.
 
 import (
 	"crypto/cipher"
 
 	"github.com/cloudflare/circl/dh/x25519"
 	circl448 "github.com/cloudflare/circl/dh/x448"
-	voi25519 "github.com/oasisprotocol/curve25519-voi/primitives/x25519"
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
@@ -18,20 +17,14 @@ func chacha20poly1305AEAD() (newAEAD, bool) {
 	return func(key []byte) (cipher.AEAD, error) { return chacha20poly1305.New(key) }, true
 }
 
-// x25519Group multiplies the base point by the precomputed tables of curve25519-voi, and other points by the
-// assembly of circl; each is the faster of the two at that.
+// x25519Group multiplies points by the assembly of circl, the base point in the default build by the precomputed tables of
+// curve25519-voi; each is the faster of the two at that.
 type x25519Group struct{}
 
 func (x25519Group) key(private []byte) (privateKey, error) { return (*x25519Key)(private), nil }
 func (x25519Group) check(public []byte) error              { return checkX25519(public) }
 
 type x25519Key [32]byte
-
-func (k *x25519Key) public() []byte {
-	var public [32]byte
-	voi25519.ScalarBaseMult(&public, (*[32]byte)(k))
-	return public[:]
-}
 
 func (k *x25519Key) agree(public []byte) ([]byte, error) {
 	if len(public) != x25519.Size {

@@ -71,8 +71,11 @@ type certificate struct {
 // parse reads a DER certificate.
 func (c *certificate) parse(der []byte) error {
 	rest, err := asn1.Unmarshal(der, c)
-	if err == nil && len(rest) > 0 {
-		err = errors.New("framing: bytes remain after it")
+	switch {
+	case err != nil && bytes.HasPrefix(bytes.TrimSpace(der), []byte("-----BEGIN ")):
+		return errors.New("framing: it is PEM text, expected the DER bytes that this text encodes (RFC 9420, Section 5.3)")
+	case err == nil && len(rest) > 0:
+		return errors.New("framing: bytes remain after it")
 	}
 	return err
 }

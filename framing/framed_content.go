@@ -135,7 +135,7 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 func (c *FramedContent) NewcomerKey() ciphersuite.SignaturePublicKey {
 	switch {
 	case c.Sender.SenderType == SenderTypeNewMemberProposal && c.ContentType == ContentTypeProposal:
-		if add, ok := c.Proposal.(*Add); ok {
+		if add, ok := c.Proposal.(*Add); ok && add.KeyPackage != nil {
 			return add.KeyPackage.LeafNode.SignatureKey
 		}
 	case c.Sender.SenderType == SenderTypeNewMemberCommit && c.ContentType == ContentTypeCommit:

@@ -469,3 +469,24 @@ func TestTranscriptInputAndProposalRef(t *testing.T) {
 	_, err = commit.Unverified().ProposalRef(p.suite)
 	require.Error(t, err)
 }
+
+// TestAddOfNothing: a hand-made Add without a KeyPackage is an error wherever a caller can bring it in.
+func TestAddOfNothing(t *testing.T) {
+	p := anyParty(t)
+	for _, sender := range []SenderType{SenderTypeMember, SenderTypeExternal, SenderTypeNewMemberProposal} {
+		content := &FramedContent{GroupID: []byte("group"), Epoch: 3, Sender: Sender{SenderType: sender},
+			ContentType: ContentTypeProposal, Proposal: &Add{}}
+		require.Nil(t, content.NewcomerKey())
+		_, err := content.Sign(p.signing(), WireFormatPublicMessage, p.context)
+		require.Error(t, err, sender.String())
+		unverified := &UnverifiedContent{WireFormat: WireFormatPublicMessage, Content: *content}
+		_, err = unverified.Verify(VerifyParams{Suite: p.suite, SignatureKey: p.key, GroupContext: p.context})
+		require.Error(t, err, sender.String())
+		_, err = unverified.ProposalRef(p.suite)
+		require.Error(t, err, sender.String())
+	}
+	w := newWelcomed(t, p)
+	w.params.Joiners[1].KeyPackage = nil
+	_, err := NewWelcome(w.params)
+	require.ErrorContains(t, err, "joiner 1 has no KeyPackage")
+}

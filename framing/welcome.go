@@ -120,6 +120,9 @@ func NewWelcome(p NewWelcomeParams) (*Welcome, error) {
 		}
 	}()
 	for i, j := range p.Joiners {
+		if j.KeyPackage == nil {
+			return nil, fmt.Errorf("framing: joiner %d has no KeyPackage", i)
+		}
 		if m.Secrets[i].NewMember, err = j.KeyPackage.Ref(p.Suite); err != nil {
 			return nil, err
 		}

@@ -180,7 +180,7 @@ func (d *draft) step(pending *pendingCommit, messages *keyschedule.SecretTree) *
 		s = d.group.step(d.group.clone())
 		s.Next.messages, s.Next.pending = messages, pending
 	}
-	s.Change, s.Claims = d.change, d.claims
+	s.Change, s.Claims, s.UnusedPSKs = d.change, d.claims, d.params.PSKs.besides(d.list.psks)
 	s.Send = []Outgoing{{Kind: OutgoingCommit, Message: pending.message}}
 	return s
 }

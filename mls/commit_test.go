@@ -284,7 +284,7 @@ func TestCandidates(t *testing.T) {
 	require.Equal(t, empty.Send[0].Message, pending.Commit)
 	require.Same(t, empty.Change, pending.Change)
 	_, err := alice.Group.Handle(mls.Input{Message: remove.Send[0].Message})
-	require.ErrorIs(t, err, mls.ErrOwnMessage, "it was made from this Group, but is not the pending one")
+	require.ErrorIs(t, err, mls.ErrOwnCommit, "it was made from this Group, but is not the pending one")
 	alice.Hear(empty.Send[0].Message)
 	mlstest.Tell(empty.Send[0].Message, bob, carol)
 	mlstest.Agree(alice, bob, carol)
@@ -299,7 +299,7 @@ func TestDrop(t *testing.T) {
 	alice.Take(alice.Group.Drop())
 	require.ErrorIs(t, failure(alice.Group.Drop()), mls.ErrNotPending)
 	require.Equal(t, before, alice.Group.Proposals())
-	require.ErrorIs(t, failure(alice.Group.Handle(mls.Input{Message: lost})), mls.ErrOwnMessage)
+	require.ErrorIs(t, failure(alice.Group.Handle(mls.Input{Message: lost})), mls.ErrOwnCommit)
 	alice.Commit(mls.CommitParams{}, bob, carol)
 	mlstest.Agree(alice, bob)
 }

@@ -73,8 +73,9 @@
 //	ErrFutureEpoch         keep the message, and handle it after the commits that are on their way; if they never come,
 //	                       rejoin by JoinExternal with Resync
 //	ErrReplay              drop the message: it was handled, or is much too late
-//	ErrOwnMessage          drop the message: an own one that this Group knows nothing of; rejoin if it is a commit that
-//	                       others took
+//	ErrOwnMessage          drop the message: an own one that this Group knows nothing of
+//	ErrOwnCommit           the own commit is not pending here, for it was dropped or made by a Group that is lost: if others took
+//	                       it, rejoin by JoinExternal with Resync
 //	*MissingProposalError  fetch and handle the proposals, then the commit again
 //	*MissingPSKError       find the keys, then call again with them; or commit with LeaveMissingPSKs
 //	ErrBeforeMembership    the others went on with a PSK that this member cannot have: rejoin by JoinExternal with Resync
@@ -89,6 +90,8 @@
 //	ErrSigner              the signer is not that of the member's leaf: after a change of keys, use the new one
 //	ErrNoTime              give the present time
 //	ErrNoTree              fetch the ratchet tree and give it along
+//	ErrUsedKeyPackage      drop the Welcome that was used; after another one, JoinExternal with ResyncKey, or ask to be added
+//	                       by a fresh KeyPackage
 //	ErrNotMember           the former leaf is gone: join as a new member
 //	ErrForked              members followed different commits: those whose commit was not taken rejoin
 //	ErrSuccessor           give the old group as Successor

@@ -28,8 +28,13 @@ var (
 	// ErrReplay says that the key of this message was used or deleted: it is a repeat or much too late. Drop it.
 	ErrReplay = errors.New("mls: message was handled before or came too late")
 	// ErrOwnMessage says that the message is the member's own and this Group does not know it: a copy of a message sent
-	// earlier, or a commit that is not the pending one. Drop it.
+	// earlier. Drop it, unless it is ErrOwnCommit.
 	ErrOwnMessage = errors.New("mls: message is the member's own")
+	// ErrOwnCommit says that the message is a commit of the member's own for the present epoch, and not the pending one: it was
+	// dropped, or made by a Group that is lost. Nobody but the Group that made it can follow it. If the delivery service
+	// accepted it, rejoin by JoinExternal with Resync; else drop it. In a PrivateMessage, whose own key is gone, only the
+	// sender's index says whose it is, and any member can write that. It is an ErrOwnMessage, too.
+	ErrOwnCommit = fmt.Errorf("%w: a commit that is not pending here; rejoin if others took it", ErrOwnMessage)
 	// ErrUnexpectedMessage says that the called function does not take this kind of message.
 	ErrUnexpectedMessage = errors.New("mls: unexpected kind of message")
 	// ErrPending says that a commit is pending: Adopt it or Drop it first.
@@ -54,6 +59,10 @@ var (
 	// ErrOwnRemoval says that a commit would cover nothing while the removal of the member itself waits: it would make
 	// the removal void, which only another member can commit. Wait for that, and propose it again in each epoch.
 	ErrOwnRemoval = errors.New("mls: only another member can commit the removal of this one")
+	// ErrUsedKeyPackage says that a Welcome is for a KeyPackage whose private part was used and deleted. The client joined by
+	// it before: drop it. Or somebody added the client with that KeyPackage once more: it has a leaf that it cannot use, and
+	// comes in by JoinExternal with ResyncKey, or by a Welcome for a fresh KeyPackage.
+	ErrUsedKeyPackage = errors.New("mls: welcome is for a KeyPackage that was used")
 	// ErrNotMember says that no member has the signature key of JoinExternalParams.ResyncKey.
 	ErrNotMember = errors.New("mls: no member has this signature key")
 	// ErrForked says that an authentic GroupInfo describes another state of the present epoch: members followed

@@ -134,6 +134,9 @@ type Step struct {
 	// Lifetimes lists leaves that others sent whose lifetimes do not cover the time that was given. They are reported and
 	// not refused, because members' clocks differ, and a member that refused what the others took would be cut off.
 	Lifetimes []LifetimeReport
+	// UnusedPSKs lists the PSKs that were given and that the commit or Welcome does not name: they are no part of what Next
+	// knows to be shared. A message that is neither uses none.
+	UnusedPSKs []framing.PreSharedKeyID
 	// Left lists stored proposals that a commit did not cover although it might have, and why.
 	Left []LeftProposal
 
@@ -164,7 +167,8 @@ const (
 //   - A proposal: a ProposalReceived with Again set when it is a PublicMessage, ErrReplay when it is a PrivateMessage, and
 //     ErrOldEpoch once the epoch is over.
 //   - A commit: ErrOldEpoch, whether or not it was taken; a member that it removed, an *InactiveError.
-//   - A Welcome: by rule V-WEL-01, Join refuses it, for the KeyPackage was used up. One of last resort is still there: then
+//   - A Welcome: Join refuses it, for the KeyPackage was used up: by ErrUsedKeyPackage when JoinParams.Used names that, else
+//     by rule V-WEL-01. One of last resort is still there: then
 //     JoinParams.Groups has to name the group (V-WEL-06), or a second Group would use the keys of the first one again.
 //
 // The author gets an Echo for what comes back, copy or not; for a proposal or a commit that was not taken, ErrOldEpoch once

@@ -18,7 +18,7 @@ import (
 // A commit of another member takes effect in Next, and drops any pending commit of the member's own; when the pending
 // commit itself comes back, it is adopted. An own message that needs no handling any more gives an *Echo.
 //
-// It fails with ErrWrongGroup, ErrOldEpoch, ErrFutureEpoch, ErrReplay, ErrOwnMessage, ErrUnexpectedMessage, an
+// It fails with ErrWrongGroup, ErrOldEpoch, ErrFutureEpoch, ErrReplay, ErrOwnMessage, ErrOwnCommit, ErrUnexpectedMessage, an
 // *InactiveError, ErrErased, a *MissingPSKError, ErrBeforeMembership, a *MissingProposalError, ErrTooManyProposals, a *SyntaxError, a
 // *RuleError, or an error of package ciphersuite when decryption fails.
 func (g *Group) Handle(in Input) (*Step, error) {
@@ -29,13 +29,26 @@ func (g *Group) Handle(in Input) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := g.handleBody(body, in)
+	if err != nil {
+		return nil, err
+	}
+	var named []framing.PreSharedKeyID
+	if s.Change != nil {
+		named = s.Change.PSKs
+	}
+	s.UnusedPSKs = in.PSKs.besides(named)
+	return s, nil
+}
+
+func (g *Group) handleBody(body framing.MessageBody, in Input) (*Step, error) {
 	switch m := body.(type) {
 	case *framing.PublicMessage:
 		return g.handlePublic(m, in)
 	case *framing.PrivateMessage:
 		return g.handlePrivate(m, in)
 	}
-	return nil, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
+	return nil, fmt.Errorf("%w: %v, expected mls_public_message or mls_private_message", ErrUnexpectedMessage, body.WireFormat())
 }
 
 // echo recognizes messages of the member's own that came back: the pending commit, or the one adopted last.
@@ -147,7 +160,7 @@ func (g *Group) epochOf(m *framing.PrivateMessage) (*pastEpoch, error) {
 // are deleted (V-FR-26). A commit that this Group does not know is an error, anything else an Echo.
 func (g *Group) ownPrivate(m *framing.PrivateMessage) (*Step, error) {
 	if m.ContentType == framing.ContentTypeCommit {
-		return nil, ErrOwnMessage
+		return nil, ErrOwnCommit
 	}
 	s := g.step(g)
 	s.Events = []Event{&Echo{}}

@@ -28,11 +28,13 @@ func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphers
 	return info, suite, err
 }
 
-// checkNewGroup checks that the client is not in the group already (V-WEL-06).
-func checkNewGroup(info *framing.GroupInfo, groups [][]byte) error {
+// checkNewGroup checks that the client is not in the group already (V-WEL-06). A removal that the client has not heard of yet
+// looks the same, so that the error says what to do in each case; otherwise is what to do as a member.
+func checkNewGroup(info *framing.GroupInfo, groups [][]byte, otherwise string) error {
 	for _, id := range groups {
 		if bytes.Equal(id, info.GroupContext.GroupID) {
-			return fail("V-WEL-06", framing.NoLeaf, "the client is in this group already")
+			return fail("V-WEL-06", framing.NoLeaf, "the client is in this group already: handle the commits that are on their way, "+
+				"and leave a group out of Groups whose Status is Removed; a client that is still a member has to %s", otherwise)
 		}
 	}
 	return nil
@@ -91,10 +93,7 @@ func (p *public) checkImported(info *framing.GroupInfo) error {
 		return fail("V-WIRE-16", info.Signer, "confirmed transcript hash of %d bytes in epoch %d", n, p.context.Epoch)
 	}
 	check := &proposalCheck{public: p, rules: p.rules}
-	if err := check.checkExtensions(p.context.Extensions); err != nil {
-		return err
-	}
-	return nil
+	return check.checkExtensions(p.context.Extensions)
 }
 
 // verifyInfo verifies the signature of a GroupInfo by the leaf of its signer (V-WEL-05).

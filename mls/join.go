@@ -5,6 +5,7 @@ package mls
 import (
 	"bytes"
 	"crypto/subtle"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -20,8 +21,12 @@ type JoinParams struct {
 	RatchetTree []byte           // the data of a ratchet_tree extension, when it is not in the Welcome
 	PSKs        PSKs
 	Now         time.Time // compared with the lifetimes of members' leaves, for Step.Lifetimes; may be zero
-	// Groups are the ids of the groups that the client is in: none of them may be joined again.
+	// Groups are the ids of the groups that the client is in: none of them may be joined again. A Group whose Status is
+	// StatusRemoved is not one of them; when the client is added again, the new Group takes the place of its records.
 	Groups [][]byte
+	// Used are the KeyPackages whose private parts are deleted, as Step.Used named them, so that ErrUsedKeyPackage can tell a
+	// Welcome for one of them from one for somebody else. They may be forgotten when the KeyPackages' lifetimes are over.
+	Used []framing.KeyPackageRef
 	// Successor is the old group, when the Welcome is to a reinitialized or branched one.
 	Successor *Group
 	Params    Params
@@ -30,7 +35,7 @@ type JoinParams struct {
 // Join makes the Group of a client that received a Welcome (RFC 9420, Section 12.4.3.1). Every credential of the group is
 // in Claims. Used names the KeyPackage, whose private part is to be deleted. On failure the KeyPackage is unchanged.
 //
-// It fails with a *SyntaxError, a *RuleError, ErrNoTree, ErrSuccessor, a *MissingPSKError, ErrUnexpectedMessage,
+// It fails with a *SyntaxError, a *RuleError, ErrUsedKeyPackage, ErrNoTree, ErrSuccessor, a *MissingPSKError, ErrUnexpectedMessage,
 // ErrOldEpoch when it branches from an epoch of Successor of which Params.PastEpochs keeps nothing, or an error of
 // package ciphersuite when decryption fails.
 func Join(p JoinParams) (*Step, error) {
@@ -102,7 +107,7 @@ func (j *joiner) join() (*Step, error) {
 	}
 	next := &Group{groupState: groupState{epochState: *state, arrivals: arrived(public.Epoch())}}
 	return &Step{Next: next, Claims: claims, Lifetimes: public.reportLifetimes(j.Now),
-		Used: &UsedKey{j.ref, j.own.LastResort()}}, nil
+		Used: &UsedKey{j.ref, j.own.LastResort()}, UnusedPSKs: j.PSKs.besides(j.secrets.PSKs)}, nil
 }
 
 // findKeyPackage finds the one of the client's KeyPackages that the Welcome names (V-WEL-01, V-WEL-02).
@@ -136,6 +141,9 @@ func (j *joiner) findKeyPackage() error {
 			j.own, j.ref, j.entry = k, ref, entry
 			return nil
 		}
+	}
+	if slices.ContainsFunc(j.Used, func(ref framing.KeyPackageRef) bool { return named[string(ref)] }) {
+		return ErrUsedKeyPackage
 	}
 	return fail("V-WEL-01", framing.NoLeaf, "Welcome is for none of the %d KeyPackages", len(j.KeyPackages))
 }
@@ -224,7 +232,7 @@ func (j *joiner) openInfo() error {
 	if v := j.info.GroupContext.Version; v != j.own.KeyPackage.Version {
 		return fail("V-WEL-03", framing.NoLeaf, "version of the group is %v", v)
 	}
-	return checkNewGroup(j.info, j.Groups)
+	return checkNewGroup(j.info, j.Groups, "drop the Welcome")
 }
 
 // findLeaf finds the client's own leaf and the private keys above it (V-WEL-08, V-WEL-09).

@@ -29,7 +29,7 @@ type JoinExternalParams struct {
 	// GroupInfo. The commit covers those that are valid, and Step.Left has the others. Only members can check the membership
 	// tag of one: when they do not know it, they answer with a *MissingProposalError, and the client begins again without it.
 	SelfRemoves [][]byte
-	Groups      [][]byte // ids of the groups that the client is in, unless it resyncs
+	Groups      [][]byte // ids of the groups that the client is in, as JoinParams has them; not used when it resyncs
 	Params      Params
 }
 
@@ -46,7 +46,7 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 		return nil, err
 	}
 	if p.Resync == nil && p.ResyncKey == nil {
-		if err := checkNewGroup(info, p.Groups); err != nil {
+		if err := checkNewGroup(info, p.Groups, "Resync"); err != nil {
 			return nil, err
 		}
 	}

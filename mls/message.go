@@ -87,9 +87,30 @@ func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) 
 	}
 	var m framing.Message
 	if err := params.ProposalBodies.Unmarshal(message, &m); err != nil {
-		return nil, err
+		return nil, orBare(message, err)
 	}
 	return m.Body, params.limitMessage(m.Body)
+}
+
+// maxBare bounds what is decoded a second time to explain why it is no message.
+const maxBare = 1 << 20
+
+// orBare returns err, which says why data is no MLSMessage, or an error that says what it looks like: some send the structure
+// in a message without the header in front.
+func orBare(data []byte, err error) error {
+	if len(data) > maxBare {
+		return err
+	}
+	for _, bare := range []struct {
+		name string
+		body framing.MessageBody
+	}{{"KeyPackage", new(framing.KeyPackage)}, {"Welcome", new(framing.Welcome)}, {"GroupInfo", new(framing.GroupInfo)}} {
+		if framing.Unmarshal(data, bare.body) == nil {
+			return &SyntaxError{Struct: "MLSMessage", Reason: fmt.Sprintf("it looks like a bare %s, expected it after the header %04x %04x",
+				bare.name, uint16(framing.MLS10), uint16(bare.body.WireFormat()))}
+		}
+	}
+	return err
 }
 
 // decodeAs does what decodeMessage does, for one kind of message. It fails with ErrUnexpectedMessage for any other.
@@ -101,7 +122,7 @@ func decodeAs[B framing.MessageBody](message []byte, params *Params) (B, error) 
 	}
 	b, ok := body.(B)
 	if !ok {
-		return none, fmt.Errorf("%w: %v", ErrUnexpectedMessage, body.WireFormat())
+		return none, fmt.Errorf("%w: %v, expected %v", ErrUnexpectedMessage, body.WireFormat(), none.WireFormat())
 	}
 	return b, nil
 }

@@ -88,6 +88,20 @@ func pskSecret(suite *ciphersuite.Suite, ids []framing.PreSharedKeyID, sources .
 	return keyschedule.PSKSecret(suite, found)
 }
 
+// besides returns the IDs of those that named leaves out, in whatever use.
+func (list PSKs) besides(named []framing.PreSharedKeyID) (unused []framing.PreSharedKeyID) {
+	known := make(map[pskIdentifier]bool, len(named))
+	for _, id := range named {
+		known[keyName(id)] = true
+	}
+	for _, k := range list {
+		if !known[keyName(k.ID)] {
+			unused = append(unused, k.ID)
+		}
+	}
+	return unused
+}
+
 // successorLink is the PSK that links the first commit of a group to the group that it succeeds.
 type successorLink struct {
 	id  framing.PreSharedKeyID // of the old group's resumption PSK, without a nonce

@@ -19,7 +19,7 @@ import (
 func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, messages *keyschedule.SecretTree) (*Step, error) {
 	c := content.Content()
 	if c.Sender == g.self() {
-		return nil, ErrOwnMessage
+		return nil, ErrOwnCommit
 	}
 	t, err := g.beginReceived(content, g.proposals, in)
 	if err != nil {

@@ -202,8 +202,9 @@ func isError(err error, name string) bool {
 	}
 	sentinel, ok := map[string]error{
 		"ErrWrongGroup": mls.ErrWrongGroup, "ErrOldEpoch": mls.ErrOldEpoch, "ErrFutureEpoch": mls.ErrFutureEpoch,
-		"ErrReplay": mls.ErrReplay, "ErrOwnMessage": mls.ErrOwnMessage, "ErrUnexpectedMessage": mls.ErrUnexpectedMessage,
-		"ErrNotPending": mls.ErrNotPending, "ErrPendingProposals": mls.ErrPendingProposals, "ErrInactive": mls.ErrInactive,
+		"ErrReplay": mls.ErrReplay, "ErrOwnMessage": mls.ErrOwnMessage, "ErrOwnCommit": mls.ErrOwnCommit, "ErrUnexpectedMessage": mls.ErrUnexpectedMessage,
+		"ErrUsedKeyPackage": mls.ErrUsedKeyPackage,
+		"ErrNotPending":     mls.ErrNotPending, "ErrPendingProposals": mls.ErrPendingProposals, "ErrInactive": mls.ErrInactive,
 		"ErrSigner": mls.ErrSigner, "ErrErased": mls.ErrErased, "ErrNoTime": mls.ErrNoTime, "ErrNoTree": mls.ErrNoTree,
 		"ErrSuccessor": mls.ErrSuccessor, "ErrOpen": ciphersuite.ErrOpen, "ErrPublicKey": ciphersuite.ErrPublicKey,
 		"ErrUnsupported": ciphersuite.ErrUnsupported, "ErrEntropy": ciphersuite.ErrEntropy,

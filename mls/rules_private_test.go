@@ -228,7 +228,7 @@ func privateRules() []ruleTest {
 			require.IsType(a, &mls.Echo{}, s.Events[0])
 			require.Equal(a, before, whole(a, s.Next))
 			_, err := bob.Group.Handle(input(bob.Insider().Commit(a, func(d *mlstest.Draft) { d.OnContent = privately }).Commit))
-			a.holds(isError(err, "ErrOwnMessage"), "a commit that it knows nothing of gives %v", err)
+			a.holds(isError(err, "ErrOwnCommit"), "a commit that it knows nothing of gives %v", err)
 		}},
 		{"V-FR-26", "public", "", func(a *attempt) {
 			_, bob, _ := a.trio()

@@ -29,15 +29,19 @@ func vectorsCommand() *cobra.Command {
 cipher suite. The last line counts the cases; a case is one element of a file's array. A file without a
 case that ran counts as one failure.
 
-Vectors are looked for in --dir, else in the folder that ` + vectors.EnvDir + ` names, else in
-../shared/test-vectors, else in the cache that "copse vectors fetch" fills. In a folder that you named,
-files may differ from the published ones, and the report says so; elsewhere they may not. If none of
-these exists, a checkout of Copse replays vectors that Copse generated, and the report says so.
+Vectors are looked for in --dir, else in the folder that ` + vectors.EnvDir + ` names, else beside the
+checkout, else in the cache that "copse vectors fetch" fills. If none of these exists, a checkout of Copse
+replays vectors that Copse generated, and the report says so.
+
+In a folder that you named, files may differ from the published ones, files may be missing, and cases may
+have fields that this build does not know. The report names them, and the rest is replayed. Elsewhere
+files have to be the published ones. --only asks for some files and does not miss the others.
 
 Files: ` + strings.Join(vectors.Names(), ", ") + `.
 
 Exit status: 0 when every case passed (or was skipped, for a cipher suite that this build was made
-without), 1 when any failed, 2 when the input cannot be used.`,
+without), 1 when any failed, a file is missing or a field is unknown, for then not all that was asked for
+was checked, 2 when the input cannot be used or no file is there.`,
 		Example: `  copse vectors
   copse vectors --only tree-math --only treekem
   copse vectors --dir ~/mls-implementations/test-vectors --json`,

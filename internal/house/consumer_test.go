@@ -23,7 +23,7 @@ const (
 
 // consumerModules are downloaded whole. The names of all but Copse and x/sys are those that layers_test.go allows.
 var consumerModules = []string{
-	module, "github.com/cloudflare/circl", "github.com/oasisprotocol/curve25519-voi", "golang.org/x/crypto", "golang.org/x/sys",
+	module, "github.com/cloudflare/circl", voi, "golang.org/x/crypto", "golang.org/x/sys",
 }
 
 const consumerProgram = `package main
@@ -78,6 +78,7 @@ func TestConsumer(t *testing.T) {
 	t.Logf("%d modules downloaded, %d lines of go.sum", len(consumerModules), lines)
 
 	require.Empty(t, foreign(c.compiled(), consumerModules))
+	require.Empty(t, foreign(c.compiled("-tags", "copse_novoi"), append([]string{module, "golang.org/x/sys"}, cryptoNoVoi...)))
 	require.Equal(t, "0\n", c.run("run", "-tags", "copse_stdlib", "."))
 	require.Empty(t, foreign(c.compiled("-tags", "copse_stdlib"), []string{module}))
 }

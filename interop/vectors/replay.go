@@ -2,7 +2,9 @@ package vectors
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -33,8 +35,9 @@ type job struct {
 }
 
 // Replay runs all cases of the chosen files, several at a time. A check that does not hold is in the Report and is no
-// error. It fails with an *InputError when a file is missing or is not what it should be, and with an *UnknownNameError
-// for a name in Only that is none of Names.
+// error. Nor is a file that a folder lacks which the user named, unless it lacks all; or a field that this build does not
+// know. Replay fails with an *InputError when a file is not what it should be, and with an *UnknownNameError for a name in
+// Only that is none of Names.
 func Replay(ctx context.Context, p ReplayParams) (*Report, error) {
 	chosen, err := choose(p.Only)
 	if err != nil {
@@ -46,6 +49,13 @@ func Replay(ctx context.Context, p ReplayParams) (*Report, error) {
 		f := &FileReport{Name: k.name}
 		report.Files = append(report.Files, f)
 		cases, err := read(p.Folder, k, f)
+		if p.Folder.Named && errors.Is(err, fs.ErrNotExist) {
+			f.Missing = true
+			report.Missing++
+			if report.Missing < len(chosen) {
+				continue
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +94,11 @@ func read(folder Folder, k kind, f *FileReport) ([]instance, error) {
 	if err != nil {
 		return nil, &InputError{Path: path, Err: err}
 	}
+	for _, c := range cases {
+		f.Unknown = append(f.Unknown, c.unknown...)
+	}
+	slices.Sort(f.Unknown)
+	f.Unknown = slices.Compact(f.Unknown)
 	return cases, nil
 }
 

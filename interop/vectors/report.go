@@ -3,6 +3,8 @@ package vectors
 import (
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,16 +20,20 @@ type Report struct {
 	Passed  int           `json:"passed"`
 	Failed  int           `json:"failed"`
 	Skipped int           `json:"skipped"`
+	Missing int           `json:"missing,omitempty"`        // files that were asked for and are not there
+	Unknown int           `json:"unknown_fields,omitempty"` // fields that this build does not know, in all files
 	Elapsed time.Duration `json:"elapsed_ns"`
 }
 
 // FileReport is the outcome of one file.
 type FileReport struct {
-	Name   string         `json:"name"`
-	Note   string         `json:"note,omitempty"`  // what a reader should know, such as that the file is not the published one
-	Empty  bool           `json:"empty,omitempty"` // nothing ran, which counts as one failure
-	Suites []*SuiteReport `json:"suites,omitempty"`
-	Failed []FailedCase   `json:"failures,omitempty"`
+	Name    string         `json:"name"`
+	Note    string         `json:"note,omitempty"`           // what a reader should know, such as that the file is not the published one
+	Missing bool           `json:"missing,omitempty"`        // the file is not there
+	Unknown []string       `json:"unknown_fields,omitempty"` // what they ask for was not checked
+	Empty   bool           `json:"empty,omitempty"`          // nothing ran, which counts as one failure
+	Suites  []*SuiteReport `json:"suites,omitempty"`
+	Failed  []FailedCase   `json:"failures,omitempty"`
 }
 
 // SuiteReport counts the cases of one file that are for one cipher suite.
@@ -49,7 +55,7 @@ type FailedCase struct {
 }
 
 // OK reports whether everything that was asked for ran and passed.
-func (r *Report) OK() bool { return r.Failed == 0 }
+func (r *Report) OK() bool { return r.Failed+r.Missing+r.Unknown == 0 }
 
 // add counts one case.
 func (f *FileReport) add(j *job) {
@@ -86,7 +92,8 @@ func (r *Report) sum() {
 			r.Skipped += s.Skipped
 			ran += s.Passed + s.Failed
 		}
-		if ran == 0 {
+		r.Unknown += len(f.Unknown)
+		if ran == 0 && !f.Missing {
 			f.Empty = true
 			r.Failed++
 		}
@@ -114,17 +121,26 @@ func (r *Report) WriteText(w io.Writer) error {
 			return err
 		}
 	}
-	whose := ""
+	more := ""
+	if r.Missing > 0 {
+		more += fmt.Sprintf("; missing files: %d", r.Missing)
+	}
+	if r.Unknown > 0 {
+		more += fmt.Sprintf("; unknown fields: %d", r.Unknown)
+	}
 	if r.Own {
-		whose = " of Copse's own vectors, not of the published ones"
+		more += " of Copse's own vectors, not of the published ones"
 	}
 	_, err := fmt.Fprintf(w, "\nreplayed in %s\n%d passed, %d failed, %d skipped%s\n",
-		r.Elapsed.Round(time.Millisecond), r.Passed, r.Failed, r.Skipped, whose)
+		r.Elapsed.Round(time.Millisecond), r.Passed, r.Failed, r.Skipped, more)
 	return err
 }
 
 // writeLines writes one line for each suite. The tabwriter keeps errors until it is flushed.
 func (f *FileReport) writeLines(w io.Writer) {
+	if f.Missing {
+		fmt.Fprintf(w, "%s\tNOT THERE\t0\t0\t0\t\t\n", f.Name)
+	}
 	if f.Empty {
 		fmt.Fprintf(w, "%s\tNOTHING RAN\t0\t1\t0\t\t\n", f.Name)
 	}
@@ -152,6 +168,12 @@ func (f *FileReport) writeFailures(w io.Writer) error {
 			return err
 		}
 	}
+	if len(f.Unknown) > 0 {
+		if _, err := fmt.Fprintf(w, "\nnote: %s.json has fields that this build does not know, and what they ask for was not checked: %s\n",
+			f.Name, quoted(f.Unknown)); err != nil {
+			return err
+		}
+	}
 	for _, c := range f.Failed {
 		for _, x := range c.Failures {
 			suite := ""
@@ -168,4 +190,18 @@ func (f *FileReport) writeFailures(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// quoted joins the first names of a list, which come from a file that anybody may have written.
+func quoted(names []string) string {
+	const most = 20
+	out := make([]string, 0, most+1)
+	for k, name := range names {
+		if k == most {
+			out = append(out, fmt.Sprintf("and %d more", len(names)-most))
+			break
+		}
+		out = append(out, strconv.Quote(name))
+	}
+	return strings.Join(out, ", ")
 }

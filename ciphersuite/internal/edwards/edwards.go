@@ -1,6 +1,6 @@
 // Package edwards is Ed25519 (RFC 8032, Section 5.1) done slowly and plainly, with math/big: Verify checks a signature
 // by the cofactored equation. It is the reference for tests of the fast verifiers, and the last word on odd signatures
-// in the standard-library build. It handles public data only, and takes no care about time.
+// in the builds without curve25519-voi. It handles public data only, and takes no care about time.
 package edwards
 
 import (
