@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -115,32 +113,4 @@ func TestRealWorldSeveralMessages(t *testing.T) {
 		require.False(t, r.OK(), "%v", r)
 		require.Zero(t, r.Messages)
 	}
-}
-
-// The inputs that other implementations made, where they are here.
-func TestRealWorldInspect(t *testing.T) {
-	dir := filepath.Join("..", "..", "..", "shared", "real-world", "inspect")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("LOUDLY SKIPPED: the real inputs are not at %s; TestRealWorldPasted tries the same forms with our own", dir)
-	}
-	for name, want := range map[string]struct {
-		kind     string
-		messages int
-		ok       bool
-	}{
-		"0x-hex.txt": {"MLSMessage", 0, true}, "xxd.txt": {"MLSMessage", 0, true}, "json-array.json": {"MLSMessage", 0, true},
-		"quoted-base64.txt": {"MLSMessage", 0, true}, "colon-hex.txt": {"MLSMessage", 0, true},
-		"bare-key-package.hex": {"KeyPackage", 0, true}, "commit-then-welcome.hex": {"MLSMessage", 2, true},
-		"cut-short.hex": {"MLSMessage", 0, false},
-	} {
-		input := must(os.ReadFile(filepath.Join(dir, name)))
-		data, _, err := Decode(input, Guess)
-		require.NoError(t, err, name)
-		r := must(Inspect(data, Params{}))
-		require.Equal(t, want.kind, r.Type, name)
-		require.Equal(t, want.messages, r.Messages, name)
-		require.Equal(t, want.ok, r.OK(), "%s: %v", name, r.Problem)
-	}
-	_, _, err := Decode(must(os.ReadFile(filepath.Join(dir, "words.txt"))), Guess)
-	require.ErrorIs(t, err, ErrEncoding)
 }
