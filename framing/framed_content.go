@@ -120,9 +120,7 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 	case ContentTypeApplication:
 		c.ApplicationData = r.Field("application_data").Opaque()
 	case ContentTypeProposal:
-		var t TaggedProposal
-		read(r.Field("proposal"), &t)
-		c.Proposal = t.Proposal
+		readProposal(r.Field("proposal"), &c.Proposal)
 	case ContentTypeCommit:
 		c.Commit = new(Commit)
 		read(r.Field("commit"), c.Commit)

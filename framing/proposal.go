@@ -79,29 +79,39 @@ func (t *TaggedProposal) encode(w *wire.Writer) {
 	t.Proposal.encode(w)
 }
 
-func (t *TaggedProposal) decode(r *wire.Reader) {
-	t.Proposal = newProposal(ProposalType(r.Field("proposal_type").Uint16()))
-	read(r.Field(""), t.Proposal)
+func (t *TaggedProposal) decode(r *wire.Reader) { decodeProposal(r, &t.Proposal) }
+
+func decodeProposal(r *wire.Reader, into *Proposal) {
+	*into = newProposal(r, ProposalType(r.Field("proposal_type").Uint16()))
+	read(r.Field(""), *into)
 }
 
-func newProposal(t ProposalType) Proposal {
+// readProposal decodes a proposal with its type in front.
+func readProposal(r *wire.Reader, into *Proposal) {
+	r.Struct((*TaggedProposal)(nil).structName(), func(r *wire.Reader) { decodeProposal(r, into) })
+}
+
+// newProposal returns an empty proposal of a type, for r to fill.
+func newProposal(r *wire.Reader, t ProposalType) Proposal {
 	switch t {
 	case ProposalTypeAdd:
-		return new(Add)
+		return newFor[Add](r)
 	case ProposalTypeUpdate:
-		return new(Update)
+		return newFor[Update](r)
 	case ProposalTypeRemove:
-		return new(Remove)
+		return newFor[Remove](r)
 	case ProposalTypePSK:
-		return new(PreSharedKey)
+		return newFor[PreSharedKey](r)
 	case ProposalTypeReInit:
-		return new(ReInit)
+		return newFor[ReInit](r)
 	case ProposalTypeExternalInit:
-		return new(ExternalInit)
+		return newFor[ExternalInit](r)
 	case ProposalTypeGroupContextExtensions:
-		return new(GroupContextExtensions)
+		return newFor[GroupContextExtensions](r)
 	default:
-		return &CustomProposal{Type: t}
+		custom := newFor[CustomProposal](r)
+		custom.Type = t
+		return custom
 	}
 }
 
@@ -165,7 +175,7 @@ func (p *Add) encode(w *wire.Writer) {
 }
 
 func (p *Add) decode(r *wire.Reader) {
-	p.KeyPackage = new(KeyPackage)
+	p.KeyPackage = newFor[KeyPackage](r)
 	read(r.Field("key_package"), p.KeyPackage)
 }
 

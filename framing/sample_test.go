@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // kinds makes one empty Value of every type with a codec. TestEveryTypeIsRegistered keeps it complete.
@@ -119,6 +120,15 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, reflect.ValueOf(x.ParentNode).Elem())
 		}
 		return
+	case *Credential:
+		fillByKind(t, v)
+		x.Type = rapid.SampledFrom([]CredentialType{CredentialTypeBasic, CredentialTypeX509, x.Type}).Draw(t, "credential")
+		return
+	case *RatchetTree:
+		nodes := make([]*Node, rapid.IntRange(0, 4).Draw(t, "nodes"))
+		fill(t, reflect.ValueOf(&nodes).Elem())
+		*x = *RatchetTree{}.With(nodes)
+		return
 	case *Add:
 		x.KeyPackage = new(KeyPackage)
 		fill(t, reflect.ValueOf(x.KeyPackage).Elem())
@@ -182,7 +192,7 @@ func fillByKind(t *rapid.T, v reflect.Value) {
 
 func drawProposal(t *rapid.T) Proposal {
 	custom := ProposalType(rapid.Uint16Range(8, 0xffff).Draw(t, "custom type"))
-	p := newProposal(rapid.SampledFrom([]ProposalType{1, 2, 3, 4, 5, 6, 7, 0, 0x0a0a, custom}).Draw(t, "type"))
+	p := newProposal(wire.NewReader("Proposal", nil), rapid.SampledFrom([]ProposalType{1, 2, 3, 4, 5, 6, 7, 0, 0x0a0a, custom}).Draw(t, "type"))
 	fill(t, reflect.ValueOf(p).Elem())
 	return p
 }
