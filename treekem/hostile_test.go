@@ -46,6 +46,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		require.Equal(t, data, tree.Export())
+		require.Equal(t, len(data), tree.ExportSize())
 		ref := &reference{suite, nodesOf(t, data)}
 		for !fullTree(len(ref.nodes)) {
 			ref.nodes = append(ref.nodes, nil)
