@@ -184,11 +184,11 @@ type recordReader struct{ *wire.Reader }
 func (r *recordReader) bytes() []byte { return append([]byte(nil), r.Opaque()...) }
 
 func (r *recordReader) value(v framing.Value) {
-	b := r.Opaque()
+	b := r.bytes()
 	if r.Err() != nil {
 		return
 	}
-	if err := framing.Unmarshal(b, v); err != nil {
+	if err := framing.UnmarshalShared(b, v); err != nil {
 		r.Reject(err)
 	}
 }
