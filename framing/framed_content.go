@@ -127,6 +127,21 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 	}
 }
 
+// checkDecodes checks that receivers can decode the body, which in a PrivateMessage stands alone.
+func (c *FramedContent) checkDecodes() error {
+	if c.ContentType == ContentTypeApplication {
+		return nil
+	}
+	body, err := encoded(c.encodeBody)
+	if err != nil {
+		return err
+	}
+	r := wire.NewReader(c.structName(), body)
+	r.Skim()
+	(&FramedContent{ContentType: c.ContentType}).decodeBody(r)
+	return r.Finish()
+}
+
 // NewcomerKey returns the key that signs a message of somebody who is not a member yet, which stands in the message
 // itself: that of the leaf in the Add or in the external commit's path (RFC 9420, Section 6.1). It is nil for every
 // other sender, and when the content is not what such a sender may send.

@@ -76,7 +76,8 @@
 //	ErrPendingProposals    wait for a commit, or commit, then send; a leave of one's own is void then, and is proposed anew
 //	                       in each epoch until it holds
 //	ErrOwnRemoval          only another member can commit the own leave: wait for it
-//	ErrTooManyProposals    commit, then handle the proposal again
+//	ErrTooManyProposals    commit what waits. When somebody commits what was refused, load the Group with higher Params, and
+//	                       handle the proposal, then the commit
 //	ErrPending             Adopt or Drop the pending commit; while joining: wait for the delivery service
 //	ErrInactive            the group is over for this member: *InactiveError says why. Keep it for late messages, then
 //	                       EraseAll; after a ReInit, join or create the successor
@@ -90,7 +91,8 @@
 //	ErrUnexpectedMessage   this kind of message is for another function
 //	*SyntaxError           drop the message: no client of the protocol sends this
 //	*RuleError             what was received is wrong, and Rule says in which way: drop it, and report a commit that the
-//	                       delivery service let pass. When sending, it is the caller's own input that breaks the rule
+//	                       delivery service let pass. When sending, it is the caller's own input that breaks the rule.
+//	                       V-WIRE-13 names a limit of Params: load the Group with a higher one, and handle it again
 //	*RecordError           the records are damaged, or not all there: restore them or rejoin
 //
 // Errors of package ciphersuite come from messages that were damaged or encrypted to somebody else; those of package

@@ -21,7 +21,7 @@ func (p *public) sign(rand io.Reader, by crypto.Signer, format framing.WireForma
 // message and the secret tree after it.
 func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, padding framing.Padding) ([]byte, *keyschedule.SecretTree, error) {
 	if content.WireFormat() == framing.WireFormatPublicMessage {
-		message, err := marshalPublic(content, g.suite, g.secrets.MembershipKey)
+		message, err := g.marshalPublic(content, g.secrets.MembershipKey)
 		return message, g.messages, err
 	}
 	key, messages, err := g.messages.SendingKey(keyschedule.RatchetFor(content.Content().ContentType))
@@ -39,14 +39,24 @@ func (g *Group) frame(content *framing.AuthenticatedContent, rand io.Reader, pad
 	if err != nil {
 		return nil, nil, err
 	}
-	message, err := framing.Marshal(&framing.Message{Body: private})
+	message, err := g.marshal(private)
 	return message, messages, err
 }
 
-func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {
-	public, err := content.SealPublic(suite, key)
+// marshalPublic makes a PublicMessage. key is the membership key, used for members alone.
+func (p *public) marshalPublic(content *framing.AuthenticatedContent, key ciphersuite.Secret) ([]byte, error) {
+	public, err := content.SealPublic(p.suite, key)
 	if err != nil {
 		return nil, err
 	}
-	return framing.Marshal(&framing.Message{Body: public})
+	return p.marshal(public)
+}
+
+// marshal encodes a message to the group, unless members with the same limits would refuse it for its size.
+func (p *public) marshal(body framing.MessageBody) ([]byte, error) {
+	message, err := framing.Marshal(&framing.Message{Body: body})
+	if err != nil {
+		return nil, err
+	}
+	return message, p.params.limitSize(message, p.tree.Width())
 }

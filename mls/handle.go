@@ -25,7 +25,7 @@ func (g *Group) Handle(in Input) (*Step, error) {
 	if g.isErased() {
 		return nil, ErrErased
 	}
-	body, err := decodeMessage(in.Message, g.params)
+	body, err := decodeMessage(in.Message, g.params, g.tree.Width())
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	case own:
 		return nil, ErrOwnMessage
 	}
-	if err := g.checkRoom(); err != nil {
+	if err := g.params.limitWaiting(g.proposals, content); err != nil {
 		return nil, err
 	}
 	claims, err := g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)

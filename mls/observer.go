@@ -53,7 +53,7 @@ func Observe(p ObserveParams) (*ObserverStep, error) {
 // Handle processes a proposal or commit sent as PublicMessage. It fails as Group.Handle does, and with
 // ErrUnexpectedMessage for a PrivateMessage.
 func (o *Observer) Handle(in Input) (*ObserverStep, error) {
-	m, err := decodeAs[*framing.PublicMessage](in.Message, o.params)
+	m, err := decodeAs[*framing.PublicMessage](in.Message, o.params, o.tree.Width())
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 	if o.proposals.find(ref) != nil {
 		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(ref, c, true)}}, nil
 	}
-	if err := o.room(o.proposals.len()); err != nil {
+	if err := o.params.limitWaiting(o.proposals, content); err != nil {
 		return nil, err
 	}
 	judged, err := o.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
@@ -182,7 +182,7 @@ func (o *Observer) outside(proposal framing.Proposal, sender framing.Sender, p P
 	if err != nil {
 		return nil, err
 	}
-	return marshalPublic(content, o.suite, ciphersuite.Secret{})
+	return o.marshalPublic(content, ciphersuite.Secret{})
 }
 
 // TranscriptHashes returns the confirmed and interim transcript hashes (RFC 9420, Section 8.2). Observers and members can

@@ -21,25 +21,51 @@ func (p *storedProposal) sender() framing.Sender     { return p.content.Content(
 // store.
 type proposalStore struct {
 	*storedProposal
-	before *proposalStore
-	count  int
-	index  *proposalIndex
+	before  *proposalStore
+	size    proposalSizes
+	outside proposalSizes // of those from outside of the group
+	index   *proposalIndex
 }
 
-// with returns the store with one more proposal.
+// proposalSizes says how many proposals there are, and how many bytes their contents have.
+type proposalSizes struct{ number, bytes int }
+
+func (n proposalSizes) plus(c *framing.AuthenticatedContent) proposalSizes {
+	return proposalSizes{n.number + 1, n.bytes + c.Size()}
+}
+
+// fromOutside reports whether an external sender or a newcomer sent the content.
+func fromOutside(c *framing.AuthenticatedContent) bool {
+	return c.Content().Sender.SenderType != framing.SenderTypeMember
+}
+
+// with returns the store with one more proposal, of which it keeps no more than it needs.
 func (s *proposalStore) with(p *storedProposal) *proposalStore {
 	var index *proposalIndex
 	if s != nil {
 		index = s.index
 	}
-	return &proposalStore{p, s, s.len() + 1, index.with(p, 0)}
+	p = &storedProposal{p.ref, p.content.Compact(), p.leafKey}
+	size, outside := s.sizes()
+	if fromOutside(p.content) {
+		outside = outside.plus(p.content)
+	}
+	return &proposalStore{p, s, size.plus(p.content), outside, index.with(p, 0)}
+}
+
+// sizes returns the size of all proposals, and of those from outside of the group.
+func (s *proposalStore) sizes() (all, outside proposalSizes) {
+	if s == nil {
+		return all, outside
+	}
+	return s.size, s.outside
 }
 
 func (s *proposalStore) len() int {
 	if s == nil {
 		return 0
 	}
-	return s.count
+	return s.size.number
 }
 
 // all lists the proposals in the order of their arrival.
@@ -49,7 +75,7 @@ func (s *proposalStore) all() []*storedProposal { return s.after(0) }
 func (s *proposalStore) after(n int) []*storedProposal {
 	list := make([]*storedProposal, s.len()-n)
 	for ; s.len() > n; s = s.before {
-		list[s.count-1-n] = s.storedProposal
+		list[s.len()-1-n] = s.storedProposal
 	}
 	return list
 }

@@ -22,12 +22,12 @@ func TestProposalStore(t *testing.T) {
 		refs := rapid.SliceOfNDistinct(ref, 1, 50, func(r framing.ProposalRef) string { return string(r) }).Draw(t, "references")
 		stores := []*proposalStore{nil}
 		for i, r := range refs {
-			stores = append(stores, stores[i].with(&storedProposal{ref: r}))
+			stores = append(stores, stores[i].with(&storedProposal{ref: r, content: new(framing.AuthenticatedContent)}))
 		}
 		for n, s := range stores {
 			require.Equal(t, n, s.len())
 			require.Len(t, stores[len(refs)].after(n), len(refs)-n)
-			other := s.with(&storedProposal{ref: refs[0]})
+			other := s.with(&storedProposal{ref: refs[0], content: new(framing.AuthenticatedContent)})
 			require.Same(t, s, other.shared(stores[len(refs)]))
 			require.True(t, stores[len(refs)].extends(s))
 			require.False(t, stores[len(refs)].extends(other))

@@ -70,9 +70,6 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	if _, ok := proposal.(*framing.Add); ok && p.Now.IsZero() {
 		return nil, ErrNoTime
 	}
-	if err := g.checkRoom(); err != nil {
-		return nil, err
-	}
 	judged, err := g.checkSigned(proposal, g.self(), p.Now, MomentAddSent)
 	if err != nil {
 		return nil, err
@@ -85,33 +82,27 @@ func (g *Group) propose(stored *storedProposal, proposal framing.Proposal, p Pro
 	if err != nil {
 		return nil, err
 	}
-	message, messages, err := g.frame(content, rand, p.Padding)
-	if err != nil {
-		return nil, err
-	}
 	stored.content = content
 	if stored.ref, err = content.ProposalRef(g.suite); err != nil {
 		return nil, err
 	}
 	next := g.clone()
-	next.messages = messages
 	if g.proposals.find(stored.ref) == nil { // receivers, too, store equal proposals once
+		if err := g.params.limitWaiting(g.proposals, content); err != nil {
+			return nil, err
+		}
 		next.proposals = g.proposals.with(stored)
 	}
+	message, messages, err := g.frame(content, rand, p.Padding)
+	if err != nil {
+		return nil, err
+	}
+	next.messages = messages
 	s := g.step(next)
 	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
 	s.Claims = judged
 	return s, nil
 }
-
-func (p *public) room(have int) error {
-	if have >= p.params.MaxProposals {
-		return ErrTooManyProposals
-	}
-	return nil
-}
-
-func (g *Group) checkRoom() error { return g.room(g.proposals.len()) }
 
 // checkSigned checks a proposal by itself, with its signatures (RFC 9420, Section 12.1). It returns the credentials
 // to be validated.

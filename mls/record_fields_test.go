@@ -23,7 +23,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{pendingCommit{}, []string{"message", "next", "welcomes", "change"}},
 		{successorLink{}, []string{"id", "psk"}},
 		{storedProposal{}, []string{"ref", "content", "leafKey"}},
-		{proposalStore{}, []string{"storedProposal", "before", "count", "index"}},
+		{proposalStore{}, []string{"storedProposal", "before", "size", "outside", "index"}},
 		{Observer{}, []string{"public", "proposals", "reInit"}},
 		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
 		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},
