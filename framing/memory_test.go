@@ -65,6 +65,9 @@ func (s *shaper) vectors(from int) (list []int) {
 // TestAttackMemory decodes every structure with each of its lists blown up, lists within lists too, with elements from the
 // smallest to such as just stay within the limit: all together takes less than eight times the input.
 func TestAttackMemory(t *testing.T) {
+	if raced {
+		t.Skip("measured without the race detector")
+	}
 	const size = 64 << 10
 	tried, refused, most := map[string]bool{}, 0, 0.0
 	measure := func(kind Value, in []byte) {
