@@ -89,7 +89,8 @@
 //	ErrForked              members followed different commits: those whose commit was not taken rejoin
 //	ErrSuccessor           give the old group as Successor
 //	ErrUnexpectedMessage   this kind of message is for another function
-//	*SyntaxError           drop the message: no client of the protocol sends this
+//	*SyntaxError           drop the message: no client of the protocol sends this. With Excess, it would take too much memory:
+//	                       rejoin by JoinExternal with Resync if the others took it
 //	*RuleError             what was received is wrong, and Rule says in which way: drop it, and report a commit that the
 //	                       delivery service let pass. When sending, it is the caller's own input that breaks the rule.
 //	                       V-WIRE-13 names a limit of Params: load the Group with a higher one, and handle it again
