@@ -72,8 +72,9 @@ func (u *UnverifiedContent) decode(r *wire.Reader) {
 // FramedContent.Sign, PublicMessage.Open or UnverifiedContent.Verify, never out of bytes alone, and does not change.
 type AuthenticatedContent struct {
 	u          UnverifiedContent
-	tbs        []byte // FramedContentTBS
+	tbs        []byte // FramedContentTBS; of what was made compact, up to contentEnd
 	contentEnd int    // where in tbs the content ends and the group context begins
+	compact    bool
 }
 
 // versionSize is the length of the version in front of FramedContentTBS.
@@ -82,11 +83,15 @@ const versionSize = 2
 // Sign signs the content, for mls_public_message or mls_private_message, to which the signature binds it (RFC 9420,
 // Section 6.1). context is that of the content's epoch; it is not used for external and new_member_proposal senders. A
 // commit gets its confirmation tag afterwards, by WithConfirmationTag. Sign fails with a *RuleError when the sender may
-// not send such content in this format, and with ciphersuite.ErrSigner, also when the content is a newcomer's and the
-// signer not the newcomer. The content must not change any more.
+// not send such content in this format, with a *SyntaxError when nobody could decode it within the memory that Unmarshal takes,
+// and with ciphersuite.ErrSigner, also when the content is a newcomer's and the signer not the newcomer. The content must not
+// change any more.
 func (c *FramedContent) Sign(p SignParams, format WireFormat, context *GroupContext) (*AuthenticatedContent, error) {
 	signed, err := prepare(&UnverifiedContent{WireFormat: format, Content: *c}, context)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.checkDecodes(); err != nil {
 		return nil, err
 	}
 	if key := c.NewcomerKey(); key != nil {
@@ -184,6 +189,20 @@ func (c *AuthenticatedContent) WithConfirmationTag(tag []byte) *AuthenticatedCon
 	return &out
 }
 
+// Compact returns the same content without the copy of the group context that was signed with it, for keeping. It cannot be
+// sealed any more.
+func (c *AuthenticatedContent) Compact() *AuthenticatedContent {
+	if c.compact {
+		return c
+	}
+	out := *c
+	out.tbs, out.compact = bytes.Clone(c.tbs[:c.contentEnd]), true
+	return &out
+}
+
+// Size returns the length of the encoded content (RFC 9420, Section 6), without signature and confirmation tag.
+func (c *AuthenticatedContent) Size() int { return max(0, c.contentEnd-versionSize) }
+
 // WireFormat returns the wire format that the signature covers.
 func (c *AuthenticatedContent) WireFormat() WireFormat { return c.u.WireFormat }
 
@@ -264,6 +283,9 @@ func (u *UnverifiedContent) mustBe(t ContentType) error {
 
 // checkSigned checks that content is complete and was signed for format f.
 func (c *AuthenticatedContent) checkSigned(f WireFormat, suite *ciphersuite.Suite) error {
+	if c.compact {
+		return errors.New("framing: content that was made compact cannot be sealed")
+	}
 	if c.u.WireFormat != f {
 		return &RuleError{
 			Rule:   "V-FR-06",

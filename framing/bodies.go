@@ -25,6 +25,15 @@ func (b Bodies) Unmarshal(data []byte, v Value) error {
 	return unmarshalBy(b, bytes.Clone(data), v)
 }
 
+// UnmarshalShared does what the function UnmarshalShared does, with proposals read as b says.
+func (b Bodies) UnmarshalShared(data []byte, v Value) error {
+	r := wire.NewReader(v.structName(), data)
+	r.Grammar = b
+	r.Unbound()
+	v.decode(r)
+	return r.Finish()
+}
+
 // bodiesOf returns what the reader knows.
 func bodiesOf(r *wire.Reader) Bodies {
 	b, _ := r.Grammar.(Bodies)

@@ -3,6 +3,8 @@ package framing
 // RFC 9420, Section 2.1: the shapes that structures are built from, on top of package wire.
 
 import (
+	"reflect"
+
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/internal/wire"
 )
@@ -16,16 +18,98 @@ type valueOf[T any] interface {
 // read decodes a nested structure, so that errors within carry its name.
 func read(r *wire.Reader, v Value) { r.Struct(v.structName(), v.decode) }
 
+// newFor returns a T to decode into, charged to the reader: a new one, or always the same when nothing is kept.
+func newFor[T any](r *wire.Reader) *T {
+	r.Charge(1, sizeOf[T]())
+	if r.Skims() {
+		return r.Spare((*T)(nil), func() any { return new(T) }).(*T)
+	}
+	return new(T)
+}
+
+func sizeOf[T any]() uintptr { return reflect.TypeFor[T]().Size() }
+
+// readSome decodes a vector and returns the elements of which read says that they are to be kept, nil when there are none. read
+// gets the place of an element among all, and leaves alone what it is to decode into unless the element is to be kept.
+func readSome[T any](r *wire.Reader, read readElement[T]) []T {
+	l := list[T]{keeps: !r.Skims()}
+	r.Vector(func(r *wire.Reader) {
+		if l.kept == l.room && !l.counted {
+			l.grow(r, read)
+		}
+		if r.Err() == nil && read(r, l.place, &l.out[min(l.kept, len(l.out)-1)]) {
+			l.kept++
+		}
+		l.place++
+	})
+	if l.kept == 0 || !l.keeps {
+		return nil
+	}
+	return l.out[:l.kept:l.kept]
+}
+
+type readElement[T any] func(r *wire.Reader, place int, into *T) bool
+
+// list is a vector that is being read.
+type list[T any] struct {
+	out         []T // what is kept; room for one element when nothing is
+	room        int // elements that are charged for
+	start       int // offset of the first element
+	place, kept int
+	keeps       bool
+	counted     bool // there is room for all
+}
+
+// grow makes room for another element. While elements are large in comparison to T, the room doubles; once they are small it
+// becomes what all that follow need, for then they are cheap to count, and waste would be dear.
+func (l *list[T]) grow(r *wire.Reader, read readElement[T]) {
+	const large = 4
+	more, size := l.room, sizeOf[T]()
+	switch {
+	case l.room == 0:
+		more, l.start = 1, r.Offset()
+	case r.Offset()-l.start < large*l.kept*int(size):
+		more, l.counted = l.count(r, read), true
+	}
+	if more == 0 || !r.Charge(l.room+more, size) {
+		return
+	}
+	l.room += more
+	switch {
+	case l.keeps:
+		out := make([]T, l.room)
+		copy(out, l.out)
+		l.out = out
+	case l.out == nil:
+		l.out = r.Spare((*[]T)(nil), func() any { return make([]T, 1) }).([]T)
+	}
+}
+
+// count returns how many of the elements that follow are to be kept.
+func (l *list[T]) count(r *wire.Reader, read readElement[T]) (n int) {
+	place, first := l.place, l.out[0]
+	r.Count(func(r *wire.Reader) {
+		if read(r, place, &l.out[0]) {
+			n++
+		}
+		place++
+	})
+	l.out[0] = first
+	return n
+}
+
+// readEvery decodes a vector of what read reads. It is nil when empty.
+func readEvery[T any](r *wire.Reader, read func(r *wire.Reader, into *T)) []T {
+	return readSome(r, func(r *wire.Reader, _ int, into *T) bool {
+		read(r, into)
+		return true
+	})
+}
+
 // readList decodes a vector of structures. It is nil when empty.
 func readList[T any, P valueOf[T]](r *wire.Reader) []T {
-	var out []T
 	name := P(nil).structName()
-	r.Vector(func(r *wire.Reader) {
-		var element T
-		out = append(out, element)
-		r.Struct(name, P(&out[len(out)-1]).decode)
-	})
-	return out
+	return readEvery(r, func(r *wire.Reader, into *T) { r.Struct(name, P(into).decode) })
 }
 
 func writeList[T any, P valueOf[T]](w *wire.Writer, list []T) {
@@ -39,7 +123,7 @@ func writeList[T any, P valueOf[T]](w *wire.Writer, list []T) {
 // readNumbers decodes a vector of numbers of size bytes each. It is nil when empty.
 func readNumbers[T ~uint16 | ~uint32](r *wire.Reader, size int) []T {
 	b := r.Numbers(size)
-	if len(b) == 0 {
+	if len(b) == 0 || !r.Charge(len(b), 1) || r.Skims() {
 		return nil
 	}
 	out := make([]T, len(b)/size)
@@ -70,7 +154,7 @@ func readOptional[T any, P valueOf[T]](r *wire.Reader) *T {
 	if !r.Optional() {
 		return nil
 	}
-	out := new(T)
+	out := newFor[T](r)
 	read(r, P(out))
 	return out
 }

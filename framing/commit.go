@@ -47,9 +47,7 @@ func (p *ProposalOrRef) decode(r *wire.Reader) {
 	*p = ProposalOrRef{}
 	switch readEnum(r.Field("type"), proposalOrRefReference) {
 	case proposalOrRefProposal:
-		var t TaggedProposal
-		read(r.Field("proposal"), &t)
-		p.Proposal = t.Proposal
+		readProposal(r.Field("proposal"), &p.Proposal)
 	case proposalOrRefReference:
 		p.Reference = r.Field("reference").Opaque()
 	}

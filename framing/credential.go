@@ -47,7 +47,7 @@ func (c *Credential) decode(r *wire.Reader) {
 	case CredentialTypeBasic:
 		c.Identity = r.Field("identity").Opaque()
 	case CredentialTypeX509:
-		r.Field("certificates").Vector(func(r *wire.Reader) { c.Certificates = append(c.Certificates, r.Opaque()) })
+		c.Certificates = readEvery(r.Field("certificates"), func(r *wire.Reader, into *[]byte) { *into = r.Opaque() })
 	default:
 		c.Data = r.Field("credential_data").Opaque()
 	}

@@ -2,6 +2,7 @@ package framing
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,8 +18,9 @@ func TestDissect(t *testing.T) {
 		t.Run(v.structName(), rapid.MakeCheck(func(t *rapid.T) {
 			data, err := Marshal(sampleOf(v).Draw(t, "sample"))
 			require.NoError(t, err)
-			spans, err := Dissect(data, fresh(v))
+			spans, left, err := Dissect(data, fresh(v), nil, math.MaxInt)
 			require.NoError(t, err)
+			require.Zero(t, left)
 			require.Equal(t, v.structName(), spans[0].Struct)
 			require.Equal(t, len(data), spans[0].End)
 			require.Equal(t, len(spans), checkSpan(t, spans, 0), "all spans lie below the first")
@@ -64,7 +66,7 @@ func TestDissectPrefixes(t *testing.T) {
 				return // a SelfRemove has no beginning
 			}
 			n := rapid.IntRange(0, len(data)-1).Draw(t, "length")
-			spans, err := Dissect(data[:n], fresh(v))
+			spans, _, err := Dissect(data[:n], fresh(v), nil, math.MaxInt)
 			var syntax *SyntaxError
 			require.True(t, errors.As(err, &syntax))
 			require.LessOrEqual(t, syntax.Offset, n)
@@ -84,7 +86,7 @@ func FuzzDissect(f *testing.F) {
 	f.Add(byte(0), []byte{0, 1, 0, 5, 0, 1, 0, 1, 32, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, kind byte, data []byte) {
 		v := kinds()[int(kind)%len(kinds())]
-		spans, err := Dissect(data, fresh(v))
+		spans, _, err := Dissect(data, fresh(v), nil, math.MaxInt)
 		require.Equal(t, err == nil, Unmarshal(data, v) == nil, "%v", err)
 		require.LessOrEqual(t, len(spans), 16*(len(data)+1))
 		for _, s := range spans {

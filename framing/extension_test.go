@@ -13,7 +13,7 @@ func TestExtensionValues(t *testing.T) {
 		&RequiredCapabilities{ExtensionTypes: []ExtensionType{0xf001}, CredentialTypes: []CredentialType{1}},
 		&ExternalPub{ExternalPub: []byte{1, 2, 3}},
 		&ExternalSenders{{SignatureKey: []byte{4}, Credential: BasicCredential([]byte("service"))}},
-		&RatchetTree{{ParentNode: &ParentNode{EncryptionKey: []byte{1}}}},
+		RatchetTree{}.With([]*Node{{ParentNode: &ParentNode{EncryptionKey: []byte{1}}}}),
 	} {
 		found, err := list.Get(v)
 		require.NoError(t, err)

@@ -3,6 +3,8 @@ package framing
 // RFC 9420, Section 6: Message Framing.
 
 import (
+	"slices"
+
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/internal/wire"
 )
@@ -120,13 +122,41 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 	case ContentTypeApplication:
 		c.ApplicationData = r.Field("application_data").Opaque()
 	case ContentTypeProposal:
-		var t TaggedProposal
-		read(r.Field("proposal"), &t)
-		c.Proposal = t.Proposal
+		readProposal(r.Field("proposal"), &c.Proposal)
 	case ContentTypeCommit:
 		c.Commit = new(Commit)
 		read(r.Field("commit"), c.Commit)
 	}
+}
+
+// checkDecodes checks that receivers can decode the body, which in a PrivateMessage stands alone.
+func (c *FramedContent) checkDecodes() error {
+	if c.ContentType == ContentTypeApplication {
+		return nil
+	}
+	body, err := encoded(c.encodeBody)
+	if err != nil {
+		return err
+	}
+	if c.hasRaw() { // whose end receivers know by a grammar that is not at hand
+		return nil
+	}
+	r := wire.NewReader(c.structName(), body)
+	r.Skim()
+	(&FramedContent{ContentType: c.ContentType}).decodeBody(r)
+	return r.Finish()
+}
+
+// hasRaw reports whether the content holds a proposal whose body Bodies describes.
+func (c *FramedContent) hasRaw() bool {
+	raw := func(p Proposal) bool {
+		custom, ok := p.(*CustomProposal)
+		return ok && custom.Raw
+	}
+	if c.Commit == nil {
+		return raw(c.Proposal)
+	}
+	return slices.ContainsFunc(c.Commit.Proposals, func(p ProposalOrRef) bool { return raw(p.Proposal) })
 }
 
 // NewcomerKey returns the key that signs a message of somebody who is not a member yet, which stands in the message

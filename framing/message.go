@@ -33,8 +33,8 @@ func (*GroupInfo) WireFormat() WireFormat { return WireFormatGroupInfo }
 func (*KeyPackage) WireFormat() WireFormat { return WireFormatKeyPackage }
 
 // Cut splits the first message off encodings of Message that stand one after another (RFC 9420, Section 6); both parts
-// alias data. A message says nowhere how long it is, so that Cut reads it to its end, in time and memory that grow with
-// that message and not with what follows. It fails with a *SyntaxError when data does not begin with a message, with
+// alias data. A message says nowhere how long it is, so that Cut reads it to its end, in time that grows with that message
+// and not with what follows. It fails with a *SyntaxError when data does not begin with a message, with
 // Incomplete set when it may be the beginning of one, as it is when data is empty. A proposal of a type that RFC 9420
 // does not define is read as CustomProposal says.
 func Cut(data []byte) (message, rest []byte, err error) { return Bodies(nil).Cut(data) }
@@ -44,6 +44,7 @@ func (b Bodies) Cut(data []byte) (message, rest []byte, err error) {
 	m := new(Message)
 	r := wire.NewReader(m.structName(), data)
 	r.Grammar = b
+	r.Skim()
 	if m.decode(r); r.Err() != nil {
 		return nil, nil, r.Err()
 	}

@@ -63,8 +63,8 @@ type SelfRemove struct{}
 // that vector's content, unless Bodies says otherwise.
 type CustomProposal struct {
 	Type ProposalType
-	Data []byte
 	Raw  bool // whether Data is the whole body, of which Bodies says where it ends
+	Data []byte
 }
 
 // TaggedProposal is the structure that RFC 9420, Section 12.1 calls Proposal: a proposal with its type in front, to be
@@ -84,35 +84,45 @@ func (t *TaggedProposal) encode(w *wire.Writer) {
 	t.Proposal.encode(w)
 }
 
-func (t *TaggedProposal) decode(r *wire.Reader) {
-	t.Proposal = newProposal(ProposalType(r.Field("proposal_type").Uint16()))
-	read(r.Field(""), t.Proposal)
+func (t *TaggedProposal) decode(r *wire.Reader) { decodeProposal(r, &t.Proposal) }
+
+func decodeProposal(r *wire.Reader, into *Proposal) {
+	*into = newProposal(r, ProposalType(r.Field("proposal_type").Uint16()))
+	read(r.Field(""), *into)
 }
 
-func newProposal(t ProposalType) Proposal {
+// readProposal decodes a proposal with its type in front.
+func readProposal(r *wire.Reader, into *Proposal) {
+	r.Struct((*TaggedProposal)(nil).structName(), func(r *wire.Reader) { decodeProposal(r, into) })
+}
+
+// newProposal returns an empty proposal of a type, for r to fill.
+func newProposal(r *wire.Reader, t ProposalType) Proposal {
 	switch t {
 	case ProposalTypeAdd:
-		return new(Add)
+		return newFor[Add](r)
 	case ProposalTypeUpdate:
-		return new(Update)
+		return newFor[Update](r)
 	case ProposalTypeRemove:
-		return new(Remove)
+		return newFor[Remove](r)
 	case ProposalTypePSK:
-		return new(PreSharedKey)
+		return newFor[PreSharedKey](r)
 	case ProposalTypeReInit:
-		return new(ReInit)
+		return newFor[ReInit](r)
 	case ProposalTypeExternalInit:
-		return new(ExternalInit)
+		return newFor[ExternalInit](r)
 	case ProposalTypeGroupContextExtensions:
-		return new(GroupContextExtensions)
+		return newFor[GroupContextExtensions](r)
 	case ProposalTypeAppDataUpdate:
-		return new(AppDataUpdate)
+		return newFor[AppDataUpdate](r)
 	case ProposalTypeAppEphemeral:
-		return new(AppEphemeral)
+		return newFor[AppEphemeral](r)
 	case ProposalTypeSelfRemove:
-		return new(SelfRemove)
+		return newFor[SelfRemove](r)
 	default:
-		return &CustomProposal{Type: t}
+		custom := newFor[CustomProposal](r)
+		custom.Type = t
+		return custom
 	}
 }
 
@@ -191,7 +201,7 @@ func (p *Add) encode(w *wire.Writer) {
 }
 
 func (p *Add) decode(r *wire.Reader) {
-	p.KeyPackage = new(KeyPackage)
+	p.KeyPackage = newFor[KeyPackage](r)
 	read(r.Field("key_package"), p.KeyPackage)
 }
 
@@ -218,7 +228,7 @@ func (*SelfRemove) encode(*wire.Writer) {}
 func (*SelfRemove) decode(*wire.Reader) {}
 
 func (p *CustomProposal) encode(w *wire.Writer) {
-	if _, custom := newProposal(p.Type).(*CustomProposal); !custom {
+	if p.Type.IsDefault() || p.Type >= ProposalTypeAppDataUpdate && p.Type <= ProposalTypeSelfRemove {
 		w.Failf("CustomProposal of type %v, which has a structure of its own", p.Type)
 		return
 	}

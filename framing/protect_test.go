@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rand"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // party is a suite with one signature key and the secrets of one epoch.
@@ -489,4 +491,48 @@ func TestAddOfNothing(t *testing.T) {
 	w.params.Joiners[1].KeyPackage = nil
 	_, err := NewWelcome(w.params)
 	require.ErrorContains(t, err, "joiner 1 has no KeyPackage")
+}
+
+// TestCompact: content without its group context is as good as before for all but sending.
+func TestCompact(t *testing.T) {
+	p := anyParty(t)
+	p.context.Extensions = Extensions{{Type: 0x0a0a, Data: make([]byte, 10_000)}}
+	for _, f := range []WireFormat{WireFormatPublicMessage, WireFormatPrivateMessage} {
+		whole := p.sign(t, f, p.content(Sender{SenderType: SenderTypeMember}, &Remove{Removed: 2}))
+		compact := whole.Compact()
+		require.Same(t, compact, compact.Compact())
+		require.Less(t, len(compact.tbs), 100)
+		signature, err := encoded(func(w *wire.Writer) { w.Opaque(whole.Auth().Signature) })
+		require.NoError(t, err)
+		require.Equal(t, len(marshal(t, whole.Unverified())), whole.Size()+len(signature))
+		require.Equal(t, whole.Size(), compact.Size())
+		require.Equal(t, whole.Unverified(), compact.Unverified())
+		want, err := whole.ProposalRef(p.suite)
+		require.NoError(t, err)
+		got, err := compact.ProposalRef(p.suite)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		_, err = compact.SealPublic(p.suite, p.membershipKey)
+		require.Error(t, err)
+		_, err = compact.SealPrivate(SealPrivateParams{Suite: p.suite})
+		require.Error(t, err)
+	}
+}
+
+// TestSignWhatDecodes: content of so many and so small elements that Unmarshal would refuse it is not signed, though in a longer
+// message it might pass.
+func TestSignWhatDecodes(t *testing.T) {
+	p := anyParty(t)
+	for n, refused := range map[int]bool{3000: false, 5000: true} {
+		c := p.content(Sender{SenderType: SenderTypeMember}, &Commit{Proposals: slices.Repeat([]ProposalOrRef{{Proposal: &CustomProposal{Type: 0xf001}}}, n)})
+		c.AuthenticatedData = make([]byte, 1<<20)
+		_, err := c.Sign(p.signing(), WireFormatPrivateMessage, p.context)
+		if !refused {
+			require.NoError(t, err)
+			continue
+		}
+		var syntax *SyntaxError
+		require.ErrorAs(t, err, &syntax)
+		require.True(t, syntax.Excess)
+	}
 }

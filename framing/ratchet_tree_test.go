@@ -11,7 +11,8 @@ import (
 )
 
 // walked returns the tree that WalkRatchetTree shows, put together again from its raw nodes.
-func walked(data []byte) (encoded []byte, nodes RatchetTree, err error) {
+func walked(data []byte) (encoded []byte, tree RatchetTree, err error) {
+	var nodes []*Node
 	var content []byte
 	count, err := WalkRatchetTree(data, func(position int, n RawNode) error {
 		if position != len(nodes) {
@@ -33,7 +34,7 @@ func walked(data []byte) (encoded []byte, nodes RatchetTree, err error) {
 	if err == nil && count != len(nodes) {
 		err = errors.New("wrong count")
 	}
-	return append(wire.AppendLength(nil, len(content)), content...), nodes, err
+	return append(wire.AppendLength(nil, len(content)), content...), *RatchetTree{}.With(nodes), err
 }
 
 func TestWalkRatchetTree(t *testing.T) {

@@ -4,9 +4,10 @@ package framing
 
 import "github.com/copse-mls/copse/internal/wire"
 
-// UnmarshalShared decodes as Unmarshal does, without the copy, for packages treekem and mls. The decoded value aliases
-// data, which must not change any more.
-func UnmarshalShared(data []byte, v Value) error { return unmarshal(data, v) }
+// UnmarshalShared decodes for packages treekem and mls what they have encoded or decoded before. The decoded value aliases data,
+// which must not change any more. There is no bound on memory, so that what came in with a larger message can always be read
+// again by itself.
+func UnmarshalShared(data []byte, v Value) error { return Bodies(nil).UnmarshalShared(data, v) }
 
 // RawNode is for package treekem: a node of a ratchet_tree extension, as bytes and decoded (RFC 9420, Section 12.4.3.3).
 type RawNode struct {
@@ -66,13 +67,13 @@ func (n RawNode) Append(dst []byte) []byte {
 // its place.
 type Span = wire.Span
 
-// Dissect decodes as UnmarshalShared does, for package inspect, and lists everything that was read, in the order of the
-// input, each structure and vector before what is in it. It accepts and refuses the same data, but when
-// data is cut short it reads on to its very end, so that the last span and the error tell how far the data made sense.
-func Dissect(data []byte, v Value) ([]Span, error) {
+// Dissect decodes as Unmarshal does, for package inspect, and lists what was read, in the order of the input, each structure and
+// vector before what is in it. It appends the first limit spans to spans, and tells how many more there are. It accepts and refuses
+// the same data, but when data is cut short it reads on to its very end, so that the last span and the error tell how far
+// the data made sense. v is not to be used.
+func Dissect(data []byte, v Value, spans []Span, limit int) (list []Span, left int, err error) {
 	r := wire.NewReader(v.structName(), data)
-	var spans []Span
-	r.Record(&spans)
+	r.Record(&spans, limit)
 	r.Struct(v.structName(), v.decode)
-	return spans, r.Finish()
+	return spans, r.Unrecorded(), r.Finish()
 }

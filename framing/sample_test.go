@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/copse-mls/copse/ciphersuite"
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // kinds makes one empty Value of every type with a codec. TestEveryTypeIsRegistered keeps it complete.
@@ -134,6 +135,15 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, reflect.ValueOf(x.ParentNode).Elem())
 		}
 		return
+	case *Credential:
+		fillByKind(t, v)
+		x.Type = rapid.SampledFrom([]CredentialType{CredentialTypeBasic, CredentialTypeX509, x.Type}).Draw(t, "credential")
+		return
+	case *RatchetTree:
+		nodes := make([]*Node, rapid.IntRange(0, 4).Draw(t, "nodes"))
+		fill(t, reflect.ValueOf(&nodes).Elem())
+		*x = *RatchetTree{}.With(nodes)
+		return
 	case *Add:
 		x.KeyPackage = new(KeyPackage)
 		fill(t, reflect.ValueOf(x.KeyPackage).Elem())
@@ -204,7 +214,7 @@ func drawComponents(t *rapid.T) (out []ComponentData) {
 
 func drawProposal(t *rapid.T) Proposal {
 	custom := ProposalType(rapid.Uint16Range(11, 0xffff).Draw(t, "custom type"))
-	p := newProposal(rapid.SampledFrom([]ProposalType{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0x0a0a, custom}).Draw(t, "type"))
+	p := newProposal(wire.NewReader("Proposal", nil), rapid.SampledFrom([]ProposalType{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0x0a0a, custom}).Draw(t, "type"))
 	fill(t, reflect.ValueOf(p).Elem())
 	return p
 }

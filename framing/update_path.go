@@ -32,7 +32,9 @@ func (n *UpdatePathNode) encode(w *wire.Writer) {
 
 func (n *UpdatePathNode) decode(r *wire.Reader) {
 	*n = UpdatePathNode{EncryptionKey: r.Field("encryption_key").Opaque()}
-	r.Field("encrypted_path_secret").Vector(func(r *wire.Reader) { n.EncryptedPathSecret = append(n.EncryptedPathSecret, readCiphertext(r)) })
+	n.EncryptedPathSecret = readEvery(r.Field("encrypted_path_secret"), func(r *wire.Reader, into *ciphersuite.HPKECiphertext) {
+		*into = readCiphertext(r)
+	})
 }
 
 func (*UpdatePath) structName() string { return "UpdatePath" }

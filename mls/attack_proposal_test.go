@@ -108,11 +108,12 @@ func TestAttackNewcomerCommitted(t *testing.T) {
 // Newcomers' proposals leave room for those of members.
 func TestAttackNewcomersCrowd(t *testing.T) {
 	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Params.MaxProposals = 8 }, nil, "alice", "bob"))
-	messages := conflicting(t, alice.Observe(), 3)
-	mlstest.Tell(messages[0], bob)
-	mlstest.Tell(messages[1], bob)
-	require.ErrorIs(t, bob.Refuse(messages[2]), mls.ErrTooManyProposals)
-	for range 6 {
+	messages := conflicting(t, alice.Observe(), 5)
+	for _, message := range messages[:4] {
+		mlstest.Tell(message, bob)
+	}
+	require.ErrorIs(t, bob.Refuse(messages[4]), mls.ErrTooManyProposals)
+	for range 4 {
 		alice.Propose(&framing.PreSharedKey{PSK: externalPSK("key").ID}, bob)
 	}
 }

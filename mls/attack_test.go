@@ -108,22 +108,35 @@ func TestAttackCustomBesideRemoves(t *testing.T) {
 	require.Less(t, many-none, 6*(few-none), "four times as many: %v instead of %v allocations beside %v", many-none, few-none, none)
 }
 
-// Finding the secrets of many PSKs takes one look at each source.
+// The cost of finding the secrets of PSKs, for who commits them, who handles that, and who lacks them all, grows with their
+// number and not with its square. To look at the name of a PSK, if it is a long one, takes an allocation: to look at each for each
+// would take millions.
 func TestAttackManyPSKs(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
-	const n = 3000
-	c := mls.CommitParams{}
-	for k := range n {
-		psk := externalPSK(fmt.Sprint(k))
-		c.Proposals, c.PSKs = append(c.Proposals, &framing.PreSharedKey{PSK: psk.ID}), append(c.PSKs, psk)
+	work := func(n int) (commit, handle, lack float64) {
+		c := mls.CommitParams{}
+		for k := range n {
+			psk := externalPSK(fmt.Sprintf("%040d", k))
+			c.Proposals, c.PSKs = append(c.Proposals, &framing.PreSharedKey{PSK: psk.ID}), append(c.PSKs, psk)
+		}
+		var s *mls.Step
+		commit = testing.AllocsPerRun(1, func() { s = must(alice.Group.Commit(c, alice.Signer)) })
+		in := mls.Input{Message: s.Send[0].Message, PSKs: slices.Clone(c.PSKs)}
+		slices.Reverse(in.PSKs) // the first is looked for among all
+		handle = testing.AllocsPerRun(1, func() { must(bob.Group.Handle(in)) })
+		var missing *mls.MissingPSKError
+		in.PSKs = nil
+		lack = testing.AllocsPerRun(1, func() { require.ErrorAs(t, failure(bob.Group.Handle(in)), &missing) })
+		require.Len(t, missing.IDs, n)
+		return commit, handle, lack
 	}
-	message := alice.Commit(c).Message
-	slices.Reverse(c.PSKs)
-	bob.Take(bob.Group.Handle(mls.Input{Message: message, PSKs: c.PSKs}))
-	_, err := bob.Group.Handle(input(alice.Take(alice.Group.Commit(c, alice.Signer)).Send[0].Message))
-	var missing *mls.MissingPSKError
-	require.ErrorAs(t, err, &missing)
-	require.Len(t, missing.IDs, n)
+	const n = 3000
+	commit, handle, lack := work(n / 4)
+	commits, handles, lacks := work(n)
+	for name, x := range map[string][2]float64{"commit": {commit, commits}, "handle": {handle, handles}, "lack": {lack, lacks}} {
+		require.Less(t, x[1], 6*x[0], "%s: four times as many PSKs", name)
+		require.Less(t, x[1], 100.0*n, name)
+	}
 }
 
 // A KeyPackage whose lifetime is over, has not begun, or never ends is reported by receivers and not refused: a member that

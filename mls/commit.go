@@ -108,7 +108,7 @@ func (d *draft) newPath() (*committerPath, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.before.params.limitLeaf(d.leaf, &leaf); err != nil {
+	if err := d.before.params.limitLeafParts(d.leaf, &leaf); err != nil {
 		return nil, err
 	}
 	if err := d.checkPathLeaf(&leaf); err != nil {
@@ -199,11 +199,14 @@ func (d *draft) compose(path *committerPath) (*framing.Commit, *treekem.PrivateP
 	if path == nil {
 		return commit, d.base.Prune(d.tree), nil
 	}
-	var err error
+	leaf, _ := d.tree.Leaf(d.leaf)
+	err := d.before.params.limitLeaf(d.leaf, leaf)
+	if err != nil {
+		return nil, nil, err
+	}
 	if commit.Path, err = path.Seal(d.rand, d.tree, d.encoded, d.added); err != nil {
 		return nil, nil, err
 	}
-	leaf, _ := d.tree.Leaf(d.leaf)
 	d.describePath(leaf)
 	return commit, path.PrivatePath(), nil
 }
@@ -241,7 +244,7 @@ func (d *draft) nextEpoch(content *framing.AuthenticatedContent, path *committer
 // protect frames the commit as Params.Handshake says. It returns the message and the secret tree after it.
 func (d *draft) protect(content *framing.AuthenticatedContent) ([]byte, *keyschedule.SecretTree, error) {
 	if d.framer == nil {
-		message, err := marshalPublic(content, d.before.suite, ciphersuite.Secret{})
+		message, err := d.before.marshalPublic(content, ciphersuite.Secret{})
 		return message, nil, err
 	}
 	d.framer.content = content

@@ -82,7 +82,8 @@
 //	ErrPendingProposals    wait for a commit, or commit, then send, or Decline what must not be; a leave of one's own is void
 //	                       then, and is proposed anew in each epoch until it holds
 //	ErrOwnRemoval          only another member can commit the own leave: wait for it
-//	ErrTooManyProposals    commit, then handle the proposal again
+//	ErrTooManyProposals    commit what waits. When somebody commits what was refused, load the Group with higher Params, and
+//	                       handle the proposal, then the commit
 //	ErrPending             Adopt or Drop the pending commit; while joining: wait for the delivery service
 //	ErrInactive            the group is over for this member: *InactiveError says why. Keep it for late messages, then
 //	                       EraseAll; after a ReInit, join or create the successor
@@ -96,9 +97,11 @@
 //	ErrForked              members followed different commits: those whose commit was not taken rejoin
 //	ErrSuccessor           give the old group as Successor
 //	ErrUnexpectedMessage   this kind of message is for another function
-//	*SyntaxError           drop the message: no client of the protocol sends this
+//	*SyntaxError           drop the message: no client of the protocol sends this. With Excess, it would take too much memory:
+//	                       rejoin by JoinExternal with Resync if the others took it
 //	*RuleError             what was received is wrong, and Rule says in which way: drop it, and report a commit that the
-//	                       delivery service let pass. When sending, it is the caller's own input that breaks the rule
+//	                       delivery service let pass. When sending, it is the caller's own input that breaks the rule.
+//	                       V-WIRE-13 names a limit of Params: load the Group with a higher one, and handle it again
 //	*RecordError           the records are damaged, old, or not all there: rejoin
 //
 // Errors of package ciphersuite come from messages that were damaged or encrypted to somebody else; those of package

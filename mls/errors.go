@@ -52,7 +52,8 @@ var (
 	ErrErased = keyschedule.ErrErased
 	// ErrNoTime says that a lifetime has to be checked and no time was given.
 	ErrNoTime = errors.New("mls: the present time is needed to check a lifetime")
-	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow: commit them.
+	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow, in number or in bytes: commit
+	// them. To follow a commit that covers one which was refused, load the Group with a higher limit and handle both again.
 	ErrTooManyProposals = errors.New("mls: too many proposals in this epoch")
 	// ErrNoProposal says that a proposal given by the caller is nil, or an Add without a KeyPackage.
 	ErrNoProposal = errors.New("mls: proposal is nil or an Add of nothing")

@@ -56,7 +56,7 @@ func (f *framer) frame() ([]byte, error) {
 	g := f.group
 	if f.format == framing.WireFormatPublicMessage {
 		f.messages = g.messages
-		return marshalPublic(f.content, g.suite, g.secrets.MembershipKey)
+		return g.marshalPublic(f.content, g.secrets.MembershipKey)
 	}
 	if f.messages == nil {
 		if err := f.takeKey(f.content.Content().ContentType); err != nil {
@@ -74,7 +74,7 @@ func (f *framer) frame() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return framing.Marshal(&framing.Message{Body: private})
+	return g.marshal(private)
 }
 
 // erase overwrites the key.
@@ -115,10 +115,28 @@ func (p *public) checkGeneration(m *framing.PrivateMessage, sender framing.Sende
 	return nil
 }
 
-func marshalPublic(content *framing.AuthenticatedContent, suite *ciphersuite.Suite, key ciphersuite.Secret) ([]byte, error) {
-	public, err := content.SealPublic(suite, key)
+// marshalPublic makes a PublicMessage. key is the membership key, used for members alone.
+func (p *public) marshalPublic(content *framing.AuthenticatedContent, key ciphersuite.Secret) ([]byte, error) {
+	public, err := content.SealPublic(p.suite, key)
 	if err != nil {
 		return nil, err
 	}
-	return framing.Marshal(&framing.Message{Body: public})
+	return p.marshal(public)
+}
+
+// marshal encodes a message to the group, unless members with the same limits would refuse it for its size.
+func (p *public) marshal(body framing.MessageBody) ([]byte, error) {
+	message, err := framing.Marshal(&framing.Message{Body: body})
+	if err != nil {
+		return nil, err
+	}
+	return message, p.params.limitSize(message, p.width())
+}
+
+// width returns the width of the tree, 0 when the tree is not known.
+func (p *public) width() uint32 {
+	if p.tree == nil {
+		return 0
+	}
+	return p.tree.Width()
 }

@@ -25,7 +25,7 @@ func (g *Group) Handle(in Input) (*Step, error) {
 	if g.isErased() {
 		return nil, ErrErased
 	}
-	body, err := decodeMessage(in.Message, g.params)
+	body, err := decodeMessage(in.Message, g.params, g.tree.Width())
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +256,7 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	case own:
 		return nil, ErrOwnMessage
 	}
-	if err := g.room(g.proposals, fresh.fromNewcomer()); err != nil {
+	if err := g.params.limitWaiting(g.proposals, fresh.content); err != nil {
 		return nil, err
 	}
 	claims, err := g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
@@ -265,6 +265,7 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	}
 	next := g.clone()
 	next.messages = messages
+	fresh.keepMessage(in.Message)
 	next.proposals = g.proposals.with(fresh)
 	s := g.step(next)
 	s.Lifetimes = lifetimesIn(c.Proposal, in.Now)

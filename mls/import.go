@@ -14,7 +14,7 @@ import (
 
 // openGroupInfo reads a GroupInfo message.
 func openGroupInfo(message []byte, params *Params) (*framing.GroupInfo, *ciphersuite.Suite, error) {
-	info, err := decodeAs[*framing.GroupInfo](message, params)
+	info, err := decodeAs[*framing.GroupInfo](message, params, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +69,7 @@ func importGroup(p importParams) (*public, error) {
 		return nil, err
 	}
 	tree, err := treekem.Import(treekem.ImportParams{Suite: p.suite, RatchetTree: data, GroupContext: &info.GroupContext,
-		MaxLeaves: p.params.MaxLeaves, CheckLeaf: p.params.limitLeaf})
+		MaxLeaves: p.params.MaxLeaves, MaxLeafSize: p.params.MaxLeaf, CheckLeaf: p.params.limitLeafParts})
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ type JoinParams struct {
 // package ciphersuite when decryption fails.
 func Join(p JoinParams) (*Step, error) {
 	params := p.Params.withDefaults()
-	welcome, err := decodeAs[*framing.Welcome](p.Welcome, params)
+	welcome, err := decodeAs[*framing.Welcome](p.Welcome, params, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func (p *public) judgeSelfRemoves(messages [][]byte) (leavers []covered, left []
 
 // judgeSelfRemove checks the SelfRemove of a member, all but its membership tag.
 func (p *public) judgeSelfRemove(message []byte) (*storedProposal, error) {
-	m, err := decodeAs[*framing.PublicMessage](message, p.params)
+	m, err := decodeAs[*framing.PublicMessage](message, p.params, p.tree.Width())
 	if err != nil {
 		return nil, err
 	}

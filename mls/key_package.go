@@ -209,7 +209,10 @@ func (k *OwnKeyPackage) complete(suite *ciphersuite.Suite, params *Params, by cr
 	if err := k.KeyPackage.LeafNode.Sign(signing, nil, framing.NoLeaf); err != nil {
 		return err
 	}
-	return k.KeyPackage.Sign(signing)
+	if err := k.KeyPackage.Sign(signing); err != nil {
+		return err
+	}
+	return params.limitKeyPackage(k.KeyPackage)
 }
 
 // Message returns the KeyPackage as an MLSMessage, for publishing.

@@ -3,12 +3,41 @@ package mls
 // RFC 9420, Section 16.11, and rule V-WIRE-13: limits that hold before any hash, signature or decryption.
 
 import (
+	"encoding/binary"
+	"fmt"
+
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/treekem"
 )
 
-func overLimit(i framing.LeafIndex, what string, have, limit int) error {
-	return fail("V-WIRE-13", i, "%s: %d, at most %d", what, have, limit)
+// overLimit says that something is more than the field of Params with a name allows.
+func overLimit(i framing.LeafIndex, name, what string, have, limit int) error {
+	return fail("V-WIRE-13", i, "%s: %d, at most %d by Params.%s", what, have, limit, name)
+}
+
+// limitSize checks a message before it is decoded, and before it is sent. leaves is the width of the group's tree; 0 when the
+// group is unknown.
+func (p *Params) limitSize(message []byte, leaves uint32) error {
+	const ciphertext = 256 // more than suite 5 needs, whose ciphertexts are the largest
+	limit, name, what := p.MaxMessage, "MaxMessage", "bytes of the message"
+	if holdsTree(message) {
+		what += ", whose ratchet tree may travel beside it"
+	} else if content := int64(p.MaxContent) + ciphertext*int64(leaves); content < int64(limit) {
+		limit, name = int(content), "MaxContent"
+	}
+	if len(message) > limit {
+		return overLimit(framing.NoLeaf, name, what, len(message), limit)
+	}
+	return nil
+}
+
+// holdsTree reports whether a message is of a kind that can hold a ratchet tree.
+func holdsTree(message []byte) bool {
+	if len(message) < 4 {
+		return false
+	}
+	f := framing.WireFormat(binary.BigEndian.Uint16(message[2:]))
+	return f == framing.WireFormatWelcome || f == framing.WireFormatGroupInfo
 }
 
 // limitMessage checks a message that was only decoded. Encrypted parts are checked after decryption, and a GroupInfo when
@@ -51,7 +80,7 @@ func (p *Params) limitCommit(c *framing.Commit) error {
 
 func (p *Params) limitProposals(n int) error {
 	if n > p.MaxProposals {
-		return overLimit(framing.NoLeaf, "proposals of a commit", n, p.MaxProposals)
+		return overLimit(framing.NoLeaf, "MaxProposals", "proposals of a commit", n, p.MaxProposals)
 	}
 	return nil
 }
@@ -78,6 +107,18 @@ func (p *Params) limitKeyPackage(k *framing.KeyPackage) error {
 }
 
 func (p *Params) limitLeaf(i framing.LeafIndex, leaf *framing.LeafNode) error {
+	if err := p.limitLeafParts(i, leaf); err != nil {
+		return err
+	}
+	encoded, err := framing.Marshal(leaf)
+	if err == nil && len(encoded) > p.MaxLeaf {
+		err = overLimit(i, "MaxLeaf", "bytes of the leaf", len(encoded), p.MaxLeaf)
+	}
+	return err
+}
+
+// limitLeafParts checks all but the size of the whole leaf.
+func (p *Params) limitLeafParts(i framing.LeafIndex, leaf *framing.LeafNode) error {
 	if err := p.limitCredential(i, &leaf.Credential); err != nil {
 		return err
 	}
@@ -86,7 +127,7 @@ func (p *Params) limitLeaf(i framing.LeafIndex, leaf *framing.LeafNode) error {
 
 func (p *Params) limitCredential(i framing.LeafIndex, c *framing.Credential) error {
 	if n := len(c.Certificates); n > p.MaxCertificates {
-		return overLimit(i, "certificates in a chain", n, p.MaxCertificates)
+		return overLimit(i, "MaxCertificates", "certificates in a chain", n, p.MaxCertificates)
 	}
 	return nil
 }
@@ -95,7 +136,7 @@ func (p *Params) limitCredential(i framing.LeafIndex, c *framing.Credential) err
 func (p *Params) limitExtensions(i framing.LeafIndex, list framing.Extensions) error {
 	for _, x := range list {
 		if n := len(x.Data); n > p.MaxExtension && x.Type != framing.ExtensionTypeRatchetTree {
-			return overLimit(i, "bytes of extension "+x.Type.String(), n, p.MaxExtension)
+			return overLimit(i, "MaxExtension", "bytes of extension "+x.Type.String(), n, p.MaxExtension)
 		}
 	}
 	return nil
@@ -124,7 +165,41 @@ func (p *Params) limitContext(list framing.Extensions) error {
 // limitTree checks the size of the data of a ratchet_tree extension.
 func (p *Params) limitTree(data []byte) error {
 	if len(data) > p.MaxMessage {
-		return overLimit(framing.NoLeaf, "bytes of the ratchet tree", len(data), p.MaxMessage)
+		return overLimit(framing.NoLeaf, "MaxMessage", "bytes of the ratchet tree", len(data), p.MaxMessage)
+	}
+	return nil
+}
+
+// limitGrowth checks the tree that a commit leads to: what is larger could not be joined. A tree that is too large already may
+// shrink.
+func (p *Params) limitGrowth(before, after *treekem.Tree) error {
+	if n := after.ExportSize(); n > p.MaxMessage && n > before.ExportSize() {
+		return overLimit(framing.NoLeaf, "MaxMessage", "bytes of the ratchet tree", n, p.MaxMessage)
+	}
+	return nil
+}
+
+// limitWaiting checks that there is room for a proposal beside those that wait. Outsiders, of whom there may be any number,
+// leave half of it to the members.
+func (p *Params) limitWaiting(waiting *proposalStore, c *framing.AuthenticatedContent) error {
+	all, outside := waiting.sizes()
+	if err := p.limitStored(all.plus(c), 1, ""); err != nil || !fromOutside(c) {
+		return err
+	}
+	return p.limitStored(outside.plus(c), 2, " from outside, half of what is allowed")
+}
+
+// limitStored compares waiting proposals with the share of the limits that they may take up.
+func (p *Params) limitStored(n proposalSizes, share int, whose string) error {
+	for _, x := range []struct {
+		have, limit int
+		what, name  string
+	}{
+		{n.number, p.MaxProposals, "", "MaxProposals"}, {n.bytes, p.MaxProposalBytes, " bytes", "MaxProposalBytes"},
+	} {
+		if limit := (x.limit + share - 1) / share; x.have > limit {
+			return fmt.Errorf("%w: %d%s%s, at most %d by Params.%s", ErrTooManyProposals, x.have, x.what, whose, limit, x.name)
+		}
 	}
 	return nil
 }
@@ -142,7 +217,7 @@ func (p *Params) limitInfo(info *framing.GroupInfo) error {
 func (p *Params) limitMembers(t *treekem.Tree, l *proposalList) error {
 	n := t.Members() + len(l.adds) + len(l.external) - len(l.removes) - len(l.leavers)
 	if n > p.MaxLeaves {
-		return overLimit(framing.NoLeaf, "members", n, p.MaxLeaves)
+		return overLimit(framing.NoLeaf, "MaxLeaves", "members", n, p.MaxLeaves)
 	}
 	return nil
 }

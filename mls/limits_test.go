@@ -211,6 +211,10 @@ func TestImportLimits(t *testing.T) {
 	leaf.Extensions = sized(t, 40)
 	in.Tree.SetLeaf(1, leaf) // its signature is invalid now, which is checked later
 	tree := in.Tree.Export(t)
+	largest := 0
+	for i := range framing.LeafIndex(3) {
+		largest = max(largest, encodedSize(t, in.Tree.Leaf(i)))
+	}
 	bare := func(info *framing.GroupInfo) { info.Extensions = info.Extensions[1:] }
 	with := func(x framing.Extension) func(*framing.GroupInfo) {
 		return func(info *framing.GroupInfo) {
@@ -227,6 +231,7 @@ func TestImportLimits(t *testing.T) {
 	}{
 		{"leaves", 3, setLeaves, bare, "V-WIRE-13"},
 		{"bytes of the tree", len(tree), func(p *mls.Params, n int) { p.MaxMessage = n }, bare, "V-WIRE-13"},
+		{"bytes of a leaf", largest, func(p *mls.Params, n int) { p.MaxLeaf = n }, bare, "V-WIRE-13"},
 		{"extension of a leaf", 40, setExtension, bare, "V-WIRE-13"},
 		{"extension of the GroupInfo", 50, setExtension, func(info *framing.GroupInfo) {
 			bare(info)
@@ -259,6 +264,30 @@ func TestImportLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOwnLeafLimit: nobody makes a leaf that is larger than its own limit, as it is once it is signed.
+func TestOwnLeafLimit(t *testing.T) {
+	c := mlstest.NewParty(t, testSuite, "alice")
+	own := must(mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: c.LeafParams, Lifetime: mlstest.Lifetime()}))
+	n := encodedSize(t, &own.KeyPackage.LeafNode)
+	var g *mls.Group
+	for _, most := range []int{n - 1, n} {
+		params := mls.Params{MaxLeaf: most}
+		_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: c.LeafParams, Lifetime: mlstest.Lifetime(), Params: params})
+		s, same := mls.Create(mls.CreateParams{CipherSuite: testSuite, Leaf: c.LeafParams, Lifetime: mlstest.Lifetime(), Params: params})
+		if most == n {
+			require.NoError(t, err)
+			require.NoError(t, same)
+			g = s.Next
+			continue
+		}
+		breaks(t, "V-WIRE-13", err)
+		breaks(t, "V-WIRE-13", same)
+	}
+	longer := framing.BasicCredential([]byte("a name that is longer than the lifetime, and the parent hash too"))
+	breaks(t, "V-WIRE-13", failure(g.Commit(mls.CommitParams{Leaf: mls.LeafUpdate{Credential: &longer}}, c.Signer)))
+	breaks(t, "V-WIRE-13", failure(g.ProposeUpdate(mls.LeafUpdate{Credential: &longer}, mls.ProposeParams{}, c.Signer)))
 }
 
 // TestOwnLimits: a member does not send what its own limits forbid.

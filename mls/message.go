@@ -28,12 +28,13 @@ type MessageInfo struct {
 
 // Peek returns what anybody can read of an MLSMessage, for a client to find the group that it is for, and for a delivery
 // service to route it (RFC 9420, Section 6). It uses no key, and verifies nothing. It fails with a *SyntaxError, or by rule
-// V-WIRE-13 when the message exceeds the limits of the zero Params.
+// V-WIRE-13 when the message exceeds the limits of the zero Params. Params.Peek has others.
 func Peek(message []byte) (MessageInfo, error) { return Params{}.Peek(message) }
 
-// Peek does what the function Peek does, within the limits of p, and with proposals read as p.ProposalBodies says.
+// Peek returns what Peek does, within the limits of p, and with proposals read as p.ProposalBodies says. It does not know the group, so that MaxContent alone bounds what it reads
+// of a group's messages. Set that to what Handle takes in groups of more than 100,000 members, whose commits can be larger.
 func (p Params) Peek(message []byte) (MessageInfo, error) {
-	body, err := decodeMessage(message, p.withDefaults())
+	body, err := decodeMessage(message, p.withDefaults(), 0)
 	if err != nil {
 		return MessageInfo{}, err
 	}
@@ -52,8 +53,9 @@ func (p Params) Peek(message []byte) (MessageInfo, error) {
 		info.CipherSuite, info.GroupID, info.Epoch = c.CipherSuite, c.GroupID, c.Epoch
 	case *framing.Welcome:
 		info.CipherSuite = m.CipherSuite
-		for _, s := range m.Secrets {
-			info.KeyPackages = append(info.KeyPackages, s.NewMember)
+		info.KeyPackages = make([]framing.KeyPackageRef, len(m.Secrets))
+		for i, s := range m.Secrets {
+			info.KeyPackages[i] = s.NewMember
 		}
 	case *framing.KeyPackage:
 		info.CipherSuite = m.CipherSuite
@@ -80,10 +82,11 @@ func referencesOf(c *framing.Commit) (refs []framing.ProposalRef) {
 	return refs
 }
 
-// decodeMessage reads an MLSMessage within the limits of params.
-func decodeMessage(message []byte, params *Params) (framing.MessageBody, error) {
-	if len(message) > params.MaxMessage {
-		return nil, overLimit(framing.NoLeaf, "bytes of the message", len(message), params.MaxMessage)
+// decodeMessage reads an MLSMessage within the limits of params. leaves is the width of the group's tree, 0 when no group is
+// known.
+func decodeMessage(message []byte, params *Params, leaves uint32) (framing.MessageBody, error) {
+	if err := params.limitSize(message, leaves); err != nil {
+		return nil, err
 	}
 	var m framing.Message
 	if err := params.ProposalBodies.Unmarshal(message, &m); err != nil {
@@ -114,9 +117,9 @@ func orBare(data []byte, err error) error {
 }
 
 // decodeAs does what decodeMessage does, for one kind of message. It fails with ErrUnexpectedMessage for any other.
-func decodeAs[B framing.MessageBody](message []byte, params *Params) (B, error) {
+func decodeAs[B framing.MessageBody](message []byte, params *Params, leaves uint32) (B, error) {
 	var none B
-	body, err := decodeMessage(message, params)
+	body, err := decodeMessage(message, params, leaves)
 	if err != nil {
 		return none, err
 	}

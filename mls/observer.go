@@ -84,7 +84,7 @@ func Observe(p ObserveParams) (*ObserverStep, error) {
 // Handle processes a proposal or commit sent as PublicMessage. It fails as Group.Handle does, and with
 // ErrUnexpectedMessage for a PrivateMessage.
 func (o *Observer) Handle(in Input) (*ObserverStep, error) {
-	m, err := decodeAs[*framing.PublicMessage](in.Message, o.params)
+	m, err := decodeAs[*framing.PublicMessage](in.Message, o.params, o.tree.Width())
 	if err != nil {
 		return nil, err
 	}
@@ -118,16 +118,14 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 	if known := o.proposals.find(fresh.ref); known != nil {
 		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(known, true)}}, nil
 	}
-	if err := o.room(o.proposals, fresh.fromNewcomer()); err != nil {
+	if err := o.params.limitWaiting(o.proposals, content); err != nil {
 		return nil, err
 	}
 	judged, err := o.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
 	if err != nil {
 		return nil, err
 	}
-	if _, leaves := c.Proposal.(*framing.SelfRemove); leaves {
-		fresh.message = bytes.Clone(in.Message)
-	}
+	fresh.keepMessage(in.Message)
 	next := *o
 	next.proposals = o.proposals.with(fresh)
 	events := []Event{o.proposalReceived(fresh, false)}
@@ -136,14 +134,7 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 
 // SelfRemoves returns the SelfRemoves that wait, as they were received, for a delivery service to hand out with a GroupInfo:
 // see JoinExternalParams (draft-ietf-mls-extensions, SelfRemove).
-func (o *Observer) SelfRemoves() (out [][]byte) {
-	for _, p := range o.proposals.all() {
-		if p.message != nil {
-			out = append(out, p.message)
-		}
-	}
-	return out
-}
+func (o *Observer) SelfRemoves() [][]byte { return o.proposals.selfRemoves() }
 
 func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input) (*ObserverStep, error) {
 	t, err := o.beginReceived(content, o.proposals, in)

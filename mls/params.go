@@ -19,20 +19,32 @@ import (
 // what groups need, and keep a hostile sender from filling the memory.
 //
 // What exceeds a limit named Max is refused by rule V-WIRE-13, as soon as it is decoded or decrypted and before it is
-// hashed or verified; MaxExternalSenders and MaxLifetime have rules of their own (V-EXT-05, V-LN-16). Give all members of a
-// group the same limits: a member that refuses a commit which others accept cannot follow the group.
+// hashed or verified, and is not sent either; MaxExternalSenders and MaxLifetime have rules of their own (V-EXT-05, V-LN-16), and
+// proposals for which there is no room fail with ErrTooManyProposals. Give all members of a group the same limits: a member that
+// refuses a commit which others accept cannot follow the group. The error names the limit. To go on, load the Group with a
+// higher one and handle the message again; or else rejoin by JoinExternal with Resync.
 type Params struct {
 	// PastEpochs is the number of past epochs whose application messages are still read; negative for none. Default: 3.
 	PastEpochs int
 	// ResumptionEpochs is the number of past epochs whose resumption PSK is kept; negative for none. Default: 8.
 	ResumptionEpochs int
-	// MaxProposals bounds the proposals kept in one epoch, received and sent, and those of one commit. Default: 65,536.
+	// MaxProposals bounds the proposals kept in one epoch, received and sent, and those of one commit. Those from outside of
+	// the group may take up half of it. Default: 65,536.
 	MaxProposals int
+	// MaxProposalBytes bounds the proposals kept in one epoch, too, by the sum of their encoded contents. Those from outside of
+	// the group may take up half of it. Default: 32 MiB.
+	MaxProposalBytes int
 	// MaxExternalSenders bounds the external_senders extension. Default: 1,024.
 	MaxExternalSenders int
-	// MaxMessage is the largest message that is read, and the largest ratchet tree beside one, in bytes. Default:
-	// 256 MiB.
+	// MaxMessage is the largest Welcome or GroupInfo that is read or made, and the largest ratchet tree, in one of them or
+	// beside it, in bytes. No commit makes the tree larger. Default: 256 MiB.
 	MaxMessage int
+	// MaxContent is the largest PublicMessage, PrivateMessage or KeyPackage that is read or sent, in bytes. In a group, there are
+	// 256 bytes more for each leaf of its tree, blank ones included, for a commit may hold a ciphertext for each. MaxMessage
+	// bounds these, too. Default: 32 MiB.
+	MaxContent int
+	// MaxLeaf is the largest encoded leaf, in bytes. Default: 256 KiB.
+	MaxLeaf int
 	// MaxLeaves is the largest ratchet tree, in leaves, blank ones included. Default: 1,048,576.
 	MaxLeaves int
 	// MaxExtension is the largest extension, in bytes of its data, except ratchet trees. Default: 1 MiB.
@@ -134,8 +146,8 @@ const (
 )
 
 // NewcomerProposalPolicy says what becomes of Adds that newcomers send (RFC 9420, Section 12.1.8). Whoever knows a group's
-// id and epoch can send one, and as long as it waits, members may not send data. All are kept, as many as a quarter of
-// Params.MaxProposals: somebody else may commit them.
+// id and epoch can send one, and as long as it waits, members may not send data. All are kept, within the half of Params.MaxProposals
+// and MaxProposalBytes that is not the members': somebody else may commit them.
 type NewcomerProposalPolicy uint8
 
 // Policies for newcomers' proposals.
@@ -161,7 +173,10 @@ func (p Params) withDefaults() *Params {
 	p.ResumptionEpochs = orDefault(p.ResumptionEpochs, 8)
 	p.MaxProposals = orDefault(p.MaxProposals, 1<<16)
 	p.MaxExternalSenders = orDefault(p.MaxExternalSenders, 1<<10)
+	p.MaxProposalBytes = orDefault(p.MaxProposalBytes, 32<<20)
 	p.MaxMessage = orDefault(p.MaxMessage, 256<<20)
+	p.MaxContent = orDefault(p.MaxContent, 32<<20)
+	p.MaxLeaf = orDefault(p.MaxLeaf, 256<<10)
 	p.MaxLeaves = orDefault(p.MaxLeaves, 1<<20)
 	p.MaxExtension = orDefault(p.MaxExtension, 1<<20)
 	p.MaxCertificates = orDefault(p.MaxCertificates, 16)

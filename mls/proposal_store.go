@@ -12,7 +12,7 @@ type storedProposal struct {
 	ref      framing.ProposalRef
 	twin     framing.ProposalRef // under the twin of the signature, where there is one: anybody can make that, and send it to others
 	content  *framing.AuthenticatedContent
-	message  []byte              // that it came in, when it is a SelfRemove and an Observer keeps it
+	message  []byte              // that it came in, when it is a SelfRemove, for newcomers
 	leafKey  ciphersuite.KeyPair // of the member's own Update: the new leaf's
 	declined bool                // does not wait for a commit, but is known when a commit names it
 }
@@ -23,6 +23,13 @@ func (p *storedProposal) sender() framing.Sender     { return p.content.Content(
 // fromNewcomer reports whether somebody outside of the group proposes to be added.
 func (p *storedProposal) fromNewcomer() bool {
 	return p.sender().SenderType == framing.SenderTypeNewMemberProposal
+}
+
+// keepMessage keeps the message that a SelfRemove came in.
+func (p *storedProposal) keepMessage(message []byte) {
+	if _, leaves := p.proposal().(*framing.SelfRemove); leaves {
+		p.message = bytes.Clone(message)
+	}
 }
 
 // removedLeaf returns the leaf that the proposal removes, and false when it removes none.
@@ -40,28 +47,44 @@ func (p *storedProposal) removedLeaf() (framing.LeafIndex, bool) {
 // store.
 type proposalStore struct {
 	*storedProposal
-	before    *proposalStore
-	count     int
-	wait      int // how many wait for a commit
-	newcomers int // how many come from newcomers
-	index     *proposalIndex
+	before  *proposalStore
+	size    proposalSizes
+	outside proposalSizes // of those from outside of the group
+	wait    int           // how many wait for a commit
+	index   *proposalIndex
 }
 
-// with returns the store with one more proposal.
+// proposalSizes says how many proposals there are, and how many bytes their contents have.
+type proposalSizes struct{ number, bytes int }
+
+func (n proposalSizes) plus(c *framing.AuthenticatedContent) proposalSizes {
+	return proposalSizes{n.number + 1, n.bytes + c.Size()}
+}
+
+// fromOutside reports whether an external sender or a newcomer sent the content.
+func fromOutside(c *framing.AuthenticatedContent) bool {
+	return c.Content().Sender.SenderType != framing.SenderTypeMember
+}
+
+// with returns the store with one more proposal, of which it keeps no more than it needs.
 func (s *proposalStore) with(p *storedProposal) *proposalStore {
-	out := &proposalStore{storedProposal: p, before: s, count: 1}
-	if s != nil {
-		out.count, out.wait, out.newcomers, out.index = s.count+1, s.wait, s.newcomers, s.index
+	kept := *p
+	kept.content = p.content.Compact()
+	out := &proposalStore{storedProposal: &kept, before: s}
+	size, outside := s.sizes()
+	if out.size = size.plus(kept.content); fromOutside(kept.content) {
+		outside = outside.plus(kept.content)
 	}
-	if !p.declined {
+	out.outside = outside
+	if s != nil {
+		out.wait, out.index = s.wait, s.index
+	}
+	if !kept.declined {
 		out.wait++
 	}
-	if p.fromNewcomer() {
-		out.newcomers++
-	}
-	out.index = out.index.with(p.ref, p, 0)
-	if p.twin != nil {
-		out.index = out.index.with(p.twin, p, 0)
+	out.index = out.index.with(kept.ref, &kept, 0)
+	if kept.twin != nil {
+		out.index = out.index.with(kept.twin, &kept, 0)
 	}
 	return out
 }
@@ -74,7 +97,7 @@ func (s *proposalStore) declining(p *storedProposal, declined bool) *proposalSto
 	for !bytes.Equal(out.ref, p.ref) {
 		out = out.before
 	}
-	at := out.count
+	at := out.len()
 	out = out.before.with(&changed)
 	for _, later := range s.after(at) {
 		out = out.with(later)
@@ -82,11 +105,19 @@ func (s *proposalStore) declining(p *storedProposal, declined bool) *proposalSto
 	return out
 }
 
+// sizes returns the size of all proposals, and of those from outside of the group.
+func (s *proposalStore) sizes() (all, outside proposalSizes) {
+	if s == nil {
+		return all, outside
+	}
+	return s.size, s.outside
+}
+
 func (s *proposalStore) len() int {
 	if s == nil {
 		return 0
 	}
-	return s.count
+	return s.size.number
 }
 
 // all lists the proposals in the order of their arrival.
@@ -112,7 +143,7 @@ func (s *proposalStore) waits() bool { return s != nil && s.wait > 0 }
 func (s *proposalStore) after(n int) []*storedProposal {
 	list := make([]*storedProposal, s.len()-n)
 	for ; s.len() > n; s = s.before {
-		list[s.count-1-n] = s.storedProposal
+		list[s.len()-1-n] = s.storedProposal
 	}
 	return list
 }
@@ -123,6 +154,16 @@ func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 		return nil
 	}
 	return s.index.find(ref)
+}
+
+// selfRemoves lists the messages in which SelfRemoves came.
+func (s *proposalStore) selfRemoves() (out [][]byte) {
+	for _, p := range s.all() {
+		if p.message != nil {
+			out = append(out, p.message)
+		}
+	}
+	return out
 }
 
 // selfRemoveOf returns the SelfRemove of a leaf, or nil when there is none.

@@ -82,19 +82,16 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 			return g.proposeAgain(stored)
 		}
 	}
-	if err := g.room(g.proposals, false); err != nil {
-		return nil, err
-	}
 	judged, err := g.checkSigned(proposal, g.self(), p.Now, MomentAddSent)
 	if err != nil {
 		return nil, err
 	}
 	f := &framer{group: g, format: format, by: by, padding: p.Padding}
-	message, err := f.send(&framing.FramedContent{
+	defer f.erase()
+	if err := f.sign(&framing.FramedContent{
 		Sender: g.self(), AuthenticatedData: p.AuthenticatedData,
 		ContentType: framing.ContentTypeProposal, Proposal: proposal,
-	})
-	if err != nil {
+	}); err != nil {
 		return nil, err
 	}
 	stored, err := g.stored(f.content)
@@ -102,9 +99,20 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 		return nil, err
 	}
 	stored.leafKey = leafKey
+	fresh := g.proposals.find(stored.ref) == nil // receivers, too, store equal proposals once
+	if fresh {
+		if err := g.params.limitWaiting(g.proposals, f.content); err != nil {
+			return nil, err
+		}
+	}
+	message, err := f.frame()
+	if err != nil {
+		return nil, err
+	}
 	next := g.clone()
 	next.messages = f.messages
-	if g.proposals.find(stored.ref) == nil { // receivers, too, store equal proposals once
+	if fresh {
+		stored.keepMessage(message)
 		next.proposals = g.proposals.with(stored)
 	}
 	s := g.step(next)
@@ -150,47 +158,19 @@ func (p *public) outside(proposal framing.Proposal, sender framing.Sender, o Pro
 	if err != nil {
 		return nil, err
 	}
-	return marshalPublic(content, p.suite, ciphersuite.Secret{})
+	return p.marshalPublic(content, ciphersuite.Secret{})
 }
 
 // proposeAgain returns the Step that sends an own SelfRemove once more.
 func (g *Group) proposeAgain(stored *storedProposal) (*Step, error) {
-	message, err := marshalPublic(stored.content, g.suite, g.secrets.MembershipKey)
-	if err != nil {
-		return nil, err
-	}
 	s := g.step(g)
-	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
+	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: stored.message}}
 	return s, nil
 }
 
 // SelfRemoves returns the SelfRemoves that wait, as the messages that they came in, to be handed out with a GroupInfo: see
 // JoinExternalParams. It fails with an *InactiveError or ErrErased.
-func (g *Group) SelfRemoves() ([][]byte, error) {
-	if err := g.usable(); err != nil {
-		return nil, err
-	}
-	var out [][]byte
-	for _, p := range g.proposals.all() {
-		if _, leaves := p.proposal().(*framing.SelfRemove); leaves {
-			message, err := marshalPublic(p.content, g.suite, g.secrets.MembershipKey)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, message)
-		}
-	}
-	return out, nil
-}
-
-// room fails with ErrTooManyProposals when a store is full for another proposal. Newcomers, of whom anybody may be one, fill
-// a quarter of it at most, so that they do not keep members from proposing.
-func (p *public) room(s *proposalStore, newcomer bool) error {
-	if s.len() >= p.params.MaxProposals || newcomer && s != nil && s.newcomers >= (p.params.MaxProposals+3)/4 {
-		return ErrTooManyProposals
-	}
-	return nil
-}
+func (g *Group) SelfRemoves() ([][]byte, error) { return g.proposals.selfRemoves(), g.usable() }
 
 // checkSigned checks a proposal by itself, with its signatures (RFC 9420, Section 12.1). It returns the credentials
 // to be validated.

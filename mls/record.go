@@ -237,11 +237,11 @@ type recordReader struct {
 func (r *recordReader) bytes() []byte { return append([]byte(nil), r.Opaque()...) }
 
 func (r *recordReader) value(v framing.Value) {
-	b := r.Opaque()
+	b := r.bytes()
 	if r.Err() != nil {
 		return
 	}
-	if err := r.bodies.Unmarshal(b, v); err != nil {
+	if err := r.bodies.UnmarshalShared(b, v); err != nil {
 		r.Reject(err)
 	}
 }

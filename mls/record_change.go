@@ -69,15 +69,8 @@ func (w *recordWriter) proposal(p framing.Proposal) {
 }
 
 func (r *recordReader) proposal() framing.Proposal {
-	b := r.Opaque()
-	if r.Err() != nil {
-		return nil
-	}
 	var p framing.TaggedProposal
-	if err := r.bodies.Unmarshal(b, &p); err != nil {
-		r.Reject(err)
-		return nil
-	}
+	r.value(&p)
 	return p.Proposal
 }
 

@@ -26,7 +26,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{pendingCommit{}, []string{"message", "next", "welcomes", "change"}},
 		{successorLink{}, []string{"id", "psk"}},
 		{storedProposal{}, []string{"ref", "twin", "content", "leafKey", "declined", "message"}},
-		{proposalStore{}, []string{"storedProposal", "before", "count", "wait", "newcomers", "index"}},
+		{proposalStore{}, []string{"storedProposal", "before", "size", "outside", "wait", "index"}},
 		{Observer{}, []string{"public", "proposals", "reInit", "former", "author"}},
 		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
 		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},

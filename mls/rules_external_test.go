@@ -293,7 +293,7 @@ func groupInfoRules() []ruleTest {
 		{"V-EJ-03", "groupinfo", "the form of the tree", func(a *attempt) {
 			in := a.grove()[1].Insider()
 			for _, nodes := range misshapen(in.Tree.Nodes) {
-				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
+				a.refusesTreeData(in, mlstest.Marshal(a, framing.RatchetTree{}.With(nodes)))
 			}
 		}},
 		{"V-EJ-03", "groupinfo", "group id", func(a *attempt) {

@@ -120,21 +120,21 @@ func treeRules() []ruleTest {
 	return append(out, []ruleTest{
 		{"V-TREE-01", "tree", "", func(a *attempt) {
 			in := a.grove()[1].Insider()
-			for _, nodes := range []framing.RatchetTree{
+			for _, nodes := range [][]*framing.Node{
 				nil, {nil}, {nil, nil, nil}, append(slices.Clone(in.Tree.Nodes), nil), append(slices.Clone(in.Tree.Nodes), nil, nil),
 			} {
-				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
+				a.refusesTreeData(in, mlstest.Marshal(a, framing.RatchetTree{}.With(nodes)))
 			}
 		}},
 		{"V-TREE-02", "tree", "", func(a *attempt) {
 			in := a.grove()[1].Insider()
-			damage := func(change func(n framing.RatchetTree) framing.RatchetTree) {
-				nodes := change(append(framing.RatchetTree{}, in.Tree.Nodes...))
-				a.refusesTreeData(in, mlstest.Marshal(a, &nodes))
+			damage := func(change func(n []*framing.Node) []*framing.Node) {
+				nodes := change(slices.Clone(in.Tree.Nodes))
+				a.refusesTreeData(in, mlstest.Marshal(a, framing.RatchetTree{}.With(nodes)))
 			}
-			damage(func(n framing.RatchetTree) framing.RatchetTree { n[4] = n[3]; return n })
-			damage(func(n framing.RatchetTree) framing.RatchetTree { n[5] = n[4]; return n })
-			damage(func(n framing.RatchetTree) framing.RatchetTree { return n[:12] })
+			damage(func(n []*framing.Node) []*framing.Node { n[4] = n[3]; return n })
+			damage(func(n []*framing.Node) []*framing.Node { n[5] = n[4]; return n })
+			damage(func(n []*framing.Node) []*framing.Node { return n[:12] })
 		}},
 		{"V-TREE-03", "tree", "served elsewhere", func(a *attempt) {
 			all := a.grove()

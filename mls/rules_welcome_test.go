@@ -312,9 +312,9 @@ func welcomeRules() []ruleTest {
 			for k := range misshapen(in.Tree.Nodes) {
 				a.refusesJoin(w.by(in, func(d *mlstest.Draft) {
 					d.OnGroupInfo = func(i *framing.GroupInfo) {
-						var nodes framing.RatchetTree
-						require.NoError(a, framing.Unmarshal(i.Extensions[0].Data, &nodes))
-						i.Extensions[0].Data = mlstest.Marshal(a, &misshapen(nodes)[k])
+						var tree framing.RatchetTree
+						require.NoError(a, framing.Unmarshal(i.Extensions[0].Data, &tree))
+						i.Extensions[0].Data = mlstest.Marshal(a, framing.RatchetTree{}.With(misshapen(tree.All())[k]))
 					}
 				}), w.by(in, nil))
 			}
@@ -422,10 +422,10 @@ func welcomeRules() []ruleTest {
 }
 
 // misshapen returns invalid trees, made from the nodes of one with twelve nodes or more.
-func misshapen(nodes framing.RatchetTree) []framing.RatchetTree {
+func misshapen(nodes []*framing.Node) [][]*framing.Node {
 	atLeaf, atParent := slices.Clone(nodes), slices.Clone(nodes)
 	atLeaf[4], atParent[5] = nodes[3], nodes[4]
-	return []framing.RatchetTree{nil, {nil}, {nil, nil, nil}, append(slices.Clone(nodes), nil, nil), atLeaf, atParent, nodes[:12]}
+	return [][]*framing.Node{nil, {nil}, {nil, nil, nil}, append(slices.Clone(nodes), nil, nil), atLeaf, atParent, nodes[:12]}
 }
 
 // unheardOf returns extensions of unknown types.

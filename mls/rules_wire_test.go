@@ -246,7 +246,9 @@ func wireRules() []ruleTest {
 		{"V-WIRE-13", "groupinfo", "", func(a *attempt) {
 			alice, _, _ := a.trio()
 			dave := mlstest.NewParty(a, testSuite, "dave")
-			info := alice.Info()
+			info := alice.Insider().GroupInfo(a, func(i *framing.GroupInfo) { // larger than the tree with dave in it
+				i.Extensions = append(i.Extensions, framing.Extension{Type: strange, Data: make([]byte, 400)})
+			})
 			dave.Params.MaxMessage = len(info)
 			a.refusesObserving(dave, append(bytes.Clone(info), 0), nil, info)
 		}},

@@ -325,6 +325,9 @@ func (t *transition) finish() error {
 	if t.tree, err = t.edit.Tree(); err != nil {
 		return err
 	}
+	if err := t.before.params.limitGrowth(t.before.tree, t.tree); err != nil {
+		return err
+	}
 	if err := t.tree.CheckCredentials(); err != nil {
 		return err
 	}

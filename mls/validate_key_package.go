@@ -26,7 +26,7 @@ type VerifyKeyPackageParams struct {
 // ciphersuite.ErrUnsupported.
 func VerifyKeyPackage(p VerifyKeyPackageParams) (*framing.KeyPackage, error) {
 	params := p.Params.withDefaults()
-	k, err := decodeAs[*framing.KeyPackage](p.Message, params)
+	k, err := decodeAs[*framing.KeyPackage](p.Message, params, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (g *Group) GroupInfo(p GroupInfoParams, by crypto.Signer) ([]byte, error) {
 	if err := info.Sign(framing.SignParams{Suite: g.suite, Rand: g.params.rand, Signer: by}); err != nil {
 		return nil, err
 	}
-	return framing.Marshal(&framing.Message{Body: info})
+	return g.marshal(info)
 }
 
 // checkInfoExtensions checks the extensions that a caller gives for a GroupInfo. They must not be those that RFC 9420
@@ -129,7 +129,7 @@ func (d *draft) split(welcome *framing.Welcome) ([]Outgoing, error) {
 	for lo := 0; lo < len(welcome.Secrets); lo += batch {
 		part := *welcome
 		part.Secrets = welcome.Secrets[lo:min(lo+batch, len(welcome.Secrets))]
-		message, err := framing.Marshal(&framing.Message{Body: &part})
+		message, err := d.before.marshal(&part)
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,11 @@
 package treekem
 
 import (
+	"math/bits"
+
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // A tree is cut into blocks. A block of layer 0 holds blockLeaves leaves and the parents above them, up to the node
@@ -32,6 +35,7 @@ type block struct {
 	linked     uint32 // bit per parent: its parent_hash is not empty
 	ownedLists uint32 // bit per parent: its unmerged list was made by owner, who may grow it in place
 
+	exported   int                  // bytes that Export needs for the nodes here and in the blocks below, beyond one for each
 	members    [blockParents]uint32 // non-blank leaves below each parent
 	resolution [blockParents]uint32 // size of each parent's resolution
 
@@ -150,6 +154,27 @@ func (b *block) count(layer, slot int) {
 	if b.has(slot) {
 		b.resolution[slot] = 1 + uint32(len(b.unmergedAt(slot)))
 	}
+}
+
+// measure brings exported up to date, once it is so in the blocks below.
+func (l layout) measure(b *block) {
+	n := len(b.leaves) + bits.OnesCount32(b.present) // each node that is not blank has a type
+	for slot := range blockParents {
+		if !b.has(slot) {
+			continue
+		}
+		unmerged := 4 * len(b.unmergedAt(slot))
+		parentHash := len(l.parentHashAt(b, slot))
+		for _, vector := range []int{l.key, parentHash, unmerged} {
+			n += wire.LengthSize(vector) + vector
+		}
+	}
+	for _, child := range b.children {
+		if child != nil {
+			n += child.exported
+		}
+	}
+	b.exported = n
 }
 
 func (b *block) setPresent(slot int, present bool) {

@@ -56,6 +56,7 @@ func sameTree(t require.TestingT, want, got *treekem.Tree) {
 	require.Equal(t, want.Width(), got.Width())
 	require.Equal(t, want.Hash(), got.Hash())
 	require.Equal(t, want.Export(), got.Export())
+	require.Equal(t, len(want.Export()), got.ExportSize())
 	require.Equal(t, want.Members(), got.Members())
 	for _, v := range []framing.ExtensionType{7, 8, 0x0a0a, 0xff01} {
 		require.Equal(t, want.Support().Extension(v), got.Support().Extension(v))

@@ -139,7 +139,7 @@ func crowdedTree(t *testing.T, suite *ciphersuite.Suite, n int) *treekem.Tree {
 // unmergedTree returns a tree of n leaves and a root, at which all but two leaves are unmerged.
 func unmergedTree(suite *ciphersuite.Suite, n int) *reference {
 	s := &script{suite: suite}
-	ref := &reference{suite: suite, nodes: make(framing.RatchetTree, 2*n-1)}
+	ref := &reference{suite: suite, nodes: make([]*framing.Node, 2*n-1)}
 	root := &framing.ParentNode{EncryptionKey: s.key()}
 	for i := range n {
 		leaf := s.leaf(framing.LeafNodeSourceCommit)

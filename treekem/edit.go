@@ -305,7 +305,10 @@ func (e *Edit) Tree() (*Tree, error) {
 	return &Tree{view: e.view, keys: keys, caps: e.caps.counts}, nil
 }
 
-func (e *Edit) refreshRoot() []byte {
+func (e *Edit) refreshRoot() {
 	layer, level := layerOf(e.rootLevel()), e.rootLevel()
-	return e.hashing.refresh(e.root, layer, slotOf(layer, level, 0), Root(e.width))
+	e.hashing.refresh(e.root, layer, slotOf(layer, level, 0), Root(e.width))
+	if e.root.owner == e.owner { // the root need not be in the top slot, nor its hash have changed
+		e.measure(e.root)
+	}
 }

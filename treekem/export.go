@@ -19,6 +19,13 @@ func (t *Tree) Export() []byte {
 	return out
 }
 
+// ExportSize returns the length of what Export returns, without making it, in time that grows with the depth of the tree.
+func (t *Tree) ExportSize() int {
+	nodes := 2*int(t.lastMember()) + 1
+	n := nodes + t.root.exported
+	return wire.LengthSize(n) + n
+}
+
 func (t *Tree) appendNodes(out []byte) []byte {
 	next := NodeIndex(0)
 	var scratch []byte

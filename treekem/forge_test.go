@@ -23,8 +23,7 @@ type forgery struct {
 }
 
 func (g *group) forge() *forgery {
-	f := &forgery{group: g, ref: &reference{suite: g.suite}, links: map[int]int{}, context: *g.context(g.tree)}
-	require.NoError(g, framing.Unmarshal(g.tree.Export(), &f.ref.nodes))
+	f := &forgery{group: g, ref: &reference{g.suite, nodesOf(g, g.tree.Export())}, links: map[int]int{}, context: *g.context(g.tree)}
 	for !fullTree(len(f.ref.nodes)) {
 		f.ref.nodes = append(f.ref.nodes, nil)
 	}
@@ -128,18 +127,20 @@ func eight(t *testing.T) *group { return newGroupOf(t, newSuite(t, 1), 8, 0, 5, 
 // TestBadForm is about V-TREE-01, V-TREE-02 and V-TREE-03.
 func TestBadForm(t *testing.T) {
 	runBadTrees(t, eight, []badTree{
-		{"empty list", "V-TREE-01", func(f *forgery) { f.data = mustMarshal(&framing.RatchetTree{}) }},
-		{"only blanks", "V-TREE-01", func(f *forgery) { f.data = mustMarshal(&framing.RatchetTree{nil, nil, nil}) }},
-		{"a blank at the end", "V-TREE-01", func(f *forgery) { f.ref.nodes = append(f.ref.nodes, nil); f.data = mustMarshal(&f.ref.nodes) }},
+		{"empty list", "V-TREE-01", func(f *forgery) { f.data = mustMarshal(new(framing.RatchetTree)) }},
+		{"only blanks", "V-TREE-01", func(f *forgery) { f.data = mustMarshal(&framing.RatchetTree{Size: 3}) }},
+		{"a blank at the end", "V-TREE-01", func(f *forgery) {
+			f.ref.nodes = append(f.ref.nodes, nil)
+			f.data = mustMarshal(framing.RatchetTree{}.With(f.ref.nodes))
+		}},
 		{"two blanks at the end", "V-TREE-01", func(f *forgery) {
 			f.ref.nodes = append(f.ref.nodes, nil, nil)
-			f.data = mustMarshal(&f.ref.nodes)
+			f.data = mustMarshal(framing.RatchetTree{}.With(f.ref.nodes))
 		}},
 		{"a parent where a leaf belongs", "V-TREE-02", func(f *forgery) { f.ref.nodes[4] = f.ref.nodes[3] }},
 		{"a leaf where a parent belongs", "V-TREE-02", func(f *forgery) { f.ref.nodes[5] = f.ref.nodes[4] }},
 		{"ends in a parent", "V-TREE-02", func(f *forgery) {
-			cut := f.ref.nodes[:14]
-			f.data = mustMarshal(&cut)
+			f.data = mustMarshal(framing.RatchetTree{}.With(f.ref.nodes[:14]))
 		}},
 		{"another key in the tree", "V-TREE-03", func(f *forgery) {
 			f.leaf(1).EncryptionKey = f.newClient().leaf.EncryptionKey
@@ -172,9 +173,7 @@ func TestGoodForm(t *testing.T) {
 		tree, err := treekem.Decode(g.suite, g.tree.Export())
 		require.NoError(t, err)
 		require.Equal(t, treekem.Width(uint32(members)), tree.Width())
-		var nodes framing.RatchetTree
-		require.NoError(t, framing.Unmarshal(g.tree.Export(), &nodes))
-		require.Len(t, nodes, 2*members-1)
+		require.Len(t, nodesOf(t, g.tree.Export()), 2*members-1)
 		g.imports()
 	}
 }
@@ -361,8 +360,7 @@ func TestUnmergedOnTwoLevels(t *testing.T) {
 	g.commit(change{adds: 1, noPath: true}) // at 5
 	g.commit(change{sender: 0})
 	g.commit(change{adds: 1, noPath: true}) // at 7
-	var nodes framing.RatchetTree
-	require.NoError(t, framing.Unmarshal(g.tree.Export(), &nodes))
+	nodes := nodesOf(t, g.tree.Export())
 	require.Equal(t, []framing.LeafIndex{7}, nodes[7].ParentNode.UnmergedLeaves)
 	require.Equal(t, []framing.LeafIndex{5, 7}, nodes[11].ParentNode.UnmergedLeaves)
 	g.imports()
@@ -456,12 +454,10 @@ func TestManyBadSignatures(t *testing.T) {
 	f, err := treekemtest.Build(treekemtest.Params{Suite: newSuite(t, 1), Members: 2*4096 + 1, Shape: treekemtest.Fresh, GroupID: []byte("g")})
 	require.NoError(t, err)
 	require.NoError(t, f.Tree.VerifyLeafSignatures([]byte("g")))
-	var nodes framing.RatchetTree
 	for _, i := range []framing.LeafIndex{8192, 3} { // in the last batch, and in one with good ones after it
-		nodes = nil
-		require.NoError(t, framing.Unmarshal(f.RatchetTree, &nodes))
+		nodes := nodesOf(t, f.RatchetTree)
 		nodes[2*i].LeafNode.Signature[3] ^= 1
-		tree, err := treekem.Decode(newSuite(t, 1), mustMarshal(&nodes))
+		tree, err := treekem.Decode(newSuite(t, 1), mustMarshal(framing.RatchetTree{}.With(nodes)))
 		require.NoError(t, err)
 		require.Equal(t, i, requireRule(t, "V-TREE-15", tree.VerifyLeafSignatures([]byte("g"))).Leaf)
 	}

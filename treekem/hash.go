@@ -94,6 +94,9 @@ func (h *hasher) refresh(b *block, layer, slot int, x NodeIndex) []byte {
 		}
 	}
 	b.dirty &^= 1 << slot
+	if slot == 0 { // the last of its block
+		h.measure(b)
+	}
 	return hash
 }
 

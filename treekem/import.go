@@ -21,6 +21,8 @@ type ImportParams struct {
 	GroupContext *framing.GroupContext // authenticated by the caller
 	// MaxLeaves is the largest tree to accept, in leaves, blank ones included; 0 means MaxLeaves of this package.
 	MaxLeaves int
+	// MaxLeafSize is how many bytes each leaf may have; 0 means any number.
+	MaxLeafSize int
 	// CheckLeaf, unless nil, checks each leaf before anything is hashed or verified.
 	CheckLeaf func(framing.LeafIndex, *framing.LeafNode) error
 }
@@ -43,7 +45,7 @@ func Import(p ImportParams) (*Tree, error) {
 			return rules.Check(i, leaf)
 		}
 	}
-	t, err := decode(p.Suite, p.RatchetTree, p.MaxLeaves, check)
+	t, err := decode(p, check)
 	if err != nil {
 		return nil, err
 	}
@@ -67,20 +69,19 @@ func Import(p ImportParams) (*Tree, error) {
 // Decode makes a Tree from the data of a ratchet_tree extension and checks its form, its unmerged leaves, and that no
 // key occurs twice, but neither hashes against anything nor signatures: for tools and tests. Import is for joining.
 func Decode(suite *ciphersuite.Suite, ratchetTree []byte) (*Tree, error) {
-	return decode(suite, ratchetTree, 0, func(framing.LeafIndex, *framing.LeafNode) error { return nil })
+	return decode(ImportParams{Suite: suite, RatchetTree: ratchetTree}, func(framing.LeafIndex, *framing.LeafNode) error { return nil })
 }
 
-// decode reads a tree of up to most leaves, MaxLeaves when that is 0.
-func decode(
-	suite *ciphersuite.Suite, data []byte, most int, check func(framing.LeafIndex, *framing.LeafNode) error,
-) (*Tree, error) {
+// decode reads a tree within the limits of p, and checks each leaf.
+func decode(p ImportParams, check func(framing.LeafIndex, *framing.LeafNode) error) (*Tree, error) {
+	most := p.MaxLeaves
 	if most <= 0 || most > MaxLeaves {
 		most = MaxLeaves
 	}
 	// A node takes at least one byte, which bounds the width before the number of nodes is known.
-	limit := Width(uint32(min(len(data), most)))
-	d := &treeDecoder{Edit: newEdit(newLayout(suite), limit), most: most, check: check}
-	count, err := framing.WalkRatchetTree(data, d.node)
+	limit := Width(uint32(min(len(p.RatchetTree), most)))
+	d := &treeDecoder{Edit: newEdit(newLayout(p.Suite), limit), most: most, largest: p.MaxLeafSize, check: check}
+	count, err := framing.WalkRatchetTree(p.RatchetTree, d.node)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +95,7 @@ func decode(
 type treeDecoder struct {
 	*Edit
 	most     int // leaves
+	largest  int // bytes of a leaf, 0 for no limit
 	check    func(framing.LeafIndex, *framing.LeafNode) error
 	lastType framing.NodeType
 }
@@ -119,6 +121,10 @@ func (d *treeDecoder) node(position int, n framing.RawNode) error {
 
 func (d *treeDecoder) leafNode(x NodeIndex, n framing.RawNode) error {
 	i, _ := x.Leaf()
+	if d.largest > 0 && len(n.Raw) > d.largest {
+		return &framing.RuleError{Rule: "V-WIRE-13", Leaf: i,
+			Detail: fmt.Sprintf("leaf of %d bytes, at most %d", len(n.Raw), d.largest)}
+	}
 	if err := d.checkKeySizes(i, n.LeafNode); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 // TestMath compares the tree math with a walk over subtrees of the array.
 func TestMath(t *testing.T) {
 	for width := uint32(1); width <= 64; width *= 2 {
-		r := &reference{nodes: make(framing.RatchetTree, 2*width-1)}
+		r := &reference{nodes: make([]*framing.Node, 2*width-1)}
 		require.Equal(t, uint32(len(r.nodes)), treekem.NodeCount(width))
 		require.EqualValues(t, r.whole().top(), treekem.Root(width))
 		_, ok := treekem.Root(width).Parent(width)

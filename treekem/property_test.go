@@ -158,6 +158,7 @@ func compareTrees(t require.TestingT, tree *treekem.Tree, ref *reference) {
 	require.Equal(t, len(members), tree.Members())
 	require.Equal(t, uint32(len(ref.nodes)+1)/2, tree.Width())
 	require.Equal(t, ref.export(), tree.Export())
+	require.Equal(t, len(ref.export()), tree.ExportSize())
 	ref.treeHash(ref.whole(), func(x int, hash []byte) {
 		require.Equal(t, hash, tree.NodeHash(treekem.NodeIndex(x)), "hash of node %d", x)
 	})

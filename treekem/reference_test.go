@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/treekem"
@@ -16,11 +18,11 @@ import (
 
 type reference struct {
 	suite *ciphersuite.Suite
-	nodes framing.RatchetTree // a full tree: 1, 3, 7, 15 ... nodes
+	nodes []*framing.Node // a full tree: 1, 3, 7, 15 ... nodes
 }
 
 func newReference(suite *ciphersuite.Suite, leaf *framing.LeafNode) *reference {
-	return &reference{suite, framing.RatchetTree{{LeafNode: leaf}}}
+	return &reference{suite, []*framing.Node{{LeafNode: leaf}}}
 }
 
 // clone copies the array and the parents, which alone are changed in place.
@@ -236,7 +238,7 @@ func (r *reference) nextLeaf() framing.LeafIndex {
 // extendTo makes room for leaf i (RFC 9420, Section 7.7).
 func (r *reference) extendTo(i framing.LeafIndex) {
 	for nodeAt(i) >= len(r.nodes) {
-		r.nodes = append(r.nodes, make(framing.RatchetTree, len(r.nodes)+1)...)
+		r.nodes = append(r.nodes, make([]*framing.Node, len(r.nodes)+1)...)
 	}
 }
 
@@ -294,7 +296,7 @@ func (r *reference) export() []byte {
 	for nodes[len(nodes)-1] == nil {
 		nodes = nodes[:len(nodes)-1]
 	}
-	return mustMarshal(&nodes)
+	return mustMarshal(framing.RatchetTree{}.With(nodes))
 }
 
 func mustMarshal(v framing.Value) []byte {
@@ -303,6 +305,13 @@ func mustMarshal(v framing.Value) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// nodesOf decodes a ratchet tree.
+func nodesOf(t require.TestingT, data []byte) []*framing.Node {
+	var tree framing.RatchetTree
+	require.NoError(t, framing.Unmarshal(data, &tree))
+	return tree.All()
 }
 
 // support counts how many members list each code point, by the function that reads a member's list.

@@ -166,6 +166,20 @@ func (v *view) nextBlank() framing.LeafIndex {
 	return i
 }
 
+// lastMember returns the rightmost leaf that is not blank.
+func (v *view) lastMember() framing.LeafIndex {
+	x := Root(v.width)
+	for x.Level() > 0 {
+		if right, _ := x.Right(); v.members(right) > 0 {
+			x = right
+		} else {
+			x, _ = x.Left()
+		}
+	}
+	i, _ := x.Leaf()
+	return i
+}
+
 // each calls visit for every node that is not blank, leaves and parents, in the order of a ratchet_tree extension,
 // until visit returns false.
 func (v *view) each(visit func(x NodeIndex, b *block, slot int) bool) {

@@ -11,6 +11,8 @@ type SyntaxError struct {
 
 	// Incomplete says that the input ended too early, and made sense so far.
 	Incomplete bool
+	// Excess says that the input may well be an encoding, but would take more memory than is allowed for its size.
+	Excess bool
 }
 
 func (e *SyntaxError) Error() string {

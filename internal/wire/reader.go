@@ -2,7 +2,7 @@
 //
 // A Reader keeps its first error and returns zero values from then on, so that a decoder reads all its fields and
 // looks once, with Finish. A Writer does the same for encoding. Every length is compared with the bytes that remain
-// before anything is allocated.
+// before anything is allocated, and what a decoder allocates is charged to the Reader, which bounds the sum.
 package wire
 
 import (
@@ -23,13 +23,18 @@ type Reader struct {
 	err   error
 
 	whole bool    // inside a vector of which all bytes are there
+	cut   bool    // go on where the input is cut short
 	spans *[]Span // nil unless recording
+	limit int     // of spans
+	left  int     // spans beyond the limit
 	depth int
+
+	memory // see there
 }
 
 // NewReader reads input as the structure called name, for use in errors.
 func NewReader(name string, input []byte) *Reader {
-	return &Reader{input: input, end: len(input), name: name}
+	return &Reader{input: input, end: len(input), name: name, memory: memory{room: roomFor(len(input))}}
 }
 
 // Err returns the first error met, a *SyntaxError or whatever Reject was given.
@@ -97,7 +102,7 @@ func (r *Reader) Struct(name string, read func(*Reader)) {
 	read(r)
 	r.name, r.field = outer, field
 	if recorded {
-		r.leave(at)
+		r.leave(at, 0)
 	}
 }
 
@@ -187,7 +192,7 @@ func (r *Reader) header() (n, short int) {
 		return 0, 0
 	}
 	if left := r.end - r.off - size; n > left {
-		if r.spans == nil {
+		if !r.cut {
 			r.runOut(r.off, shortVector, n, left)
 			return 0, 0
 		}
@@ -219,8 +224,8 @@ func (r *Reader) opaque(kind Kind, width int) []byte {
 	r.off += n
 	if r.spans != nil {
 		r.note(Span{Kind: kind, Width: uint8(width), Start: start, Body: body, Short: short})
-		r.failShort(start, n, short)
 	}
+	r.failShort(start, n, short)
 	if n == 0 || r.err != nil {
 		return nil
 	}
@@ -237,6 +242,10 @@ func (r *Reader) failShort(start, n, short int) {
 // Vector reads a vector whose elements read consumes one at a time until the vector's end. Each element must consume
 // at least one byte and none may reach beyond the end.
 func (r *Reader) Vector(read func(*Reader)) {
+	if r.counting {
+		r.Opaque() // what is in the elements that are counted does not matter
+		return
+	}
 	start, at := r.off, 0
 	n, short := r.header()
 	if r.err != nil {
@@ -247,17 +256,23 @@ func (r *Reader) Vector(read func(*Reader)) {
 	}
 	outer, whole := r.end, r.whole
 	r.end, r.whole = r.off+n, whole || short == 0
-	for r.err == nil && r.off < r.end {
+	elements := r.elements(read)
+	r.end, r.whole = outer, whole
+	if r.spans != nil {
+		r.leave(at, elements)
+	}
+	r.failShort(start, n, short)
+}
+
+// elements calls read until the vector's end, and returns how often.
+func (r *Reader) elements(read func(*Reader)) (n int) {
+	for ; r.err == nil && r.off < r.end; n++ {
 		before := r.off
 		if read(r); r.err == nil && r.off == before {
 			r.Failf("vector element is empty")
 		}
 	}
-	r.end, r.whole = outer, whole
-	if r.spans != nil {
-		r.leave(at)
-		r.failShort(start, n, short)
-	}
+	return n
 }
 
 // Since returns the input from offset start to the present position, aliasing it.

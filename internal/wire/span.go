@@ -26,27 +26,45 @@ type Span struct {
 	Body  int // offset of what follows the header; Start where there is none
 	End   int // offset after the last byte
 	Short int // how many of the bytes that the header announces are missing
+
+	Elements int // how many elements were read, when Kind is KindVector
 }
 
-// Record makes the reader append a Span to spans for everything that it reads from now on, in the order of the input. A
-// recording reader accepts and refuses the same inputs as any other, but when fewer bytes remain than a vector's
-// header announces, it goes on through those that do: the picture and the error then reach as far as the input.
-func (r *Reader) Record(spans *[]Span) { r.spans = spans }
+// Record makes the reader append a Span to spans for everything that it reads from now on, in the order of the input, until
+// there are limit of them. A recording reader skims. It accepts and refuses the same inputs as any other, but when fewer bytes
+// remain than a vector's header announces, it goes on through those that do: the picture and the error then reach as far as the
+// input.
+func (r *Reader) Record(spans *[]Span, limit int) {
+	r.spans, r.limit, r.cut, r.skims = spans, limit, true, true
+}
 
-// note records what was read since start.
-func (r *Reader) note(s Span) {
+// Unrecorded returns how many spans there would be beyond the limit.
+func (r *Reader) Unrecorded() int { return r.left }
+
+// note records what was read since start, and reports whether there was room.
+func (r *Reader) note(s Span) bool {
+	if len(*r.spans) >= r.limit {
+		r.left++
+		return false
+	}
 	s.Depth, s.Field, s.End = r.depth, r.field, r.off
 	*r.spans = append(*r.spans, s)
+	return true
 }
 
 // enter begins a span that holds others; leave ends it.
 func (r *Reader) enter(s Span) (at int) {
-	r.note(s)
+	at = -1
+	if r.note(s) {
+		at = len(*r.spans) - 1
+	}
 	r.depth++
-	return len(*r.spans) - 1
+	return at
 }
 
-func (r *Reader) leave(at int) {
+func (r *Reader) leave(at, elements int) {
 	r.depth--
-	(*r.spans)[at].End = r.off
+	if at >= 0 {
+		(*r.spans)[at].End, (*r.spans)[at].Elements = r.off, elements
+	}
 }

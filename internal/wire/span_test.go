@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,7 +21,7 @@ func readSample(r *Reader) {
 
 func record(input []byte) (spans []Span, err error) {
 	r := NewReader("Sample", input)
-	r.Record(&spans)
+	r.Record(&spans, math.MaxInt)
 	r.Struct("Sample", readSample)
 	return spans, r.Finish()
 }
@@ -34,7 +35,7 @@ func TestRecord(t *testing.T) {
 		{Kind: KindNumber, Depth: 1, Field: "kind", End: 1},
 		{Kind: KindOptional, Depth: 1, Field: "more", Start: 1, Body: 1, End: 2},
 		{Kind: KindNumber, Depth: 1, Field: "more", Start: 2, Body: 2, End: 4},
-		{Kind: KindVector, Depth: 1, Field: "list", Start: 4, Body: 5, End: 8},
+		{Kind: KindVector, Depth: 1, Field: "list", Start: 4, Body: 5, End: 8, Elements: 2},
 		{Kind: KindStruct, Struct: "Entry", Depth: 2, Field: "list", Start: 5, Body: 5, End: 7},
 		{Kind: KindOpaque, Width: 1, Depth: 3, Field: "name", Start: 5, Body: 6, End: 7},
 		{Kind: KindStruct, Struct: "Entry", Depth: 2, Field: "list", Start: 7, Body: 7, End: 8},

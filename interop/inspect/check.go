@@ -19,8 +19,19 @@ type situation struct {
 	inTree  bool               // leaves were checked together with their tree
 }
 
+// maxChecked is up to how many bytes of one client's structure are decoded once more to be checked. What is larger was made to
+// take memory.
+const maxChecked = 1 << 20
+
 // check adds notes to n and what is below.
 func (in *inspection) check(n *Node, s situation) {
+	switch n.Type {
+	case "KeyPackage", "LeafNode", "Credential":
+		if len(n.data) > maxChecked {
+			n.note(Unchecked, "content", "%d bytes are more than any client takes", len(n.data))
+			return
+		}
+	}
 	switch n.Type {
 	case "KeyPackage":
 		s = in.keyPackage(n, s)

@@ -15,7 +15,7 @@ import (
 type Side struct {
 	Type string                // RFC name of what it was read from
 	Info *framing.GroupInfo    // nil when it is a bare tree
-	Tree framing.RatchetTree   // nil when there is none inside
+	Tree []*framing.Node       // blank nodes are nil; nil when there is none inside
 	Ctx  *framing.GroupContext // nil when it is a bare tree
 }
 
@@ -25,7 +25,7 @@ var ErrNotAState = errors.New("neither a GroupInfo, a GroupContext nor a ratchet
 // NewSide reads a GroupInfo, with or without MLSMessage around it, a GroupContext, or a bare ratchet tree. It fails with
 // ErrNotAState or a *framing.SyntaxError.
 func NewSide(data []byte) (*Side, error) {
-	best, _, _ := read(data, "")
+	best, _, _ := read(data, "", maxFields)
 	if best.err != nil {
 		return nil, fmt.Errorf("read as %s: %w", best.name, best.err)
 	}
@@ -51,14 +51,19 @@ func NewSide(data []byte) (*Side, error) {
 		side.Ctx = new(framing.GroupContext)
 		return side, framing.Unmarshal(data, side.Ctx)
 	case "RatchetTree":
-		return side, framing.Unmarshal(data, &side.Tree)
+		var tree framing.RatchetTree
+		err := framing.Unmarshal(data, &tree)
+		side.Tree = tree.All()
+		return side, err
 	}
 	return nil, fmt.Errorf("%w: %s", ErrNotAState, best.name)
 }
 
 func (s *Side) setInfo(info *framing.GroupInfo) error {
 	s.Info, s.Ctx = info, &info.GroupContext
-	_, err := info.Extensions.Get(&s.Tree)
+	var tree framing.RatchetTree
+	_, err := info.Extensions.Get(&tree)
+	s.Tree = tree.All()
 	return err
 }
 
@@ -123,7 +128,7 @@ func Diff(a, b *Side) *Changes {
 	return c
 }
 
-func members(t framing.RatchetTree) (n int) {
+func members(t []*framing.Node) (n int) {
 	for i, node := range t {
 		if i%2 == 0 && node != nil {
 			n++
@@ -132,7 +137,7 @@ func members(t framing.RatchetTree) (n int) {
 	return n
 }
 
-func nodeAt(t framing.RatchetTree, i int) *framing.Node {
+func nodeAt(t []*framing.Node, i int) *framing.Node {
 	if i >= len(t) {
 		return nil
 	}

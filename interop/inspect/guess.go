@@ -14,6 +14,7 @@ import (
 type reading struct {
 	structure
 	spans []framing.Span
+	left  int // spans beyond the limit
 	err   error
 	score int
 }
@@ -27,23 +28,25 @@ const (
 )
 
 // read reads data as the structure of the given name, or when it is empty as the one that fits best. also names other
-// structures that fit about as well.
-func read(data []byte, name string) (best reading, also []string, ok bool) {
+// structures that fit about as well. A reading has up to limit spans, and beyond them there is no evidence.
+func read(data []byte, name string, limit int) (best reading, also []string, ok bool) {
 	if name != "" {
 		s, ok := structureOf(name)
 		if !ok || s.empty == nil {
 			return reading{}, nil, false
 		}
-		return attempt(data, s), nil, true
+		return attempt(data, s, nil, limit), nil, true
 	}
 	var complete []reading
+	var spare []framing.Span // what the last reading but the best was written into
 	for _, s := range structures() {
 		if s.empty == nil || s.named {
 			continue
 		}
-		r := attempt(data, s)
+		r := attempt(data, s, spare[:0], limit)
+		spare = r.spans
 		if best.name == "" || r.score > best.score {
-			best = r
+			best, spare = r, best.spans
 		}
 		if r.err == nil {
 			r.spans = nil // only its name will be needed
@@ -58,9 +61,10 @@ func read(data []byte, name string) (best reading, also []string, ok bool) {
 	return best, also, true
 }
 
-func attempt(data []byte, s structure) reading {
-	spans, err := framing.Dissect(data, s.empty())
-	r := reading{structure: s, spans: spans, err: err}
+// attempt reads data as a structure, and writes the spans into spans.
+func attempt(data []byte, s structure, spans []framing.Span, limit int) reading {
+	spans, left, err := framing.Dissect(data, s.empty(), spans, limit)
+	r := reading{structure: s, spans: spans, left: left, err: err}
 	for i := range spans {
 		r.score += evidence(&spans[i], data)
 	}
@@ -68,7 +72,7 @@ func attempt(data []byte, s structure) reading {
 	switch {
 	case err == nil:
 		r.score += pointsComplete
-	case errors.As(err, &syntax) && !syntax.Incomplete:
+	case errors.As(err, &syntax) && !syntax.Incomplete && !syntax.Excess:
 		r.score += pointsRefused
 	}
 	return r

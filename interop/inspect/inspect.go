@@ -33,9 +33,10 @@ type Report struct {
 	Size     int      `json:"size"`               // in bytes
 	Type     string   `json:"type"`               // RFC name of the structure
 	Guessed  bool     `json:"guessed,omitempty"`
-	Also     []string `json:"also,omitempty"`     // other structures that fit about as well
-	Messages int      `json:"messages,omitempty"` // how many stand one after another, if not one
-	Parts    []*Part  `json:"parts"`              // the input or its messages, each with what was decrypted from it
+	Also     []string `json:"also,omitempty"`      // other structures that fit about as well
+	Messages int      `json:"messages,omitempty"`  // how many stand one after another, if not one
+	Parts    []*Part  `json:"parts"`               // the input or its messages, each with what was decrypted from it
+	NotShown string   `json:"not_shown,omitempty"` // how much there is beyond what Parts show
 	Problem  *Problem `json:"problem,omitempty"`
 }
 
@@ -111,59 +112,86 @@ func (r *Report) Failures() int {
 // error says that the options cannot be used.
 // Messages that stand one after another are the parts of one Report.
 func Inspect(data []byte, o Params) (*Report, error) {
-	if list := messagesIn(data, o.Type); len(list) > 1 {
-		return inspectAll(data, list, o)
+	if list, rest := messagesIn(data, o.Type); len(list) > 1 {
+		return inspectAll(data, list, len(rest), o)
 	}
-	best, also, ok := read(data, o.Type)
+	best, also, ok := read(data, o.Type, maxFields)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q; the types are %s", ErrType, o.Type, strings.Join(Types(), ", "))
 	}
-	in := &inspection{Params: o, report: &Report{Size: len(data), Type: best.name, Guessed: o.Type == "", Also: also}}
+	in := &inspection{Params: o, room: maxFields, report: &Report{Size: len(data), Type: best.name, Guessed: o.Type == "", Also: also}}
 	if err := in.part(&Part{Title: "input", Size: len(data)}, data, &best); err != nil {
 		return nil, err
 	}
-	return in.report, nil
+	return in.whole(), nil
 }
 
-// messagesIn cuts data into the MLSMessages that it consists of, if nothing else is in it.
-func messagesIn(data []byte, kind string) (list [][]byte) {
+// What a Report shows of an input. In memory, a field is large.
+const (
+	maxFields   = 1 << 16
+	maxMessages = 1 << 10
+)
+
+// messagesIn cuts data into the MLSMessages that it consists of, if nothing else is in it. What follows too many is the rest.
+func messagesIn(data []byte, kind string) (list [][]byte, rest []byte) {
 	if kind != "" && kind != messageType {
-		return nil
+		return nil, nil
 	}
-	for len(data) > 0 {
+	for len(data) > 0 && len(list) < maxMessages {
 		message, rest, err := framing.Cut(data)
 		if err != nil {
-			return nil
+			return nil, nil
 		}
 		list, data = append(list, message), rest
 	}
-	return list
+	return list, data
 }
 
 const messageType = "MLSMessage"
 
-// inspectAll reports on messages that stand one after another.
-func inspectAll(data []byte, list [][]byte, o Params) (*Report, error) {
-	in := &inspection{Params: o, report: &Report{Size: len(data), Type: messageType, Guessed: o.Type == "", Messages: len(list)}}
+// inspectAll reports on messages that stand one after another, and on so many bytes that follow them.
+func inspectAll(data []byte, list [][]byte, rest int, o Params) (*Report, error) {
+	in := &inspection{Params: o, room: maxFields, unread: rest}
+	in.report = &Report{Size: len(data), Type: messageType, Guessed: o.Type == "", Messages: len(list)}
 	for k, message := range list {
-		r, _, _ := read(message, messageType)
+		if in.room == 0 {
+			in.unread += len(message)
+			continue
+		}
+		r, _, _ := read(message, messageType, in.room)
 		if err := in.part(&Part{Title: fmt.Sprintf("message %d of %d", k+1, len(list)), Size: len(message)}, message, &r); err != nil {
 			return nil, err
 		}
 	}
-	return in.report, nil
+	return in.whole(), nil
 }
 
 // inspection is the work on one input.
 type inspection struct {
 	Params
 	report *Report
+	room   int // for further fields
+	left   int // fields for which there was no room
+	unread int // bytes of messages for which there was none
+}
+
+// whole returns the report once all is in it that is to be.
+func (in *inspection) whole() *Report {
+	var missing []string
+	if in.left > 0 {
+		missing = append(missing, count(in.left, "field"))
+	}
+	if in.unread > 0 {
+		missing = append(missing, count(in.unread, "byte")+" of further messages")
+	}
+	in.report.NotShown = strings.Join(missing, " and ")
+	return in.report
 }
 
 // part adds a part to the report, and all that opens from it.
 func (in *inspection) part(p *Part, data []byte, r *reading) error {
-	o := &outliner{sections: sections(), secrets: in.ShowSecrets}
-	p.Root = o.outline(data, r.spans, 0, 0)
+	o := &outliner{inspection: in, sections: sections()}
+	p.Root = o.outline(data, r, 0, 0)
 	in.report.Parts = append(in.report.Parts, p)
 	var syntax *framing.SyntaxError
 	if errors.As(r.err, &syntax) && o.problem == nil {
@@ -183,8 +211,8 @@ func (in *inspection) added(title string, v framing.Value) (*Part, error) {
 		return nil, err
 	}
 	name := strings.Fields(title)[0]
-	r, _, _ := read(data, name)
 	p := &Part{Title: title, Size: len(data)}
+	r, _, _ := read(data, name, max(in.room, 1))
 	return p, in.part(p, data, &r)
 }
 

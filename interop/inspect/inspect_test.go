@@ -322,10 +322,10 @@ func TestParsePSK(t *testing.T) {
 func TestNesting(t *testing.T) {
 	data := []byte{0}
 	for range 2000 {
-		tree, err := framing.Marshal(&framing.RatchetTree{{LeafNode: &framing.LeafNode{
+		tree, err := framing.Marshal(framing.RatchetTree{}.With([]*framing.Node{{LeafNode: &framing.LeafNode{
 			LeafNodeSource: framing.LeafNodeSourceUpdate,
 			Extensions:     framing.Extensions{{Type: framing.ExtensionTypeRatchetTree, Data: data}},
-		}}})
+		}}}))
 		require.NoError(t, err)
 		data = tree
 	}

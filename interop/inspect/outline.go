@@ -36,8 +36,9 @@ type Node struct {
 	Drawing  string  `json:"drawing,omitempty"` // of a ratchet tree
 	Children []*Node `json:"children,omitempty"`
 
-	kind wire.Kind
-	data []byte // what follows the header
+	kind     wire.Kind
+	data     []byte // what follows the header
+	elements int    // of a vector, those for which there was no room among them
 }
 
 // Code is a number of a vector, with its name if it is a code point.
@@ -54,8 +55,8 @@ func (b Bytes) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(
 
 // outliner turns spans into a tree.
 type outliner struct {
+	*inspection
 	sections map[string]string
-	secrets  bool // show them
 	problem  *framing.SyntaxError
 }
 
@@ -63,8 +64,10 @@ type outliner struct {
 // nonsense, and without bound would be read over and over.
 const maxNesting = 2
 
-// outline makes the tree of data, which begins at offset base of the input.
-func (o *outliner) outline(data []byte, spans []framing.Span, base, nesting int) *Node {
+// outline makes the tree of data as it was read. It begins at offset base of the input.
+func (o *outliner) outline(data []byte, r *reading, base, nesting int) *Node {
+	spans := r.spans
+	o.room, o.left = max(0, o.room-len(spans)), o.left+r.left
 	var (
 		open    []*Node // the path from the root to the last node
 		present *framing.Span
@@ -94,6 +97,13 @@ func (o *outliner) outline(data []byte, spans []framing.Span, base, nesting int)
 		open = append(open, n)
 	}
 	root := open[0]
+	if r.left > 0 {
+		root.walk(func(n *Node) {
+			if n.kind == wire.KindVector {
+				*n.Count = max(*n.Count, n.elements)
+			}
+		})
+	}
 	if nesting < maxNesting {
 		o.extensions(root, nesting)
 	}
@@ -103,7 +113,7 @@ func (o *outliner) outline(data []byte, spans []framing.Span, base, nesting int)
 // node makes the node of one span.
 func (o *outliner) node(data []byte, s *framing.Span) *Node {
 	n := &Node{Field: s.Field, Type: s.Struct, Offset: s.Start, Length: s.End - s.Start, Missing: s.Short,
-		kind: s.Kind, data: data[s.Body:s.End]}
+		kind: s.Kind, data: data[s.Body:s.End], elements: s.Elements}
 	switch s.Kind {
 	case wire.KindStruct:
 		n.Section = o.sections[s.Struct]
@@ -114,11 +124,12 @@ func (o *outliner) node(data []byte, s *framing.Span) *Node {
 	case wire.KindNumber:
 		n.number(s.Field)
 	case wire.KindNumbers:
-		n.Codes = codes(s.Field, n.data, int(s.Width))
 		n.Count = new(int)
-		*n.Count = len(n.Codes)
+		*n.Count = len(n.data) / int(s.Width)
+		n.Codes = codes(s.Field, n.data, int(s.Width), min(*n.Count, o.room))
+		o.room, o.left = o.room-len(n.Codes), o.left+*n.Count-len(n.Codes)
 	default:
-		n.bytes(s.Field, o.secrets)
+		n.bytes(s.Field, o.ShowSecrets)
 	}
 	return n
 }
@@ -147,15 +158,13 @@ func (n *Node) bytes(field string, showSecrets bool) {
 	}
 }
 
-// codes reads a vector of numbers, of which the last may be cut off.
-func codes(field string, data []byte, width int) []Code {
+// codes reads the first n of a vector of numbers.
+func codes(field string, data []byte, width, n int) []Code {
 	var out []Code
-	for b := range slices.Chunk(data, width) {
-		if len(b) == width {
-			v := bigEndian(b)
-			name, _ := nameOf(field, v)
-			out = append(out, Code{v, name})
-		}
+	for b := range slices.Chunk(data[:n*width], width) {
+		v := bigEndian(b)
+		name, _ := nameOf(field, v)
+		out = append(out, Code{v, name})
 	}
 	return out
 }
@@ -192,12 +201,17 @@ func (o *outliner) extensions(n *Node, nesting int) {
 	if v == nil {
 		return
 	}
-	spans, err := framing.Dissect(content.data, v)
+	if o.room == 0 {
+		o.left++
+		return
+	}
+	var r reading
+	r.spans, r.left, r.err = framing.Dissect(content.data, v, nil, o.room)
 	base := content.Offset + content.Length - len(content.data)
-	content.Children = []*Node{o.outline(content.data, spans, base, nesting+1)}
+	content.Children = []*Node{o.outline(content.data, &r, base, nesting+1)}
 	content.Bytes = nil
 	var syntax *framing.SyntaxError
-	if errors.As(err, &syntax) && o.problem == nil {
+	if errors.As(r.err, &syntax) && o.problem == nil {
 		syntax.Offset += base
 		syntax.Incomplete = syntax.Incomplete && content.Missing > 0
 		o.problem = syntax

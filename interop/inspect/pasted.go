@@ -5,7 +5,6 @@ package inspect
 import (
 	"encoding/hex"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,16 +24,25 @@ func unquote(text string) string {
 // brackets between.
 func decodeDigits(text string) ([]byte, Encoding, bool) {
 	text = strings.NewReplacer("0x", "", "0X", "", `\x`, "").Replace(text)
-	groups := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(":,;[]{}() \t\r\n", r) })
-	if strings.ContainsAny(text, ":,;") && slices.ContainsFunc(groups, func(group string) bool { return len(group)%2 == 1 }) {
+	digits, group, odd := make([]byte, 0, len(text)+1), 0, false
+	for _, c := range append([]byte(text), ' ') {
+		if !strings.ContainsRune(":,;[]{}() \t\r\n", rune(c)) {
+			digits = append(digits, c)
+			group++
+			continue
+		}
+		odd = odd || group%2 == 1
+		group = 0
+	}
+	if odd && strings.ContainsAny(text, ":,;") {
 		return nil, Hex, false // these are numbers, or no digits
 	}
-	digits, e := strings.Join(groups, ""), Hex
+	e := Hex
 	if len(digits)%2 == 1 && len(digits) > 1 {
 		digits, e = digits[:len(digits)-1], HexCut
 	}
-	data, err := hex.DecodeString(digits)
-	return data, e, err == nil && len(data) > 0
+	n, err := hex.Decode(digits, digits)
+	return digits[:n], e, err == nil && n > 0
 }
 
 var number = regexp.MustCompile(`^(0|[1-9][0-9]{0,2})$`)

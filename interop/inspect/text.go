@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/copse-mls/copse/internal/wire"
 )
 
 // TextParams say how a Report or Changes are shown as text.
@@ -35,6 +37,9 @@ func (r *Report) WriteText(w io.Writer, o TextParams) error {
 			fmt.Fprintf(out, "%s, %s\n\n", p.Title, count(p.Size, "byte"))
 		}
 		newTextWriter(out, p, o).part()
+	}
+	if r.NotShown != "" {
+		fmt.Fprintf(out, "\nnot shown, because a report has at most %d fields: %s\n", maxFields, r.NotShown)
 	}
 	if p := r.Problem; p != nil {
 		fmt.Fprintf(out, "\n%s\n", p)
@@ -139,6 +144,9 @@ func (t *textWriter) node(n *Node, depth int) {
 	for _, child := range n.Children {
 		t.node(child, depth+1)
 	}
+	if n.kind == wire.KindVector && *n.Count > len(n.Children) {
+		fmt.Fprintf(t.out, "%s%s  … %s not shown\n", margin, indent, count(*n.Count-len(n.Children), "more element"))
+	}
 }
 
 // String shows the note in a line.
@@ -219,7 +227,6 @@ func (t *textWriter) codes(n *Node) string {
 	var parts []string
 	for i, c := range n.Codes {
 		if i == shownCodes && !t.Full && len(n.Codes) > shownCodes+1 {
-			parts = append(parts, fmt.Sprintf("and %d more", len(n.Codes)-i))
 			break
 		}
 		if c.Name == "" {
@@ -227,6 +234,9 @@ func (t *textWriter) codes(n *Node) string {
 		} else {
 			parts = append(parts, named(c.Name, c.Value, 2))
 		}
+	}
+	if more := *n.Count - len(parts); more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(parts, ", ")
 }

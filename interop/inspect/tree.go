@@ -53,7 +53,7 @@ func (in *inspection) bareTree(n *Node, s situation) {
 	suite := s.suite
 	if suite == nil {
 		if nodes, ok := decode[framing.RatchetTree](n); ok {
-			suite = in.suiteOfTree(*nodes)
+			suite = in.suiteOfTree(nodes)
 		}
 	}
 	if suite == nil {
@@ -87,9 +87,9 @@ func (in *inspection) bareTree(n *Node, s situation) {
 	}
 }
 
-func (in *inspection) suiteOfTree(nodes framing.RatchetTree) *ciphersuite.Suite {
-	for _, node := range nodes {
-		if node != nil && node.LeafNode != nil {
+func (in *inspection) suiteOfTree(tree *framing.RatchetTree) *ciphersuite.Suite {
+	for _, node := range tree.Nodes {
+		if node.LeafNode != nil {
 			suite, _ := in.suiteOfKeys(node.LeafNode.EncryptionKey, node.LeafNode.SignatureKey)
 			return suite
 		}
@@ -127,7 +127,7 @@ func RatchetTreeOf(data []byte) ([]byte, error) {
 	if side.Tree == nil {
 		return nil, errNoTree
 	}
-	return framing.Marshal(&side.Tree)
+	return framing.Marshal(framing.RatchetTree{}.With(side.Tree))
 }
 
 var errNoTree = errors.New("no ratchet tree inside")

@@ -27,10 +27,10 @@ func NewTree(t TB, tree *treekem.Tree) *Tree {
 // ParseTree reads the data of a ratchet_tree extension.
 func ParseTree(t TB, suite *ciphersuite.Suite, data []byte) *Tree {
 	t.Helper()
-	var nodes framing.RatchetTree
-	must(t, framing.Unmarshal(data, &nodes), "ratchet tree")
-	n := &Tree{Suite: suite, Nodes: nodes}
-	n.resize(treekem.Width(uint32(len(nodes)+1) / 2))
+	var tree framing.RatchetTree
+	must(t, framing.Unmarshal(data, &tree), "ratchet tree")
+	n := &Tree{Suite: suite, Nodes: tree.All()}
+	n.resize(treekem.Width(uint32(tree.Size+1) / 2))
 	return n
 }
 
@@ -226,8 +226,7 @@ func (n *Tree) Export(t TB) []byte {
 	for len(nodes) > 0 && nodes[len(nodes)-1] == nil {
 		nodes = nodes[:len(nodes)-1]
 	}
-	list := framing.RatchetTree(nodes)
-	data, err := framing.Marshal(&list)
+	data, err := framing.Marshal(framing.RatchetTree{}.With(nodes))
 	must(t, err, "ratchet tree")
 	return data
 }
