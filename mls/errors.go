@@ -70,8 +70,9 @@ var (
 	// different commits. Those who followed the one that the delivery service did not take have to rejoin.
 	ErrForked = errors.New("mls: the group has another state in this epoch")
 	// ErrBeforeMembership says that a commit uses a resumption PSK of an epoch in which this member was not in the group. No
-	// other member may give it away, so that this one cannot follow: rejoin by JoinExternal with Resync. A member that was
-	// there in that epoch, with a Group that is over since, calls again with that Group's ResumptionPSKs.
+	// other member may give it away, so that this one cannot follow: rejoin by JoinExternal with Resync. It comes together with
+	// a *MissingPSKError: a member that was there in that epoch, with a Group that is over since, calls again with that
+	// Group's ResumptionPSKs. So look for this error first.
 	ErrBeforeMembership = errors.New("mls: commit needs a resumption PSK from before this member came")
 	// ErrNoTree says that the ratchet tree is neither in the message nor in the parameters.
 	ErrNoTree = errors.New("mls: no ratchet tree in the message or beside it")

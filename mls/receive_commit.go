@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -167,7 +166,7 @@ func (g *Group) beforeMembership(err error) error {
 	}
 	for _, id := range missing.IDs {
 		if id.PSKType == framing.PSKTypeResumption && bytes.Equal(id.PSKGroupID, g.GroupID()) && id.PSKEpoch < g.arrivals.own {
-			return fmt.Errorf("%w: that of epoch %d", ErrBeforeMembership, id.PSKEpoch)
+			return errors.Join(ErrBeforeMembership, missing) // which says which ones, for whoever was there with another Group
 		}
 	}
 	return err
