@@ -244,6 +244,15 @@ func story() []func(*crashPlay) {
 			})
 		},
 		func(p *crashPlay) { p.plan("alice", "let go", renew) },
+		func(p *crashPlay) {
+			p.refused("bob", func() { p.plan("bob", "commit in vain", renew) })
+			p.say("bob") // in the same epoch
+		},
+		func(p *crashPlay) {
+			p.plan("alice", "describe again", (*survivor).describe)
+			p.refused("eve", func() { p.plan("eve", "come back in vain", (*survivor).comeBack) })
+			p.plan("eve", "come back", (*survivor).comeBack)
+		},
 		func(p *crashPlay) { p.say("alice", "bob", "dave", "eve") },
 	}
 }
@@ -310,6 +319,14 @@ func (p *crashPlay) race() {
 	if !p.member("bob").knows("eve") {
 		p.problem("eve was not added")
 	}
+}
+
+// refused does something while the service refuses the commits of a member.
+func (p *crashPlay) refused(name string, do func()) {
+	p.service.refuses = name
+	do()
+	p.settle()
+	p.service.refuses = ""
 }
 
 // plan lets a member do something until it has noted that it did.
@@ -448,6 +465,14 @@ func (m *survivor) enter() {
 		GroupInfo: m.play.service.info, Leaf: m.LeafParams, Now: mlstest.Now(), Params: m.Params}))
 }
 
+// comeBack joins by the GroupInfo in the place of what the member was.
+func (m *survivor) comeBack() {
+	key, err := m.Suite.PublicKeyOf(m.Signer)
+	m.expect("public key", err)
+	m.take()(mls.JoinExternal(mls.JoinExternalParams{GroupInfo: m.play.service.info, Leaf: m.LeafParams, ResyncKey: key,
+		Now: mlstest.Now(), Params: m.Params}))
+}
+
 // publish makes a KeyPackage, unless an earlier run did, and gives it away once it is stored.
 func (m *survivor) publish() {
 	if len(m.KeyPackages(m.play.t)) == 0 {
@@ -506,11 +531,14 @@ func (m *survivor) mail() {
 func (m *survivor) post(p mlstest.Parcel) bool {
 	m.play.checkKey(p.Message)
 	m.play.service.sender[string(p.Message)] = m.Name
-	taken := m.play.service.post(p.Outgoing)
-	if p.Kind != mls.OutgoingCommit || m.play.relay || !taken {
-		return true // and what is not taken will be answered by what comes from the others
-	}
-	if pending := m.group.Pending(); pending != nil && bytes.Equal(pending.Commit, p.Message) {
+	refused := p.Kind == mls.OutgoingCommit && m.play.service.refuses == m.Name
+	taken := !refused && m.play.service.post(p.Outgoing)
+	pending := m.group.Pending()
+	switch {
+	case p.Kind != mls.OutgoingCommit || pending == nil || !bytes.Equal(pending.Commit, p.Message):
+	case refused:
+		m.takeWith()(m.group.Drop())
+	case !m.play.relay && taken: // when another commit was taken, that one gives this one up
 		m.takeWith()(m.group.Adopt())
 	}
 	return true
@@ -714,6 +742,9 @@ func (p *crashPlay) check() {
 		if len(m.Outbox())+len(m.Inbox()) > 0 {
 			p.problem("%s has something left", m.Name)
 		}
+		if m.Name == "eve" && m.group.OwnLeaf() != 2 {
+			p.problem("eve is at leaf %d, and not where carol was", m.group.OwnLeaf())
+		}
 	}
 }
 
@@ -752,6 +783,7 @@ type crashService struct {
 	welcomes     map[string][]byte // by KeyPackage
 	published    map[string]*framing.KeyPackage
 	info         []byte
+	refuses      string            // a member whose commits it does not take
 	sender       map[string]string // of each message, for the test
 }
 
@@ -763,7 +795,7 @@ func newCrashService(relay bool) *crashService {
 // fork copies the service.
 func (s *crashService) fork() *crashService {
 	return &crashService{s.relay, slices.Clone(s.feed), maps.Clone(s.acknowledged), maps.Clone(s.taken),
-		maps.Clone(s.welcomes), maps.Clone(s.published), s.info, maps.Clone(s.sender)}
+		maps.Clone(s.welcomes), maps.Clone(s.published), s.info, s.refuses, maps.Clone(s.sender)}
 }
 
 // post takes a message, and reports whether it did. Copies of other messages than commits go out once more.
