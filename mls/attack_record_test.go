@@ -23,14 +23,21 @@ func requireStale(t *testing.T, s shelf, key string, want error) {
 	require.Equal(t, key, bad.Key)
 }
 
-// TestAttackStaleSecrets: the secrets of the epoch before are put among the records of this one.
+// TestAttackStaleSecrets: the secrets of the epoch before are put among the records of this one, or those of another branch
+// with the same number. Version 1 did not write the number.
 func TestAttackStaleSecrets(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
 	before := whole(t, alice.Group)
+	branch := must(must(alice.Group.Commit(mls.CommitParams{ForcePath: true}, alice.Signer)).Next.Adopt()).Next
 	alice.Commit(mls.CommitParams{ForcePath: true}, bob)
-	now := whole(t, alice.Group)
-	now["secrets"] = before["secrets"]
-	requireStale(t, now, "secrets", mls.ErrRecordEpoch)
+	for _, other := range []shelf{before, whole(t, branch)} {
+		now := whole(t, alice.Group)
+		now["secrets"] = other["secrets"]
+		requireStale(t, now, "secrets", mls.ErrRecordEpoch)
+	}
+	first := readGoldenOf(t, "1", "member").records
+	first["secrets"] = first["pending/secrets"]
+	requireStale(t, first, "secrets", mls.ErrRecordEpoch)
 
 	alice.MakeCommit(mls.CommitParams{ForcePath: true})
 	pending := whole(t, alice.Group)

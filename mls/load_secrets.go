@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"crypto/subtle"
 	"slices"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -61,7 +62,7 @@ func (l *loader) group(least uint64) (*Group, error) {
 func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochState, error) {
 	s := epochState{public: p}
 	var err error
-	if s.secrets, err = l.secrets(d.open(recordSecrets), p.Epoch()); err != nil {
+	if s.secrets, err = l.secrets(d.open(recordSecrets), p); err != nil {
 		return s, err
 	}
 	if s.private, err = l.private(d.open(recordPrivate), p.tree, base); err != nil {
@@ -81,15 +82,24 @@ func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochSt
 	return s, err
 }
 
-func (l *loader) secrets(d *drawer, epoch framing.Epoch) (*keyschedule.EpochSecrets, error) {
+// secrets loads the secrets of an epoch. Its confirmation tag shows that they are not those of another branch, nor, in version
+// 1, of another epoch.
+func (l *loader) secrets(d *drawer, p *public) (*keyschedule.EpochSecrets, error) {
 	e := &keyschedule.EpochSecrets{Suite: l.suite}
 	var init ciphersuite.Secret
 	err := d.must(func(r *recordReader) {
-		l.readEpochSecrets(r, epoch, epochSecrets(e))
+		l.readEpochSecrets(r, p.Epoch(), epochSecrets(e))
 		init = r.secret()
 	})
 	if err != nil {
 		return nil, err
+	}
+	tag, err := e.ConfirmationTag(p.context.ConfirmedTranscriptHash)
+	if err != nil {
+		return nil, d.failWith(err)
+	}
+	if subtle.ConstantTimeCompare(tag, p.tag) != 1 {
+		return nil, d.failWith(ErrRecordEpoch)
 	}
 	e.InitSecret, err = keyschedule.NewInitSecret(l.suite, init)
 	return e, d.failWith(err)
