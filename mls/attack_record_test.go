@@ -142,6 +142,41 @@ func TestAttackTwice(t *testing.T) {
 	}
 }
 
+// What whoever counts sees of a Group does not come again when its client comes in anew: else a process that still holds the
+// former Group would find its number in the store, and a backup of the former membership would not be too old.
+func TestAttackVersionAgain(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	bob.Say("data")
+	former, backup := bob.Group, whole(t, bob.Group)
+	p := bob.ByGroupInfo(alice.Info())
+	leaf := former.OwnLeaf()
+	p.Resync = &leaf
+	s := must(mls.JoinExternal(p))
+	require.Equal(t, uint64(1), s.Next.Version())
+	require.NoError(t, s.After(nil))
+	require.ErrorIs(t, s.After(newMember(t, "carol").Create(t, "another")), mls.ErrWrongGroup)
+	require.NoError(t, s.After(former))
+	require.NoError(t, s.After(former), "it does so already")
+	require.Equal(t, former.Version()+1, s.Next.Version())
+	other := must(former.Protect(nil, mls.ProtectParams{}, bob.Signer))
+	require.Equal(t, other.Next.Version(), s.Next.Version(), "one of them counts")
+	require.ErrorIs(t, failure(mls.Load(mls.LoadParams{Records: backup.records(), Version: s.Next.Version()})), mls.ErrStale)
+
+	require.ErrorIs(t, s.After(alice.Group), mls.ErrNotNext)
+	require.ErrorIs(t, s.AfterVersion(7), mls.ErrNotNext)
+	require.ErrorIs(t, other.AfterVersion(7), mls.ErrNotNext)
+	store := whole(t, former)
+	store.put(t, must(s.Next.Records(former)), nil)
+	store.same(t, whole(t, s.Next))
+	s.Erase()
+	for i, x := range mls.SecretsOf(former) {
+		require.True(t, x.IsZero(), "secret %d of the former Group is in memory", i)
+	}
+	lost := must(mls.JoinExternal(p))
+	require.NoError(t, lost.AfterVersion(41))
+	require.Equal(t, uint64(42), lost.Next.Version())
+}
+
 // Whatever changes a Group makes its number one higher, and what changes nothing does not.
 func TestVersionCounts(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))

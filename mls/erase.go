@@ -11,7 +11,7 @@ import (
 
 // Erase overwrites the secrets that the old Group has and Next does not. From then on every transition of the old Group
 // fails with ErrErased. Call it when Next is stored and no other call on the old Group is under way. It does nothing for
-// a Step that made a new Group.
+// a Step that made a new Group, unless After says which one that follows.
 //
 // Secrets are erased when RFC 9420, Section 9.2 says so: message keys once used, an epoch's secrets when the next one
 // begins, private keys when others replace them. Of a past epoch remains what it takes to read late messages of others.

@@ -26,9 +26,9 @@ import (
 //
 // Only then call Step.Erase, and only then send: a message that left before its record was written is encrypted with a key
 // that the stored Group would use once more after a crash. When the transaction failed, drop the Step; when nobody knows
-// whether it did, Load. When a client joined a group anew, old is the Group of its former membership, erased or not, whatever
-// leaf it had: then what is written and deleted leaves nothing of it. When that is lost, delete all its records and write
-// those of Next.Records(nil).
+// whether it did, Load. When a client joined a group anew, call Step.After with the Group of its former membership,
+// which then is old, whatever leaf it had: what is written and deleted leaves nothing of it, and Erase nothing in memory.
+// When that is lost, call Step.AfterVersion, delete all its records and write those of Next.Records(nil).
 //
 // Values hold secrets in the clear. Keep them where the credentials' private keys may be kept: encrypted,
 // authenticated, out of backups that outlive the epoch; and make sure that the storage erases what is deleted and
@@ -43,8 +43,8 @@ import (
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
 // and reveals both messages to whoever has them. Load refuses old records among newer ones where that would use a key again:
 // secrets of another epoch, and own ratchets. A copy that is old altogether looks like any other. Whoever has to restore
-// backups keeps Group.Version elsewhere, raised with each transaction, as LoadParams.Version; when a client joins a group
-// anew, the number begins anew. Or give up the old copy and come back by JoinExternal with Resync.
+// backups keeps Group.Version elsewhere, written after each transaction and before anything is sent, as
+// LoadParams.Version. Or give up the old copy and come back by JoinExternal with Resync.
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record
@@ -70,6 +70,9 @@ var (
 	// ErrRecordEpoch says that a record holds secrets of another epoch than that of the Group.
 	ErrRecordEpoch = errors.New("mls: record is of another epoch")
 )
+
+// ErrNotNext says that a Step did not begin from the Group that it is to follow.
+var ErrNotNext = errors.New("mls: the step began from another group")
 
 // RecordError says which record cannot be read or written, and why: ErrRecordVersion, ErrRecords, a *SyntaxError, or an
 // error of another package. It never contains any part of a value.

@@ -3,6 +3,8 @@ package mls
 // What tells records of different times apart: a number for each Group, the epoch, and how far the own ratchets are.
 
 import (
+	"bytes"
+
 	"github.com/copse-mls/copse/keyschedule"
 )
 
@@ -12,9 +14,42 @@ import (
 //
 //	UPDATE groups SET version = new WHERE id = group AND version = old
 //
-// A Group that was created or joined has version 1, also when its client was a member before. The number is in the records
-// that each Step changes: see LoadParams.Version.
+// A Group that was created or joined has version 1, unless Step.After says what it follows. The number is in the records that
+// each Step changes: see LoadParams.Version.
 func (g *Group) Version() uint64 { return g.steps + 1 }
+
+// After makes the Step one that follows the Group that the store holds. For a Step that began from former this changes nothing,
+// and former may be nil when the store holds none. It is for a client that comes in anew, by Join or JoinExternal, in the place
+// of its former membership: the Version of Next comes after that of former, so that no number is there twice, and Erase
+// overwrites all secrets of former. Call it before anything is done with Next.
+//
+// It fails with ErrWrongGroup when former is of a group with another id, and with ErrNotNext when the Step began from another
+// Group than former.
+func (s *Step) After(former *Group) error {
+	switch {
+	case former == nil || s.old == former:
+		return nil
+	case !bytes.Equal(s.Next.GroupID(), former.GroupID()):
+		return ErrWrongGroup
+	case s.old != nil:
+		return ErrNotNext
+	}
+	err := s.AfterVersion(former.Version())
+	s.old = former
+	return err
+}
+
+// AfterVersion does what After does for a client whose former Group cannot be loaded any more, and that knows from elsewhere
+// which Version it had. It fails with ErrNotNext when the Step began from a Group.
+func (s *Step) AfterVersion(version uint64) error {
+	if s.old != nil {
+		return ErrNotNext
+	}
+	next := s.Next.clone()
+	next.steps = version
+	s.Next = next
+	return nil
+}
 
 // counter is the record that is written with every Step.
 type counter struct {

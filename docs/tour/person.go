@@ -82,6 +82,9 @@ func (p *person) take(step *mls.Step, err error, file string) error {
 	for _, c := range step.Claims { // a real client asks its authentication service
 		fmt.Printf("judge: %v, is this %s? yes\n", c.Moment, c.Credential.Identity)
 	}
+	if err := step.After(p.group); err != nil { // also when the person comes in anew
+		return err
+	}
 	records, err := step.Next.Records(p.group)
 	if err != nil {
 		return err

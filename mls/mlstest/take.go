@@ -112,6 +112,7 @@ func (s *Store) store(t TB, old *mls.Group, step *mls.Step, notes []Note) {
 	if again {
 		old = s.held[id] // of a former membership, or nil
 	}
+	must(t, step.After(old), "order of Steps")
 	changes, err := step.Next.Records(old)
 	must(t, err, "records")
 	s.write(func(x *tables) {
