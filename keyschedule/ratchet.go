@@ -94,6 +94,17 @@ type ratchet struct {
 	skipped []*skippedBlock    // ascending, from floor up to next, none of them empty
 }
 
+// progress counts the keys that are gone once more than those that wait: it grows with each key that is taken.
+func (r *ratchet) progress() uint64 { return 2*r.next - uint64(r.waiting()) }
+
+// waiting returns how many skipped keys there are.
+func (r *ratchet) waiting() (n int) {
+	for _, b := range r.skipped {
+		n += len(b.keys)
+	}
+	return n
+}
+
 // SkippedBlock is how many generations the skipped keys of one SkippedRecord are from: those whose numbers differ in nothing
 // but the remainder by SkippedBlock. A message changes one or two of such blocks, however many keys wait.
 const SkippedBlock = 16
@@ -245,10 +256,7 @@ func withKeys(blocks []*skippedBlock, keys []SkippedKey) []*skippedBlock {
 // stays.
 func (r *ratchet) trim(l Limits) {
 	r.floor = max(r.floor, l.keptFrom(r.next))
-	excess := -l.SkippedKeys
-	for _, b := range r.skipped {
-		excess += len(b.keys)
-	}
+	excess := r.waiting() - l.SkippedKeys
 	first := 0 // the first block of which something is kept
 	for ; first < len(r.skipped); first++ {
 		keys := r.skipped[first].keys

@@ -248,6 +248,7 @@ func (t *SecretTree) restoreRatchet(s RatchetRecord) error {
 		return fmt.Errorf("leaf %d, %v ratchet: %w", s.Leaf, s.Kind, ErrSecretSize)
 	}
 	n.ratchets[s.Kind] = &ratchet{secret: s.Secret, next: s.Next, floor: s.Floor}
+	t.progress += n.ratchets[s.Kind].progress()
 	return nil
 }
 
@@ -281,6 +282,7 @@ func (t *SecretTree) restoreSkipped(s SkippedRecord) error {
 		return fail("overlaps another record")
 	}
 	r.skipped = slices.Insert(r.skipped, i, &skippedBlock{s.Block, s.Keys})
+	t.progress -= uint64(len(s.Keys))
 	return nil
 }
 

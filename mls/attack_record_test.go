@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -327,4 +328,52 @@ func TestRecordsOfAnotherMembership(t *testing.T) {
 			require.Equal(t, back.Status(), again.Status(), what)
 		}
 	}
+}
+
+// TestAttackStaleKeys: a record by which another member's messages are decrypted is from another time, or missing: a ratchet,
+// a block of keys that were skipped, of this epoch or a past one. A key would serve twice, or a message be lost.
+func TestAttackStaleKeys(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	late := []([]byte){bob.Say("one"), bob.Say("two")}
+	alice.Hear(bob.Say("three"))
+	keys := func(s shelf) (out []string) {
+		for key := range s {
+			if strings.HasPrefix(key, "epoch/1/ratchet/1/") || strings.HasPrefix(key, "epoch/1/skipped/1/") {
+				out = append(out, key)
+			}
+		}
+		return out
+	}
+	for past := range 2 {
+		key := "epoch/1/ratchet"
+		if past == 1 {
+			alice.Commit(mls.CommitParams{}, bob)
+			key = "epoch"
+		}
+		before := whole(t, alice.Group)
+		alice.Hear(late[past])
+		now := whole(t, alice.Group)
+		must(now.load(mls.Params{}))
+		require.NotEmpty(t, keys(now))
+		stale := 0
+		for _, k := range keys(before) {
+			mixed := maps.Clone(now)
+			if mixed[k] = before[k]; slices.Equal(now[k], before[k]) {
+				delete(mixed, k)
+			}
+			if _, ratchet := mixed[k]; !ratchet && strings.Contains(k, "/ratchet/") {
+				continue // without its ratchet a tree does not fit together at all
+			}
+			requireStale(t, mixed, key, mls.ErrStaleRecord)
+			stale++
+		}
+		require.NotZero(t, stale)
+	}
+	alice.Hear(bob.Say("four"))
+	before := whole(t, alice.Group)
+	alice.Hear(bob.Say("five"))
+	now := whole(t, alice.Group)
+	const ratchet = "epoch/2/ratchet/1/application"
+	now[ratchet] = before[ratchet]
+	requireStale(t, now, "epoch/2/ratchet", mls.ErrStaleRecord)
 }

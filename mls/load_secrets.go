@@ -68,12 +68,12 @@ func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochSt
 	if s.private, err = l.private(d.open(recordPrivate), p.tree, base); err != nil {
 		return s, err
 	}
-	var counted *ownRatchets
+	var counted *ratchets
 	switch c := l.counter; {
 	case base == nil:
 		d = l.epoch(p.Epoch())
 		if c != nil {
-			counted = c.own
+			counted = c.present
 		}
 	case c != nil:
 		counted = c.pending

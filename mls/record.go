@@ -42,7 +42,7 @@ import (
 //
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
 // and reveals both messages to whoever has them. Load refuses old records among newer ones where that would use a key again:
-// secrets of another epoch, and own ratchets. A copy that is old altogether looks like any other. Whoever has to restore
+// secrets of another epoch, ratchets and skipped keys. A copy that is old altogether looks like any other. Whoever has to restore
 // backups keeps Group.Version elsewhere, written after each transaction and before anything is sent, as
 // LoadParams.Version. Or give up the old copy and come back by JoinExternal with Resync.
 type Record struct {

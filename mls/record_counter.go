@@ -55,25 +55,31 @@ func (s *Step) AfterVersion(version uint64) error {
 type counter struct {
 	version uint64
 	epoch   uint64
-	own     *ownRatchets // in the present epoch; nil when the group is over
-	pending *ownRatchets // in the epoch to which the pending commit leads; nil when there is none
+	past    uint64    // progress in all past epochs together
+	present *ratchets // nil when the group is over
+	pending *ratchets // in the epoch to which the pending commit leads; nil when there is none
 }
 
-// ownRatchets says how far the own ratchets of an epoch are, by kind.
-type ownRatchets [2]struct {
-	passed uint64 // the generation at which the ratchet stands
-	sent   uint64 // how many generations were given out by all Groups of the epoch
+// ratchets says how far the ratchets of an epoch are.
+type ratchets struct {
+	progress uint64 // of the secret tree
+	own      [2]struct {
+		passed uint64 // the generation at which the own ratchet of a kind stands
+		sent   uint64 // how many generations were given out by all Groups of the epoch
+	}
 }
 
 func (c *counter) write(w *recordWriter) {
 	w.Uint64(c.version)
 	w.Uint64(c.epoch)
-	for _, o := range []*ownRatchets{c.own, c.pending} {
-		w.Optional(o != nil)
-		if o == nil {
+	w.Uint64(c.past)
+	for _, e := range []*ratchets{c.present, c.pending} {
+		w.Optional(e != nil)
+		if e == nil {
 			continue
 		}
-		for _, r := range o {
+		w.Uint64(e.progress)
+		for _, r := range e.own {
 			w.Uint64(r.passed)
 			w.Uint64(r.sent)
 		}
@@ -81,14 +87,14 @@ func (c *counter) write(w *recordWriter) {
 }
 
 func (c *counter) read(r *recordReader) {
-	c.version, c.epoch = r.Uint64(), r.Uint64()
-	for _, o := range []**ownRatchets{&c.own, &c.pending} {
+	c.version, c.epoch, c.past = r.Uint64(), r.Uint64(), r.Uint64()
+	for _, e := range []**ratchets{&c.present, &c.pending} {
 		if !r.Optional() {
 			continue
 		}
-		*o = new(ownRatchets)
-		for kind := range *o {
-			x := &(*o)[kind]
+		*e = &ratchets{progress: r.Uint64()}
+		for kind := range (*e).own {
+			x := &(*e).own[kind]
 			x.passed, x.sent = r.Uint64(), r.Uint64()
 			if x.sent < x.passed {
 				r.Failf("generation %d, but %d given out", x.passed, x.sent)
@@ -102,19 +108,19 @@ func (c *counter) read(r *recordReader) {
 
 // counter records the number of the Group, and how far its ratchets are.
 func (r *recorder) counter(g *Group) {
-	c := counter{version: g.Version(), epoch: uint64(g.Epoch())}
+	c := counter{version: g.Version(), epoch: uint64(g.Epoch()), past: g.pastProgress()}
 	erased := g.isErased()
-	count := func(t *keyschedule.SecretTree) *ownRatchets {
-		o := new(ownRatchets)
-		for kind := range o {
+	count := func(t *keyschedule.SecretTree) *ratchets {
+		e := &ratchets{progress: t.Progress()}
+		for kind := range e.own {
 			passed, err := t.Passed(keyschedule.RatchetKind(kind))
 			erased = erased || err != nil
-			o[kind].passed, o[kind].sent = passed, t.Sent(keyschedule.RatchetKind(kind))
+			e.own[kind].passed, e.own[kind].sent = passed, t.Sent(keyschedule.RatchetKind(kind))
 		}
-		return o
+		return e
 	}
 	if g.messages != nil {
-		c.own = count(g.messages)
+		c.present = count(g.messages)
 	}
 	if g.pendsEpoch() {
 		c.pending = count(g.pending.next.messages)
@@ -123,6 +129,14 @@ func (r *recorder) counter(g *Group) {
 		w.erased = erased
 		c.write(w)
 	})
+}
+
+// pastProgress returns how far the ratchets of all past epochs are together.
+func (g *Group) pastProgress() (n uint64) {
+	for _, p := range g.past {
+		n += p.messages.Progress()
+	}
+	return n
 }
 
 // pendsEpoch reports whether a pending commit leads to another epoch than the Group's. A newcomer's does not.
