@@ -152,15 +152,28 @@ func (p *Params) casts(able []*Client, actors int, name string) ([][]*Client, er
 		return out, nil
 	}
 	choose := rand.New(p.random(name))
-	seen := map[uint64]bool{}
+	seen := map[string]bool{}
 	var out [][]*Client
 	for len(out) < p.Sample {
-		if n := choose.Uint64N(uint64(min(all, 1<<62))); !seen[n] {
-			seen[n] = true
-			out = append(out, cast(able, actors, n))
+		if c, name := draw(choose, able, actors); !seen[name] {
+			seen[name] = true
+			out = append(out, c)
 		}
 	}
 	return out, nil
+}
+
+// draw returns an assignment by chance, and a name for it. A number is drawn for as many actors as fit into one.
+func draw(choose *rand.Rand, able []*Client, actors int) (out []*Client, name string) {
+	for len(out) < actors {
+		n, all := 0, uint64(1)
+		for ; len(out)+n < actors && all <= 1<<62/uint64(len(able)); n++ {
+			all *= uint64(len(able))
+		}
+		number := choose.Uint64N(all)
+		out, name = append(out, cast(able, n, number)...), fmt.Sprint(name, " ", number)
+	}
+	return out, name
 }
 
 // cast returns the assignment with a number, each digit of which stands for a client.

@@ -319,6 +319,26 @@ func TestCasts(t *testing.T) {
 	require.ErrorContains(t, err, "nothing to play")
 }
 
+// TestSampleOfManyActors checks that every client gets its share of actors, of which there are more than fit into one number.
+func TestSampleOfManyActors(t *testing.T) {
+	able := []*Client{{Address: "a"}, {Address: "b"}, {Address: "c"}}
+	sample, err := (&Params{Sample: 2, Seed: 1}).casts(able, 841, "x")
+	require.NoError(t, err)
+	require.Len(t, distinct(sample), 2)
+	for _, cast := range sample {
+		require.Len(t, cast, 841)
+		for _, c := range able {
+			n := 0
+			for _, seat := range cast {
+				if seat == c {
+					n++
+				}
+			}
+			require.InDelta(t, 841/3, n, 80, c.Address)
+		}
+	}
+}
+
 func distinct(casts [][]*Client) map[string]bool {
 	out := map[string]bool{}
 	for _, cast := range casts {
