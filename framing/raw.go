@@ -72,7 +72,13 @@ type Span = wire.Span
 // the same data, but when data is cut short it reads on to its very end, so that the last span and the error tell how far
 // the data made sense. v is not to be used.
 func Dissect(data []byte, v Value, spans []Span, limit int) (list []Span, left int, err error) {
+	return Bodies(nil).Dissect(data, v, spans, limit)
+}
+
+// Dissect does what the function Dissect does, with proposals read as b says.
+func (b Bodies) Dissect(data []byte, v Value, spans []Span, limit int) (list []Span, left int, err error) {
 	r := wire.NewReader(v.structName(), data)
+	r.Grammar = b
 	r.Record(&spans, limit)
 	r.Struct(v.structName(), v.decode)
 	return spans, r.Unrecorded(), r.Finish()

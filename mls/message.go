@@ -31,8 +31,9 @@ type MessageInfo struct {
 // V-WIRE-13 when the message exceeds the limits of the zero Params. Params.Peek has others.
 func Peek(message []byte) (MessageInfo, error) { return Params{}.Peek(message) }
 
-// Peek returns what Peek does, within the limits of p, and with proposals read as p.ProposalBodies says. It does not know the group, so that MaxContent alone bounds what it reads
-// of a group's messages. Set that to what Handle takes in groups of more than 100,000 members, whose commits can be larger.
+// Peek returns what the function Peek does, within the limits of p, and with proposals read as p.ProposalBodies says. It does
+// not know the group, so that MaxContent alone bounds what it reads of a group's messages. Set that to what Handle takes in
+// groups of more than 100,000 members, whose commits can be larger.
 func (p Params) Peek(message []byte) (MessageInfo, error) {
 	body, err := decodeMessage(message, p.withDefaults(), 0)
 	if err != nil {

@@ -25,6 +25,7 @@ type inspectFlags struct {
 	ratchetTree string
 	privateKey  string
 	psks        []string
+	bodies      []string
 	showSecrets bool
 	full        bool
 	json        bool
@@ -47,6 +48,9 @@ one, and which structure it is, is guessed unless --encoding and --type say so. 
 Welcome is addressed: the key alone, or a stored mls.OwnKeyPackage; in hexadecimal, base64 or raw. Give the PSKs
 that the Welcome names with --psk. joiner_secret and path_secret are not shown without --show-secrets.
 
+--body says what proposals of a private type consist of, where that is not opaque<V>: empty, or fields joined by +,
+each opaque, uint8, uint16, uint32, uint64 or a number of bytes. Without it what follows such a proposal is misread.
+
 Marks: ✓ holds, ✗ does not hold, = computed, ? not checked, and why not.
 
 Types: ` + strings.Join(inspect.Types(), ", ") + `.
@@ -56,7 +60,8 @@ not its signatures verify; 1 when it could not, with the position of the first e
 command could not do its work.`,
 		Example: `  copse inspect welcome.bin
   base64 -d < key_package.b64 | copse inspect --type KeyPackage
-  copse inspect welcome.hex --key-package-private init.key --psk "our psk=00112233"`,
+  copse inspect welcome.hex --key-package-private init.key --psk "our psk=00112233"
+  copse inspect commit.bin --body 0xf004=uint32+opaque --body 0xf005=empty`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runInspect(cmd, args, &opt) },
 	}
@@ -67,6 +72,7 @@ command could not do its work.`,
 	f.StringVar(&opt.ratchetTree, "ratchet-tree", "", "file with the ratchet tree of a GroupInfo that has none inside")
 	f.StringVar(&opt.privateKey, "key-package-private", "", "file with the private init key that opens a Welcome")
 	f.StringArrayVar(&opt.psks, "psk", nil, "ID=HEX: a PSK that a Welcome takes; GROUP/EPOCH=HEX for a resumption PSK")
+	f.StringArrayVar(&opt.bodies, "body", nil, "TYPE=FORM: what the body of proposals of a private type is")
 	f.BoolVar(&opt.showSecrets, "show-secrets", false, "show joiner_secret and path_secret")
 	f.BoolVar(&opt.full, "full", false, "show bytes and lists in full length")
 	f.BoolVar(&opt.json, "json", false, "report as JSON")
@@ -120,6 +126,9 @@ func (f *inspectFlags) options() (o inspect.Params, err error) {
 			return o, fmt.Errorf("--psk: %w", err)
 		}
 		o.PSKs = append(o.PSKs, psk)
+	}
+	if o.Bodies, err = inspect.ParseBodies(f.bodies); err != nil {
+		return o, fmt.Errorf("--body: %w", err)
 	}
 	if f.ratchetTree != "" {
 		data, err := readFile(f.ratchetTree)

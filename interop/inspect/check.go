@@ -65,8 +65,16 @@ func decode[T any, P interface {
 	*T
 	framing.Value
 }](n *Node) (P, bool) {
+	return decodeBy[T, P](n, nil)
+}
+
+// decodeBy does what decode does for structures in which proposals can be.
+func decodeBy[T any, P interface {
+	*T
+	framing.Value
+}](n *Node, bodies framing.Bodies) (P, bool) {
 	v := P(new(T))
-	return v, n.Missing == 0 && framing.Unmarshal(n.data, v) == nil
+	return v, n.Missing == 0 && bodies.Unmarshal(n.data, v) == nil
 }
 
 // suite makes a cipher suite, or says in a note why not.
@@ -161,12 +169,12 @@ func (in *inspection) suiteOfKeys(encryption ciphersuite.HPKEPublicKey, signatur
 // content checks what can be checked of a message that is not encrypted.
 func (in *inspection) content(n *Node, s situation) situation {
 	var u *framing.UnverifiedContent
-	if m, ok := decode[framing.PublicMessage](n); ok && n.Type == "PublicMessage" {
+	if m, ok := decodeBy[framing.PublicMessage](n, in.Bodies); ok && n.Type == "PublicMessage" {
 		u = m.Unverified()
 		if u.Content.Sender.SenderType == framing.SenderTypeMember {
 			n.note(Unchecked, "membership_tag", "takes the secrets of the epoch")
 		}
-	} else if u, ok = decode[framing.UnverifiedContent](n); !ok {
+	} else if u, ok = decodeBy[framing.UnverifiedContent](n, in.Bodies); !ok {
 		return s
 	}
 	s.groupID = u.Content.GroupID

@@ -25,7 +25,7 @@ var ErrNotAState = errors.New("neither a GroupInfo, a GroupContext nor a ratchet
 // NewSide reads a GroupInfo, with or without MLSMessage around it, a GroupContext, or a bare ratchet tree. It fails with
 // ErrNotAState or a *framing.SyntaxError.
 func NewSide(data []byte) (*Side, error) {
-	best, _, _ := read(data, "", maxFields)
+	best, _, _ := read(data, "", nil, maxFields)
 	if best.err != nil {
 		return nil, fmt.Errorf("read as %s: %w", best.name, best.err)
 	}

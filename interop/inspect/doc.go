@@ -5,6 +5,6 @@
 //	report, err := inspect.Inspect(data, inspect.Params{Now: time.Now()})
 //	err = report.WriteText(os.Stdout, inspect.TextParams{})
 //
-// The package has no decoders of its own: framing.Dissect lists what the engine's decoders read. Inspect adds names for
-// code points, section numbers, and whatever can be checked or computed from the bytes alone.
+// The package has no decoders of its own: Bodies.Dissect of package framing lists what the engine's decoders read. Inspect
+// adds names for code points, section numbers, and whatever can be checked or computed from the bytes alone.
 package inspect

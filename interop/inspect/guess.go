@@ -29,13 +29,13 @@ const (
 
 // read reads data as the structure of the given name, or when it is empty as the one that fits best. also names other
 // structures that fit about as well. A reading has up to limit spans, and beyond them there is no evidence.
-func read(data []byte, name string, limit int) (best reading, also []string, ok bool) {
+func read(data []byte, name string, bodies framing.Bodies, limit int) (best reading, also []string, ok bool) {
 	if name != "" {
 		s, ok := structureOf(name)
 		if !ok || s.empty == nil {
 			return reading{}, nil, false
 		}
-		return attempt(data, s, nil, limit), nil, true
+		return attempt(data, s, bodies, nil, limit), nil, true
 	}
 	var complete []reading
 	var spare []framing.Span // what the last reading but the best was written into
@@ -43,7 +43,7 @@ func read(data []byte, name string, limit int) (best reading, also []string, ok 
 		if s.empty == nil || s.named {
 			continue
 		}
-		r := attempt(data, s, spare[:0], limit)
+		r := attempt(data, s, bodies, spare[:0], limit)
 		spare = r.spans
 		if best.name == "" || r.score > best.score {
 			best, spare = r, best.spans
@@ -62,8 +62,8 @@ func read(data []byte, name string, limit int) (best reading, also []string, ok 
 }
 
 // attempt reads data as a structure, and writes the spans into spans.
-func attempt(data []byte, s structure, spans []framing.Span, limit int) reading {
-	spans, left, err := framing.Dissect(data, s.empty(), spans, limit)
+func attempt(data []byte, s structure, bodies framing.Bodies, spans []framing.Span, limit int) reading {
+	spans, left, err := bodies.Dissect(data, s.empty(), spans, limit)
 	r := reading{structure: s, spans: spans, left: left, err: err}
 	for i := range spans {
 		r.score += evidence(&spans[i], data)

@@ -17,6 +17,7 @@ type Params struct {
 	RatchetTree []byte                  // the data of a ratchet_tree extension, for a GroupInfo that has none
 	InitKey     ciphersuite.Secret      // private init key of a KeyPackage, which opens a Welcome
 	PSKs        []PSK                   // which a Welcome may need, too
+	Bodies      framing.Bodies          // of proposals of private types; those that it does not list are opaque<V>
 	ShowSecrets bool                    // do not redact joiner_secret and path_secret
 	Now         time.Time               // to judge lifetimes by; zero not to
 }
@@ -112,10 +113,10 @@ func (r *Report) Failures() int {
 // error says that the options cannot be used.
 // Messages that stand one after another are the parts of one Report.
 func Inspect(data []byte, o Params) (*Report, error) {
-	if list, rest := messagesIn(data, o.Type); len(list) > 1 {
+	if list, rest := messagesIn(data, o.Type, o.Bodies); len(list) > 1 {
 		return inspectAll(data, list, len(rest), o)
 	}
-	best, also, ok := read(data, o.Type, maxFields)
+	best, also, ok := read(data, o.Type, o.Bodies, maxFields)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q; the types are %s", ErrType, o.Type, strings.Join(Types(), ", "))
 	}
@@ -133,12 +134,12 @@ const (
 )
 
 // messagesIn cuts data into the MLSMessages that it consists of, if nothing else is in it. What follows too many is the rest.
-func messagesIn(data []byte, kind string) (list [][]byte, rest []byte) {
+func messagesIn(data []byte, kind string, bodies framing.Bodies) (list [][]byte, rest []byte) {
 	if kind != "" && kind != messageType {
 		return nil, nil
 	}
 	for len(data) > 0 && len(list) < maxMessages {
-		message, rest, err := framing.Cut(data)
+		message, rest, err := bodies.Cut(data)
 		if err != nil {
 			return nil, nil
 		}
@@ -158,7 +159,7 @@ func inspectAll(data []byte, list [][]byte, rest int, o Params) (*Report, error)
 			in.unread += len(message)
 			continue
 		}
-		r, _, _ := read(message, messageType, in.room)
+		r, _, _ := read(message, messageType, in.Bodies, in.room)
 		if err := in.part(&Part{Title: fmt.Sprintf("message %d of %d", k+1, len(list)), Size: len(message)}, message, &r); err != nil {
 			return nil, err
 		}
@@ -212,7 +213,7 @@ func (in *inspection) added(title string, v framing.Value) (*Part, error) {
 	}
 	name := strings.Fields(title)[0]
 	p := &Part{Title: title, Size: len(data)}
-	r, _, _ := read(data, name, max(in.room, 1))
+	r, _, _ := read(data, name, in.Bodies, max(in.room, 1))
 	return p, in.part(p, data, &r)
 }
 
