@@ -76,7 +76,8 @@
 //	ErrOwnMessage          drop the message: an own one that this Group knows nothing of
 //	ErrOwnCommit           the own commit is not pending here, for it was dropped or made by a Group that is lost: if others took
 //	                       it, rejoin by JoinExternal with Resync
-//	*MissingProposalError  fetch and handle the proposals, then the commit again
+//	*MissingProposalError  fetch and handle the proposals, then the commit again; if one is an own one that was lost, rejoin
+//	                       by JoinExternal with Resync
 //	*MissingPSKError       find the keys, then call again with them; or commit with LeaveMissingPSKs
 //	ErrBeforeMembership    the others went on with a PSK that this member cannot have: rejoin by JoinExternal with Resync
 //	ErrPendingProposals    wait for a commit, or commit, then send, or Decline what must not be; a leave of one's own is void

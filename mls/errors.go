@@ -92,7 +92,8 @@ func (e *MissingPSKError) Error() string {
 }
 
 // MissingProposalError lists the proposals that a commit refers to and this Group has not seen. Handle them, then the
-// commit again.
+// commit again. When one of them is the member's own (ErrOwnMessage, or an Echo that changes nothing), the Group is an old
+// copy, without the proposal's secrets: rejoin by JoinExternal with Resync.
 type MissingProposalError struct {
 	Refs []framing.ProposalRef
 }
