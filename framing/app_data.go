@@ -170,12 +170,5 @@ func (p *AppDataUpdate) decode(r *wire.Reader) {
 	}
 }
 
-func (p *AppEphemeral) encode(w *wire.Writer) {
-	w.Uint16(uint16(p.ID))
-	w.Opaque(p.Data)
-}
-
-func (p *AppEphemeral) decode(r *wire.Reader) {
-	p.ID = ComponentID(r.Field("component_id").Uint16())
-	p.Data = r.Field("data").Opaque()
-}
+func (p *AppEphemeral) encode(w *wire.Writer) { (*ComponentData)(p).encode(w) }
+func (p *AppEphemeral) decode(r *wire.Reader) { (*ComponentData)(p).decode(r) }

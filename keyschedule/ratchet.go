@@ -94,9 +94,6 @@ type ratchet struct {
 	skipped []*skippedBlock    // ascending, from floor up to next, none of them empty
 }
 
-// progress counts the keys that are gone once more than those that wait: it grows with each key that is taken.
-func (r *ratchet) progress() uint64 { return 2*r.next - uint64(r.waiting()) }
-
 // waiting returns how many skipped keys there are.
 func (r *ratchet) waiting() (n int) {
 	for _, b := range r.skipped {
@@ -111,8 +108,13 @@ const SkippedBlock = 16
 
 // skippedBlock is the keys kept of a row of generations. It is immutable; states of a ratchet share it.
 type skippedBlock struct {
-	number uint32 // of the generations, without the remainder by SkippedBlock
-	keys   []SkippedKey
+	number      uint32 // of the generations, without the remainder by SkippedBlock
+	keys        []SkippedKey
+	fingerprint uint64
+}
+
+func newSkippedBlock(number uint32, keys []SkippedKey) *skippedBlock {
+	return &skippedBlock{number, keys, fingerprintOf(keys)}
 }
 
 // SkippedKey is a key kept for a late message.
@@ -177,7 +179,7 @@ func (r *ratchet) take(suite *ciphersuite.Suite, generation framing.Generation, 
 		after.skipped = slices.Concat(r.skipped[:b], r.skipped[b+1:])
 	} else {
 		after.skipped = slices.Clone(r.skipped)
-		after.skipped[b] = &skippedBlock{block.number, slices.Concat(block.keys[:i], block.keys[i+1:])}
+		after.skipped[b] = newSkippedBlock(block.number, slices.Concat(block.keys[:i], block.keys[i+1:]))
 	}
 	return key, &after
 }
@@ -238,16 +240,16 @@ func withKeys(blocks []*skippedBlock, keys []SkippedKey) []*skippedBlock {
 	}
 	out := slices.Clone(blocks)
 	for len(keys) > 0 {
-		b := &skippedBlock{number: uint32(keys[0].Generation) / SkippedBlock}
+		number := uint32(keys[0].Generation) / SkippedBlock
 		n := 1
-		for n < len(keys) && uint32(keys[n].Generation)/SkippedBlock == b.number {
+		for n < len(keys) && uint32(keys[n].Generation)/SkippedBlock == number {
 			n++
 		}
-		if last := len(out) - 1; last >= 0 && out[last].number == b.number {
-			b.keys, out = out[last].keys, out[:last]
+		var block []SkippedKey
+		if last := len(out) - 1; last >= 0 && out[last].number == number {
+			block, out = out[last].keys, out[:last]
 		}
-		b.keys = slices.Concat(b.keys, keys[:n])
-		out, keys = append(out, b), keys[n:]
+		out, keys = append(out, newSkippedBlock(number, slices.Concat(block, keys[:n]))), keys[n:]
 	}
 	return out
 }
@@ -275,7 +277,7 @@ func (r *ratchet) trim(l Limits) {
 	b := r.skipped[0]
 	kept := slices.IndexFunc(b.keys, func(k SkippedKey) bool { return uint64(k.Generation) >= r.floor })
 	r.skipped = slices.Clone(r.skipped)
-	r.skipped[0] = &skippedBlock{b.number, b.keys[kept:]}
+	r.skipped[0] = newSkippedBlock(b.number, b.keys[kept:])
 }
 
 // eraseExcept erases the secrets of r that keep, which may be nil, does not share.

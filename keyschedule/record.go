@@ -248,7 +248,7 @@ func (t *SecretTree) restoreRatchet(s RatchetRecord) error {
 		return fmt.Errorf("leaf %d, %v ratchet: %w", s.Leaf, s.Kind, ErrSecretSize)
 	}
 	n.ratchets[s.Kind] = &ratchet{secret: s.Secret, next: s.Next, floor: s.Floor}
-	t.progress += n.ratchets[s.Kind].progress()
+	t.fingerprint += n.ratchets[s.Kind].fingerprint(s.Leaf, s.Kind)
 	return nil
 }
 
@@ -281,8 +281,9 @@ func (t *SecretTree) restoreSkipped(s SkippedRecord) error {
 	if found {
 		return fail("overlaps another record")
 	}
-	r.skipped = slices.Insert(r.skipped, i, &skippedBlock{s.Block, s.Keys})
-	t.progress -= uint64(len(s.Keys))
+	t.fingerprint -= r.fingerprint(s.Leaf, s.Kind)
+	r.skipped = slices.Insert(r.skipped, i, newSkippedBlock(s.Block, s.Keys))
+	t.fingerprint += r.fingerprint(s.Leaf, s.Kind)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package keyschedule
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -109,6 +110,7 @@ func TestStoreAndRestore(t *testing.T) {
 				tree.EraseExcept(next)
 			}
 			stored.save(next, tree)
+			require.NotEqual(t, tree.Fingerprint(), next.Fingerprint())
 			tree.EraseExcept(next)
 			tree = next
 		}
@@ -121,6 +123,7 @@ func TestStoreAndRestore(t *testing.T) {
 		back, err := RestoreSecretTree(stored.load(params, sent))
 		require.NoError(t, err)
 		require.Equal(t, heldCopy(tree), heldCopy(back))
+		require.Equal(t, tree.Fingerprint(), back.Fingerprint())
 		for leaf := range framing.LeafIndex(8) {
 			for _, kind := range kinds() {
 				for g := range framing.Generation(42) {
@@ -136,6 +139,60 @@ func TestStoreAndRestore(t *testing.T) {
 				func() (MessageKey, *SecretTree, error) { return back.SendingKey(kind) })
 		}
 	})
+}
+
+// TestFingerprintOfMixtures restores trees whose records are of three times: they contradict each other, or the fingerprint
+// tells.
+func TestFingerprintOfMixtures(t *testing.T) {
+	suite := newSuite(t, firstSuite)
+	params := TreeParams{Suite: suite, Leaves: 4, Own: 1, Limits: Limits{SkippedKeys: 6}}
+	restored := 0
+	rapid.Check(t, func(t *rapid.T) {
+		tree := newTestTree(t, suite, params)
+		var states [3]*storage // before, at the time of the fingerprint, and after
+		var fingerprint uint64
+		for k := range states {
+			for range rapid.IntRange(1, 4).Draw(t, "messages") {
+				leaf := rapid.SampledFrom([]framing.LeafIndex{0, 2, 3}).Draw(t, "leaf")
+				g := framing.Generation(rapid.IntRange(0, 40).Draw(t, "generation"))
+				if _, next, err := tree.ReceivingKey(leaf, ApplicationRatchet, g); err == nil {
+					tree = next
+				}
+			}
+			states[k] = newStorage()
+			states[k].save(tree, nil)
+			if k == 1 {
+				fingerprint = tree.Fingerprint()
+			}
+		}
+		mixed := newStorage()
+		mixed.nodes = states[1].nodes
+		from := func() *storage { return states[rapid.SampledFrom([]int{0, 1, 1, 1, 2}).Draw(t, "from")] }
+		for leaf := range framing.LeafIndex(4) {
+			for _, kind := range kinds() {
+				place := ratchetPlace{leaf, kind}
+				if r, found := from().ratchets[place]; found {
+					mixed.ratchets[place] = r
+				}
+				for block := range uint32(3) {
+					at := blockPlace{place, block}
+					if keys, found := from().skipped[at]; found {
+						mixed.skipped[at] = keys
+					}
+				}
+			}
+		}
+		back, err := RestoreSecretTree(mixed.load(params, [2]uint64{}))
+		if err != nil {
+			return
+		}
+		restored++
+		for _, s := range []*storage{states[1], mixed} { // of a ratchet from which no key was taken it does not tell
+			maps.DeleteFunc(s.ratchets, func(_ ratchetPlace, r RatchetRecord) bool { return r.Next == 0 })
+		}
+		require.Equal(t, back.Fingerprint() == fingerprint, fmt.Sprint(contents(states[1])) == fmt.Sprint(contents(mixed)))
+	})
+	require.NotZero(t, restored)
 }
 
 // contents lists the bytes of ratchets and skipped keys.
@@ -314,5 +371,6 @@ func FuzzRestore(f *testing.F) {
 		back, err := RestoreSecretTree(stored.load(record.TreeParams, [2]uint64{}))
 		require.NoError(t, err)
 		require.Equal(t, heldCopy(tree), heldCopy(back))
+		require.Equal(t, tree.Fingerprint(), back.Fingerprint())
 	})
 }

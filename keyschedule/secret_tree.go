@@ -41,10 +41,10 @@ type TreeParams struct {
 //
 // All methods are safe for concurrent use.
 type SecretTree struct {
-	epoch    *treeEpoch
-	root     *node
-	progress uint64
-	erased   atomic.Bool
+	epoch       *treeEpoch
+	root        *node
+	fingerprint uint64
+	erased      atomic.Bool
 }
 
 // treeEpoch is what all trees of one epoch have in common.
@@ -171,10 +171,6 @@ func (t *SecretTree) Sent(kind RatchetKind) uint64 {
 	return t.epoch.sent[kind].next.Load()
 }
 
-// Progress returns a number that is higher in a tree from which a key was taken than in the one before. It follows from the
-// records of the tree, so that storage which keeps it apart notices when a record is old or missing.
-func (t *SecretTree) Progress() uint64 { return t.progress }
-
 // Passed returns the generation at which an own ratchet stands in this tree, 0 when it is not derived yet. Other trees of the
 // epoch may have given out more: see Sent. It fails with ErrErased.
 func (t *SecretTree) Passed(kind RatchetKind) (uint64, error) {
@@ -253,7 +249,8 @@ func (t *SecretTree) take(
 		before.eraseExcept(after)
 	}
 	n.ratchets[kind] = after
-	return key, &SecretTree{epoch: t.epoch, root: &root, progress: t.progress + after.progress() - before.progress()}
+	return key, &SecretTree{epoch: t.epoch, root: &root,
+		fingerprint: t.fingerprint + after.fingerprint(leaf, kind) - before.fingerprint(leaf, kind)}
 }
 
 // open derives what lies below n, and gives back the secret that is consumed by that.

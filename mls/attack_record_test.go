@@ -377,3 +377,19 @@ func TestAttackStaleKeys(t *testing.T) {
 	now[ratchet] = before[ratchet]
 	requireStale(t, now, "epoch/2/ratchet", mls.ErrStaleRecord)
 }
+
+// TestAttackStaleMixture: of two ratchets one is older than the others' records, and one as much newer.
+func TestAttackStaleMixture(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	alice.Hear(bob.Say("one"))
+	alice.Hear(carol.Say("one"))
+	older := whole(t, alice.Group)
+	alice.Hear(bob.Say("two"))
+	mixed := whole(t, alice.Group)
+	alice.Hear(carol.Say("two"))
+	const ofBob, ofCarol = "epoch/1/ratchet/1/application", "epoch/1/ratchet/2/application"
+	mixed[ofBob], mixed[ofCarol] = older[ofBob], whole(t, alice.Group)[ofCarol]
+	require.NotEmpty(t, mixed[ofBob])
+	require.NotEmpty(t, mixed[ofCarol])
+	requireStale(t, mixed, "epoch/1/ratchet", mls.ErrStaleRecord)
+}

@@ -154,7 +154,7 @@ func (l *loader) loadCounter(g *Group, least uint64) error {
 // checkCounter checks that the counter speaks of those epochs that the Group has, and how far those are that are past.
 func (l *loader) checkCounter(g *Group) error {
 	c := l.counter
-	if c != nil && c.past != g.pastProgress() {
+	if c != nil && c.past != g.pastFingerprint() {
 		return l.top.open(recordEpoch).failWith(ErrStaleRecord)
 	}
 	if c != nil && ((c.present != nil) != (g.messages != nil) || (c.pending != nil) != g.pendsEpoch()) {
@@ -172,7 +172,7 @@ func (c *ratchets) check(d *drawer, t *keyschedule.SecretTree, own framing.LeafI
 			return &RecordError{ratchetKey(d.key, own, k), ErrStaleRecord}
 		}
 	}
-	if t.Progress() != c.progress {
+	if t.Fingerprint() != c.fingerprint {
 		return d.open(recordRatchet).failWith(ErrStaleRecord)
 	}
 	return nil

@@ -55,15 +55,15 @@ func (s *Step) AfterVersion(version uint64) error {
 type counter struct {
 	version uint64
 	epoch   uint64
-	past    uint64    // progress in all past epochs together
+	past    uint64    // fingerprints of all past epochs together
 	present *ratchets // nil when the group is over
 	pending *ratchets // in the epoch to which the pending commit leads; nil when there is none
 }
 
 // ratchets says how far the ratchets of an epoch are.
 type ratchets struct {
-	progress uint64 // of the secret tree
-	own      [2]struct {
+	fingerprint uint64 // of the secret tree
+	own         [2]struct {
 		passed uint64 // the generation at which the own ratchet of a kind stands
 		sent   uint64 // how many generations were given out by all Groups of the epoch
 	}
@@ -78,7 +78,7 @@ func (c *counter) write(w *recordWriter) {
 		if e == nil {
 			continue
 		}
-		w.Uint64(e.progress)
+		w.Uint64(e.fingerprint)
 		for _, r := range e.own {
 			w.Uint64(r.passed)
 			w.Uint64(r.sent)
@@ -92,7 +92,7 @@ func (c *counter) read(r *recordReader) {
 		if !r.Optional() {
 			continue
 		}
-		*e = &ratchets{progress: r.Uint64()}
+		*e = &ratchets{fingerprint: r.Uint64()}
 		for kind := range (*e).own {
 			x := &(*e).own[kind]
 			x.passed, x.sent = r.Uint64(), r.Uint64()
@@ -108,10 +108,10 @@ func (c *counter) read(r *recordReader) {
 
 // counter records the number of the Group, and how far its ratchets are.
 func (r *recorder) counter(g *Group) {
-	c := counter{version: g.Version(), epoch: uint64(g.Epoch()), past: g.pastProgress()}
+	c := counter{version: g.Version(), epoch: uint64(g.Epoch()), past: g.pastFingerprint()}
 	erased := g.isErased()
 	count := func(t *keyschedule.SecretTree) *ratchets {
-		e := &ratchets{progress: t.Progress()}
+		e := &ratchets{fingerprint: t.Fingerprint()}
 		for kind := range e.own {
 			passed, err := t.Passed(keyschedule.RatchetKind(kind))
 			erased = erased || err != nil
@@ -131,10 +131,10 @@ func (r *recorder) counter(g *Group) {
 	})
 }
 
-// pastProgress returns how far the ratchets of all past epochs are together.
-func (g *Group) pastProgress() (n uint64) {
+// pastFingerprint returns the sum of the fingerprints of all past epochs.
+func (g *Group) pastFingerprint() (n uint64) {
 	for _, p := range g.past {
-		n += p.messages.Progress()
+		n += p.messages.Fingerprint()
 	}
 	return n
 }

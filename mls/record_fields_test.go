@@ -18,7 +18,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{groupState{}, []string{"epochState", "proposals", "pending", "past", "resumption", "status", "reInit", "successor", "lastOwn",
 			"arrivals", "steps"}},
 		{counter{}, []string{"version", "epoch", "past", "present", "pending"}},
-		{ratchets{}, []string{"progress", "own"}},
+		{ratchets{}, []string{"fingerprint", "own"}},
 		{arrivals{}, []string{"own", "floor", "recent"}},
 		{epochState{}, []string{"public", "private", "secrets", "messages"}},
 		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},
