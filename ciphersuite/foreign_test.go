@@ -1,6 +1,7 @@
 package ciphersuite
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/asn1"
@@ -23,23 +24,30 @@ func says(t *testing.T, err, want error, texts ...string) {
 	}
 }
 
-func TestRealWorldRawSignature(t *testing.T) {
+// eachCurve calls test with a signer and its public key, for each suite that signs by ECDSA.
+func eachCurve(t *testing.T, test func(t *testing.T, s *Suite, signer crypto.Signer, key SignaturePublicKey)) {
 	eachSuite(t, func(t *testing.T, s *Suite) {
-		curve := nistCurve(s)
-		if curve == nil {
+		if nistCurve(s) == nil {
 			return
 		}
 		signer, err := s.GenerateSigner(nil)
 		require.NoError(t, err)
 		key, err := s.PublicKeyOf(signer)
 		require.NoError(t, err)
+		test(t, s, signer, key)
+	})
+}
+
+func TestRealWorldRawSignature(t *testing.T) {
+	eachCurve(t, func(t *testing.T, s *Suite, signer crypto.Signer, key SignaturePublicKey) {
+		var err error
 		m := SignedMessage{Key: key, Message: []byte("message")}
 		m.Signature, err = s.Sign(nil, signer, m.Message)
 		require.NoError(t, err)
 		var rs struct{ R, S *big.Int }
 		_, err = asn1.Unmarshal(m.Signature, &rs)
 		require.NoError(t, err)
-		size := (curve.Params().BitSize + 7) / 8
+		size := (nistCurve(s).Params().BitSize + 7) / 8
 		raw := append(rs.R.FillBytes(make([]byte, size)), rs.S.FillBytes(make([]byte, size))...)
 		want := map[int]string{32: "r||s of 64 bytes", 48: "r||s of 96 bytes", 66: "r||s of 132 bytes"}[size]
 		says(t, s.Verify(m.Key, m.Message, raw), ErrSignature, want, "expected DER (RFC 9420, Section 5.1.2; RFC 8446, Section 4.2.3)")
@@ -50,15 +58,7 @@ func TestRealWorldRawSignature(t *testing.T) {
 }
 
 func TestRealWorldCompressedPoint(t *testing.T) {
-	eachSuite(t, func(t *testing.T, s *Suite) {
-		curve := nistCurve(s)
-		if curve == nil {
-			return
-		}
-		signer, err := s.GenerateSigner(nil)
-		require.NoError(t, err)
-		point, err := s.PublicKeyOf(signer)
-		require.NoError(t, err)
+	eachCurve(t, func(t *testing.T, s *Suite, _ crypto.Signer, point SignaturePublicKey) {
 		point[0] = 2 | point[len(point)-1]&1 // the parity of y takes its place
 		point = point[:1+len(point)/2]
 		want := map[int]string{33: "compressed point of 33 bytes, expected an uncompressed one of 65 bytes beginning with 04",
@@ -68,7 +68,7 @@ func TestRealWorldCompressedPoint(t *testing.T) {
 		says(t, s.CheckHPKEPublicKey(HPKEPublicKey(point)), ErrPublicKey, want)
 		to, pairs := recipients(t, s, 1)
 		to[0].PublicKey = HPKEPublicKey(point)
-		_, err = s.SealMany(nil, nil, to)
+		_, err := s.SealMany(nil, nil, to)
 		says(t, err, ErrPublicKey, want)
 		_, err = s.Open(pairs[0], nil, HPKECiphertext{point, make([]byte, 40)})
 		says(t, err, ErrOpen, want)

@@ -102,6 +102,34 @@ func (r *ratchet) waiting() (n int) {
 	return n
 }
 
+// fingerprint returns the share of a ratchet, 0 when no key was taken from it.
+func (r *ratchet) fingerprint(leaf framing.LeafIndex, kind RatchetKind) uint64 {
+	if r.next == 0 {
+		return 0
+	}
+	sum := mixed(mixed(r.next) + r.floor)
+	for _, b := range r.skipped {
+		sum += b.fingerprint
+	}
+	return mixed(sum + uint64(leaf)<<8 + uint64(kind))
+}
+
+func fingerprintOf(keys []SkippedKey) (sum uint64) {
+	for _, k := range keys {
+		sum += mixed(^uint64(k.Generation)) // unlike any that a ratchet begins with
+	}
+	return sum
+}
+
+// mixed spreads what differs in a few bits over all of them. It is the last step of SplitMix64, one to one, so that nothing
+// collides before sums are taken.
+func mixed(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
 // SkippedBlock is how many generations the skipped keys of one SkippedRecord are from: those whose numbers differ in nothing
 // but the remainder by SkippedBlock. A message changes one or two of such blocks, however many keys wait.
 const SkippedBlock = 16

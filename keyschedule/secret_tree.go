@@ -171,6 +171,11 @@ func (t *SecretTree) Sent(kind RatchetKind) uint64 {
 	return t.epoch.sent[kind].next.Load()
 }
 
+// Fingerprint returns a number that tells apart the trees of an epoch from which different keys were taken, but for a chance of
+// one in 2^64. It follows from the numbers of generations alone, and so from the records of a tree: storage that keeps it
+// apart notices when a record is old or missing.
+func (t *SecretTree) Fingerprint() uint64 { return t.fingerprint }
+
 // Passed returns the generation at which an own ratchet stands in this tree, 0 when it is not derived yet. Other trees of the
 // epoch may have given out more: see Sent. It fails with ErrErased.
 func (t *SecretTree) Passed(kind RatchetKind) (uint64, error) {
