@@ -97,6 +97,11 @@ func (t ProposalType) IsDefault() bool {
 	return t >= ProposalTypeAdd && t <= ProposalTypeGroupContextExtensions
 }
 
+// IsCustom reports whether proposals of the type are CustomProposals: whether this package knows no structure for them.
+func (t ProposalType) IsCustom() bool {
+	return !t.IsDefault() && (t < ProposalTypeAppDataUpdate || t > ProposalTypeSelfRemove)
+}
+
 // IsGREASE reports whether a code point of any registry is reserved for GREASE (RFC 9420, Section 13.5). It is for
 // senders, who put such values in, for displays, and for counting support, of which a listed GREASE value is no sign;
 // otherwise receivers treat them as any unknown value.

@@ -228,7 +228,7 @@ func (*SelfRemove) encode(*wire.Writer) {}
 func (*SelfRemove) decode(*wire.Reader) {}
 
 func (p *CustomProposal) encode(w *wire.Writer) {
-	if p.Type.IsDefault() || p.Type >= ProposalTypeAppDataUpdate && p.Type <= ProposalTypeSelfRemove {
+	if !p.Type.IsCustom() {
 		w.Failf("CustomProposal of type %v, which has a structure of its own", p.Type)
 		return
 	}

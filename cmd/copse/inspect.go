@@ -41,8 +41,9 @@ it is called, which section defines it, and what its value means. It computes re
 checks the signatures whose keys are inside, and draws ratchet trees.
 
 The input is a file or the standard input: raw bytes, or text in one of the forms in which people paste them:
-hexadecimal (with 0x, colons or commas), base64, in quotes or not, dumps of xxd and hexdump, lists of numbers. Which
-one, and which structure it is, is guessed unless --encoding and --type say so. Several messages may follow each other.
+hexadecimal (with 0x, colons, commas or dashes), base64, in quotes or not, dumps of xxd, hexdump and od, lists of
+numbers, literals of Go, C, Rust, Python and JavaScript, PEM. Which one, and which structure it is, is guessed unless
+--encoding and --type say so. Several messages may follow each other.
 
 --key-package-private opens a Welcome. It names a file with the private init key of a KeyPackage to which the
 Welcome is addressed: the key alone, or a stored mls.OwnKeyPackage; in hexadecimal, base64 or raw. Give the PSKs

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // ErrBody says that the form of a proposal's body is not written as ParseBodies has it.
-var ErrBody = errors.New("the form of a body is written TYPE=FIELD+FIELD, a FIELD being empty, opaque, uint8, uint16, uint32, uint64 or a number of bytes")
+var ErrBody = errors.New("the form of a body is written TYPE=FIELD+FIELD, the TYPE as 0xf004 or 61444, each FIELD empty, opaque, uint8, " +
+	"uint16, uint32, uint64 or a number of bytes")
 
 // ParseBodies reads what the bodies of proposals of private types consist of (RFC 9420, Section 12.1), each written
 // TYPE=FIELD+FIELD. TYPE is a number, in hexadecimal after 0x. A FIELD is opaque for opaque<V>, uint8 to uint64, a number of
@@ -18,29 +20,34 @@ var ErrBody = errors.New("the form of a body is written TYPE=FIELD+FIELD, a FIEL
 //
 //	0xf004=uint32+opaque
 //
-// It fails with ErrBody.
+// It fails with ErrBody, also for a type whose structure is known, and for one that is there twice.
 func ParseBodies(forms []string) (framing.Bodies, error) {
 	out := framing.Bodies{}
 	for _, s := range forms {
 		number, form, _ := strings.Cut(s, "=")
-		kind, err := strconv.ParseUint(number, 0, 16)
-		if err != nil {
-			return nil, ErrBody
+		n, err := strconv.ParseUint(number, 0, 16)
+		kind := framing.ProposalType(n)
+		body, ok := parseBody(form)
+		switch {
+		case err != nil || !ok:
+			return nil, fmt.Errorf("%q: %w", s, ErrBody)
+		case !kind.IsCustom():
+			return nil, fmt.Errorf("%q: %w: the structure of %v is known", s, ErrBody, kind)
+		case out[kind] != nil:
+			return nil, fmt.Errorf("%q: %w: the type is there twice", s, ErrBody)
 		}
-		if out[framing.ProposalType(kind)], err = parseBody(form); err != nil {
-			return nil, err
-		}
+		out[kind] = body
 	}
 	return out, nil
 }
 
 // parseBody reads FIELD+FIELD.
-func parseBody(form string) (framing.Body, error) {
+func parseBody(form string) (framing.Body, bool) {
 	var fields []func(*wire.Reader)
 	for _, name := range strings.Split(form, "+") {
 		field, ok := fieldOf(name)
 		if !ok {
-			return nil, ErrBody
+			return nil, false
 		}
 		fields = append(fields, field)
 	}
@@ -50,7 +57,7 @@ func parseBody(form string) (framing.Body, error) {
 			field(r)
 		}
 		return r.Offset(), r.Err() == nil
-	}, nil
+	}, true
 }
 
 // fieldOf returns what reads a field.

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/hex"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,6 +36,7 @@ func TestRealWorldBodies(t *testing.T) {
 		}
 		require.Equal(t, []string{"010203", "", "09020707", "0105"}, shown)
 		require.NotEmpty(t, r.Parts[0].Root.find("PublicMessage")[0].Notes, "decoded once more, to be checked")
+		require.Contains(t, r.notes(Unchecked), "body", "one of them is a guess")
 	}
 	short := must(framing.Marshal(&framing.TaggedProposal{Proposal: raw(0xf004, 1, 2)}))
 	r := must(Inspect(short, Params{Type: "Proposal", Bodies: bodies}))
@@ -44,9 +46,10 @@ func TestRealWorldBodies(t *testing.T) {
 
 func TestParseBodies(t *testing.T) {
 	for _, s := range []string{"", "0xf004", "0xf004=", "=empty", "f004=empty", "0x1f004=empty", "0xf004=uint8+", "0xf004=uint9", "0xf004=-1",
-		"0xf004=99999999999"} {
+		"0xf004=99999999999", "0x0001=empty", "0x000a=5", "0xf005=opaque"} {
 		_, err := ParseBodies([]string{"0xf005=empty", s})
 		require.ErrorIs(t, err, ErrBody, s)
+		require.ErrorContains(t, err, strconv.Quote(s))
 	}
 	for s, lengths := range map[string][3]int{"0xf004=empty": {0, 0, 0}, "0xF004=opaque": {-1, 2, 3}, "0xf004=uint16+opaque": {-1, -1, -1}, "0xf004=2+uint8": {-1, -1, 3}} {
 		bodies, err := ParseBodies([]string{s})

@@ -54,6 +54,10 @@ func (in *inspection) check(n *Node, s situation) {
 		in.lifetime(n)
 	case "Credential":
 		certificates(n)
+	case "CustomProposal":
+		if len(n.Children) > 0 && n.Children[0].Field == "proposal_data" {
+			n.note(Unchecked, "body", "taken for opaque<V>; if the type has another, --body says so, else what follows is misread")
+		}
 	}
 	for _, child := range n.Children {
 		in.check(child, s)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Encoding says how bytes are written.
@@ -21,8 +20,10 @@ const (
 	Raw    Encoding = "raw"
 
 	HexCut  Encoding = "hex, cut off within a byte" // the digit that is left over is left out
-	Dump    Encoding = "hex dump"                   // of xxd or hexdump -C
+	Dump    Encoding = "hex dump"                   // of xxd, hexdump or od
 	Numbers Encoding = "list of numbers"            // in decimal, such as a JSON array
+	Literal Encoding = "literal with escapes"       // of a string or bytes, as Python and Go print them
+	PEM     Encoding = "PEM"
 )
 
 // Encodings lists them for a help text.
@@ -32,9 +33,10 @@ func Encodings() []Encoding { return []Encoding{Guess, Hex, Base64, Raw} }
 var ErrEncoding = errors.New("unreadable encoding")
 
 // Decode turns an input into bytes and says how it was written. White space in hexadecimal and base64 is left out.
-// Guess knows the forms in which people paste bytes: hexadecimal with 0x, colons or commas, dumps of xxd and hexdump -C,
-// lists of numbers, and base64, in quotes or not. Text in none of these is no encoding of anything, and what is no text is
-// raw bytes. It fails with ErrEncoding when the input is not in the encoding named, or is text that nobody can decode.
+// Guess knows the forms in which people paste bytes: hexadecimal with 0x, colons or commas, dumps of xxd, hexdump and od,
+// lists of numbers, literals of common languages, PEM, and base64, in quotes or not. Text in none of these is no encoding of
+// anything, and what is no text is raw bytes. It fails with ErrEncoding when the input is not in the encoding named, when it
+// is text that nobody can decode, or when nothing is there.
 func Decode(input []byte, e Encoding) ([]byte, Encoding, error) {
 	switch e {
 	case Raw:
@@ -52,21 +54,30 @@ func Decode(input []byte, e Encoding) ([]byte, Encoding, error) {
 }
 
 func guessEncoding(input []byte) ([]byte, Encoding, error) {
-	if !utf8.Valid(input) || strings.ContainsFunc(string(input), func(r rune) bool {
-		return !unicode.IsPrint(r) && !unicode.IsSpace(r)
-	}) {
+	text, ok := textOf(input)
+	switch {
+	case !ok:
 		return input, Raw, nil
+	case text == "":
+		return nil, Guess, fmt.Errorf("%w: there is no input", ErrEncoding)
 	}
-	text := unquote(string(input))
-	if text == "" {
-		return nil, Raw, nil
-	}
-	for _, decode := range []func(string) ([]byte, Encoding, bool){decodeDump, decodeNumbers, decodeDigits, decodeLines} {
-		if data, e, ok := decode(text); ok {
-			return data, e, nil
+	for _, decode := range []func(string) ([]byte, Encoding, bool){
+		decodePEM, decodeDump, decodeLiteral, decodeNumbers, decodeDigits,
+	} {
+		for _, t := range []string{text, unwrap(text)} {
+			if data, e, ok := decode(t); ok {
+				return data, e, nil
+			}
 		}
 	}
-	return nil, Guess, fmt.Errorf("%w: this is text, and neither hexadecimal, a dump of xxd, a list of numbers nor base64", ErrEncoding)
+	text = unwrap(text)
+	if err := almostHex(text); err != nil {
+		return nil, Guess, err
+	}
+	if data, e, ok := decodeLines(text); ok {
+		return data, e, nil
+	}
+	return nil, Guess, fmt.Errorf("%w: this is text, and neither hexadecimal, a hex dump, a list of numbers, a literal nor base64", ErrEncoding)
 }
 
 // squeeze leaves out white space.
@@ -80,9 +91,12 @@ func squeeze(input []byte) string {
 }
 
 func decodeHex(text string) ([]byte, error) {
+	if at := strings.IndexFunc(text, notHex); at >= 0 {
+		return nil, fmt.Errorf("%w: not hexadecimal: %q at digit %d", ErrEncoding, []rune(text[at:])[0], at+1)
+	}
 	data, err := hex.DecodeString(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not hexadecimal: %v", ErrEncoding, err)
+		return nil, fmt.Errorf("%w: not hexadecimal: %d digits, which is an odd number", ErrEncoding, len(text))
 	}
 	return data, nil
 }
