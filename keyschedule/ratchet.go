@@ -102,11 +102,8 @@ func (r *ratchet) waiting() (n int) {
 	return n
 }
 
-// fingerprint returns the share of a ratchet, 0 when no key was taken from it.
+// fingerprint returns the share of a ratchet in that of its tree.
 func (r *ratchet) fingerprint(leaf framing.LeafIndex, kind RatchetKind) uint64 {
-	if r.next == 0 {
-		return 0
-	}
 	sum := mixed(mixed(r.next) + r.floor)
 	for _, b := range r.skipped {
 		sum += b.fingerprint

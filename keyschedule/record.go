@@ -225,6 +225,7 @@ func (t *SecretTree) restoreNode(s NodeRecord) error {
 		return fmt.Errorf("%w: node at level %d, position %d overlaps another", ErrTreeRecord, s.Level, s.Position)
 	}
 	n.secret = s.Secret
+	t.fingerprint += nodeFingerprint(int(s.Level), s.Position)
 	return nil
 }
 

@@ -2,7 +2,6 @@ package keyschedule
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 
@@ -166,8 +165,10 @@ func TestFingerprintOfMixtures(t *testing.T) {
 			}
 		}
 		mixed := newStorage()
-		mixed.nodes = states[1].nodes
 		from := func() *storage { return states[rapid.SampledFrom([]int{0, 1, 1, 1, 2}).Draw(t, "from")] }
+		for place, secret := range from().nodes {
+			mixed.nodes[place] = secret
+		}
 		for leaf := range framing.LeafIndex(4) {
 			for _, kind := range kinds() {
 				place := ratchetPlace{leaf, kind}
@@ -187,9 +188,6 @@ func TestFingerprintOfMixtures(t *testing.T) {
 			return
 		}
 		restored++
-		for _, s := range []*storage{states[1], mixed} { // of a ratchet from which no key was taken it does not tell
-			maps.DeleteFunc(s.ratchets, func(_ ratchetPlace, r RatchetRecord) bool { return r.Next == 0 })
-		}
 		require.Equal(t, back.Fingerprint() == fingerprint, fmt.Sprint(contents(states[1])) == fmt.Sprint(contents(mixed)))
 	})
 	require.NotZero(t, restored)
@@ -198,6 +196,9 @@ func TestFingerprintOfMixtures(t *testing.T) {
 // contents lists the bytes of ratchets and skipped keys.
 func contents(s *storage) map[any]string {
 	out := map[any]string{}
+	for place, secret := range s.nodes {
+		out[place] = fmt.Sprintf("%x", secret)
+	}
 	for place, r := range s.ratchets {
 		out[place] = fmt.Sprintf("%d %d %x", r.Next, r.Floor, r.Secret.Bytes())
 	}

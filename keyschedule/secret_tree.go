@@ -78,6 +78,7 @@ func NewSecretTree(encryptionSecret EncryptionSecret, p TreeParams) (*SecretTree
 		return nil, err
 	}
 	t.root.secret = encryptionSecret.secret
+	t.fingerprint = nodeFingerprint(t.epoch.depth, 0)
 	return t, nil
 }
 
@@ -172,9 +173,26 @@ func (t *SecretTree) Sent(kind RatchetKind) uint64 {
 }
 
 // Fingerprint returns a number that tells apart the trees of an epoch from which different keys were taken, but for a chance of
-// one in 2^64. It follows from the numbers of generations alone, and so from the records of a tree: storage that keeps it
-// apart notices when a record is old or missing.
+// one in 2^64. It follows from which secrets there are and not from what they are, and so from the keys of the records of a tree
+// and the numbers in them: storage that keeps it apart notices when a record is old or missing.
 func (t *SecretTree) Fingerprint() uint64 { return t.fingerprint }
+
+// nodeFingerprint returns the share of the secret of a node.
+func nodeFingerprint(level int, position uint32) uint64 {
+	return mixed(^(uint64(level)<<32 | uint64(position)))
+}
+
+// openedFingerprint returns by how much the sum grows when a node is opened.
+func openedFingerprint(level int, position uint32) uint64 {
+	sum := -nodeFingerprint(level, position)
+	if level > 0 {
+		return sum + nodeFingerprint(level-1, 2*position) + nodeFingerprint(level-1, 2*position+1)
+	}
+	for kind := range ratchetKinds {
+		sum += new(ratchet).fingerprint(framing.LeafIndex(position), kind)
+	}
+	return sum
+}
 
 // Passed returns the generation at which an own ratchet stands in this tree, 0 when it is not derived yet. Other trees of the
 // epoch may have given out more: see Sent. It fails with ErrErased.
@@ -233,8 +251,10 @@ func (t *SecretTree) take(
 	root := *t.root
 	n := &root
 	derived := false // whether what n holds was derived by this call
+	sum := t.fingerprint
 	for level := t.epoch.depth; ; level-- {
 		if !n.consumed() {
+			sum += openedFingerprint(level, uint32(leaf)>>level)
 			secret := n.open(suite, level)
 			if derived {
 				secret.Erase()
@@ -254,8 +274,8 @@ func (t *SecretTree) take(
 		before.eraseExcept(after)
 	}
 	n.ratchets[kind] = after
-	return key, &SecretTree{epoch: t.epoch, root: &root,
-		fingerprint: t.fingerprint + after.fingerprint(leaf, kind) - before.fingerprint(leaf, kind)}
+	sum += after.fingerprint(leaf, kind) - before.fingerprint(leaf, kind)
+	return key, &SecretTree{epoch: t.epoch, root: &root, fingerprint: sum}
 }
 
 // open derives what lies below n, and gives back the secret that is consumed by that.

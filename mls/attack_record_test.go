@@ -3,6 +3,7 @@ package mls_test
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -345,10 +346,8 @@ func TestAttackStaleKeys(t *testing.T) {
 		return out
 	}
 	for past := range 2 {
-		key := "epoch/1/ratchet"
 		if past == 1 {
 			alice.Commit(mls.CommitParams{}, bob)
-			key = "epoch"
 		}
 		before := whole(t, alice.Group)
 		alice.Hear(late[past])
@@ -364,7 +363,7 @@ func TestAttackStaleKeys(t *testing.T) {
 			if _, ratchet := mixed[k]; !ratchet && strings.Contains(k, "/ratchet/") {
 				continue // without its ratchet a tree does not fit together at all
 			}
-			requireStale(t, mixed, key, mls.ErrStaleRecord)
+			requireStale(t, mixed, "counter", mls.ErrStaleRecord)
 			stale++
 		}
 		require.NotZero(t, stale)
@@ -375,7 +374,7 @@ func TestAttackStaleKeys(t *testing.T) {
 	now := whole(t, alice.Group)
 	const ratchet = "epoch/2/ratchet/1/application"
 	now[ratchet] = before[ratchet]
-	requireStale(t, now, "epoch/2/ratchet", mls.ErrStaleRecord)
+	requireStale(t, now, "counter", mls.ErrStaleRecord)
 }
 
 // TestAttackStaleMixture: of two ratchets one is older than the others' records, and one as much newer.
@@ -391,5 +390,78 @@ func TestAttackStaleMixture(t *testing.T) {
 	mixed[ofBob], mixed[ofCarol] = older[ofBob], whole(t, alice.Group)[ofCarol]
 	require.NotEmpty(t, mixed[ofBob])
 	require.NotEmpty(t, mixed[ofCarol])
-	requireStale(t, mixed, "epoch/1/ratchet", mls.ErrStaleRecord)
+	requireStale(t, mixed, "counter", mls.ErrStaleRecord)
+}
+
+// TestAttackMixtures: records of two or more times are put together, one by one and at random. All are refused that are not the
+// records of one time.
+func TestAttackMixtures(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	var times []shelf
+	snap := func() { times = append(times, whole(t, alice.Group)) }
+	snap()
+	alice.Hear(bob.Say("one"))
+	snap()
+	late := bob.Say("two")
+	alice.Hear(bob.Say("three"))
+	alice.Hear(carol.Say("one"))
+	snap()
+	alice.Say("one", bob, carol)
+	snap()
+	alice.Hear(bob.Propose(&framing.GroupContextExtensions{}, carol))
+	snap()
+	alice.Take(alice.Group.Decline(alice.Group.Proposals()[0].Ref))
+	snap()
+	alice.Say("two", bob, carol)
+	snap()
+	alice.MakeCommit(mls.CommitParams{ForcePath: true})
+	snap()
+	alice.Take(alice.Group.Drop())
+	snap()
+	alice.MakeCommit(mls.CommitParams{ForcePath: true, Proposals: []framing.Proposal{newMember(t, "dave").Add()}})
+	snap()
+	alice.Take(alice.Group.Drop())
+	carol.Commit(mls.CommitParams{ForcePath: true}, alice, bob)
+	snap()
+	alice.Hear(late)
+	snap()
+	alice.Commit(mls.CommitParams{ForcePath: true}, bob, carol)
+	snap()
+	alice.Take(alice.Group.Forget(1), nil)
+	snap()
+
+	refused := func(mixed shelf, format string, args ...any) {
+		t.Helper()
+		_, err := mixed.load(mls.Params{})
+		if slices.ContainsFunc(times, func(s shelf) bool { return maps.EqualFunc(s, mixed, slices.Equal) }) {
+			require.NoError(t, err)
+			return
+		}
+		var bad *mls.RecordError
+		require.ErrorAs(t, err, &bad, fmt.Sprintf(format, args...))
+	}
+	keys := map[string]bool{}
+	for i, now := range times {
+		for j, then := range times {
+			for key := range maps.Keys(then) {
+				keys[key] = true
+				mixed := maps.Clone(now)
+				mixed[key] = then[key]
+				refused(mixed, "%s of time %d among those of %d", key, j, i)
+				delete(mixed, key)
+				refused(mixed, "%s missing from those of %d", key, i)
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		some := []shelf{times[r.IntN(len(times))], times[r.IntN(len(times))], times[r.IntN(len(times))]}
+		mixed := shelf{}
+		for key := range keys {
+			if value, found := some[r.IntN(3)][key]; found {
+				mixed[key] = value
+			}
+		}
+		refused(mixed, "%v", slices.Sorted(maps.Keys(mixed)))
+	}
 }

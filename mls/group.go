@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -77,6 +78,9 @@ type pendingCommit struct {
 	next     *epochState
 	welcomes []Outgoing
 	change   *Change
+
+	once sync.Once // guards hash, which digest computes
+	hash []byte
 }
 
 // is reports whether a message is the pending commit.

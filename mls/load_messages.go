@@ -8,8 +8,8 @@ import (
 	"github.com/copse-mls/copse/treekem"
 )
 
-// messages loads the secret tree of an epoch. counted is how far its ratchets have to be; nil when nothing counted.
-func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ratchets) (*keyschedule.SecretTree, error) {
+// messages loads the secret tree of an epoch. counted is how far its own ratchets have to be; nil when nothing counted.
+func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ownRatchets) (*keyschedule.SecretTree, error) {
 	state := keyschedule.TreeRecord{TreeParams: keyschedule.TreeParams{
 		Suite: l.suite, Leaves: tree.Width(), Own: l.header.leaf, Limits: l.params.Ratchets}}
 	for _, level := range d.open(recordNode).numbers(1<<8 - 1) {
@@ -42,7 +42,7 @@ func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ratchets) (*ke
 	}
 	for kind := range state.Sent {
 		if counted != nil {
-			state.Sent[kind] = counted.own[kind].sent
+			state.Sent[kind] = counted[kind].sent
 		}
 	}
 	t, err := keyschedule.RestoreSecretTree(state)
@@ -151,29 +151,26 @@ func (l *loader) loadCounter(g *Group, least uint64) error {
 	return nil
 }
 
-// checkCounter checks that the counter speaks of those epochs that the Group has, and how far those are that are past.
+// checkCounter checks that the Group is the one that the counter speaks of.
 func (l *loader) checkCounter(g *Group) error {
 	c := l.counter
-	if c != nil && c.past != g.pastFingerprint() {
-		return l.top.open(recordEpoch).failWith(ErrStaleRecord)
+	if c == nil {
+		return nil
 	}
-	if c != nil && ((c.present != nil) != (g.messages != nil) || (c.pending != nil) != g.pendsEpoch()) {
+	if (c.present != nil) != (g.messages != nil) || (c.pending != nil) != g.pendsEpoch() || c.fingerprint != g.fingerprint() {
 		return l.top.open(recordCounter).failWith(ErrStaleRecord)
 	}
 	return nil
 }
 
-// check checks that the ratchets of a tree, loaded from d, are those of which the counter speaks, the own ones first.
-func (c *ratchets) check(d *drawer, t *keyschedule.SecretTree, own framing.LeafIndex) error {
-	for kind := range c.own {
+// check checks that the own ratchets of a tree, loaded from d, are those of which the counter speaks.
+func (o *ownRatchets) check(d *drawer, t *keyschedule.SecretTree, own framing.LeafIndex) error {
+	for kind := range o {
 		k := keyschedule.RatchetKind(kind)
 		passed, err := t.Passed(k)
-		if err != nil || passed != c.own[kind].passed {
+		if err != nil || passed != o[kind].passed {
 			return &RecordError{ratchetKey(d.key, own, k), ErrStaleRecord}
 		}
-	}
-	if t.Fingerprint() != c.fingerprint {
-		return d.open(recordRatchet).failWith(ErrStaleRecord)
 	}
 	return nil
 }

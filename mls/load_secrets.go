@@ -68,7 +68,7 @@ func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochSt
 	if s.private, err = l.private(d.open(recordPrivate), p.tree, base); err != nil {
 		return s, err
 	}
-	var counted *ratchets
+	var counted *ownRatchets
 	switch c := l.counter; {
 	case base == nil:
 		d = l.epoch(p.Epoch())

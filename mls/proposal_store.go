@@ -2,6 +2,8 @@ package mls
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -103,6 +105,18 @@ func (s *proposalStore) declining(p *storedProposal, declined bool) *proposalSto
 		out = out.with(later)
 	}
 	return out
+}
+
+// fingerprint returns a number that tells apart stores of an epoch with as many proposals.
+func (s *proposalStore) fingerprint() (sum uint64) {
+	for i, p := range s.all() {
+		own := binary.BigEndian.Uint64(p.ref) * uint64(2*i+1)
+		if p.declined {
+			own = bits.ReverseBytes64(own)
+		}
+		sum += own
+	}
+	return sum
 }
 
 // sizes returns the size of all proposals, and of those from outside of the group.

@@ -41,10 +41,10 @@ import (
 // that waits for its commit is part of the records; when it holds the ratchet tree, it is as large as the tree.
 //
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
-// and reveals both messages to whoever has them. Load refuses old records among newer ones where that would use a key again:
-// secrets of another epoch, ratchets and skipped keys. A copy that is old altogether looks like any other. Whoever has to restore
-// backups keeps Group.Version elsewhere, written after each transaction and before anything is sent, as
-// LoadParams.Version. Or give up the old copy and come back by JoinExternal with Resync.
+// and reveals both messages to whoever has them. Load refuses records of several times that were put together. A copy that
+// is old altogether looks like any other. Whoever has to restore backups keeps Group.Version elsewhere, written after each
+// transaction and before anything is sent, as LoadParams.Version. Or give up the old copy and come back by JoinExternal with
+// Resync.
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record
@@ -87,7 +87,7 @@ func (e *RecordError) Error() string { return fmt.Sprintf("record %q: %v", e.Key
 func (e *RecordError) Unwrap() error { return e.Err }
 
 // recordVersion is the first byte of every value. It changes with the layout of values.
-// In version 1, secrets lacked their epoch, ratchets held their skipped keys, and nothing counted.
+// In version 1, secrets lacked their epoch, ratchets held their skipped keys, and no counter told of old records.
 const recordVersion = 2
 
 // maxRecordKey bounds the length of keys.

@@ -4,7 +4,11 @@ package mls
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
 
+	"github.com/copse-mls/copse/internal/wire"
 	"github.com/copse-mls/copse/keyschedule"
 )
 
@@ -40,9 +44,9 @@ func (s *Step) After(former *Group) error {
 }
 
 // AfterVersion does what After does for a client whose former Group cannot be loaded any more, and that knows from elsewhere
-// which Version it had. It fails with ErrNotNext when the Step began from a Group.
+// which Version it had. It fails with ErrNotNext when the Step began from a Group, or when no Version comes after that one.
 func (s *Step) AfterVersion(version uint64) error {
-	if s.old != nil {
+	if s.old != nil || version == math.MaxUint64 {
 		return ErrNotNext
 	}
 	next := s.Next.clone()
@@ -53,33 +57,29 @@ func (s *Step) AfterVersion(version uint64) error {
 
 // counter is the record that is written with every Step.
 type counter struct {
-	version uint64
-	epoch   uint64
-	past    uint64    // fingerprints of all past epochs together
-	present *ratchets // nil when the group is over
-	pending *ratchets // in the epoch to which the pending commit leads; nil when there is none
+	version     uint64
+	epoch       uint64
+	fingerprint uint64       // of the Group, as Group.fingerprint returns it
+	present     *ownRatchets // nil when the group is over
+	pending     *ownRatchets // in the epoch to which the pending commit leads; nil when there is none
 }
 
-// ratchets says how far the ratchets of an epoch are.
-type ratchets struct {
-	fingerprint uint64 // of the secret tree
-	own         [2]struct {
-		passed uint64 // the generation at which the own ratchet of a kind stands
-		sent   uint64 // how many generations were given out by all Groups of the epoch
-	}
+// ownRatchets says how far the own ratchets of an epoch are, by kind.
+type ownRatchets [2]struct {
+	passed uint64 // the generation at which the ratchet stands
+	sent   uint64 // how many generations were given out by all Groups of the epoch
 }
 
 func (c *counter) write(w *recordWriter) {
 	w.Uint64(c.version)
 	w.Uint64(c.epoch)
-	w.Uint64(c.past)
-	for _, e := range []*ratchets{c.present, c.pending} {
-		w.Optional(e != nil)
-		if e == nil {
+	w.Uint64(c.fingerprint)
+	for _, o := range []*ownRatchets{c.present, c.pending} {
+		w.Optional(o != nil)
+		if o == nil {
 			continue
 		}
-		w.Uint64(e.fingerprint)
-		for _, r := range e.own {
+		for _, r := range o {
 			w.Uint64(r.passed)
 			w.Uint64(r.sent)
 		}
@@ -87,14 +87,14 @@ func (c *counter) write(w *recordWriter) {
 }
 
 func (c *counter) read(r *recordReader) {
-	c.version, c.epoch, c.past = r.Uint64(), r.Uint64(), r.Uint64()
-	for _, e := range []**ratchets{&c.present, &c.pending} {
+	c.version, c.epoch, c.fingerprint = r.Uint64(), r.Uint64(), r.Uint64()
+	for _, o := range []**ownRatchets{&c.present, &c.pending} {
 		if !r.Optional() {
 			continue
 		}
-		*e = &ratchets{fingerprint: r.Uint64()}
-		for kind := range (*e).own {
-			x := &(*e).own[kind]
+		*o = new(ownRatchets)
+		for kind := range *o {
+			x := &(*o)[kind]
 			x.passed, x.sent = r.Uint64(), r.Uint64()
 			if x.sent < x.passed {
 				r.Failf("generation %d, but %d given out", x.passed, x.sent)
@@ -108,16 +108,16 @@ func (c *counter) read(r *recordReader) {
 
 // counter records the number of the Group, and how far its ratchets are.
 func (r *recorder) counter(g *Group) {
-	c := counter{version: g.Version(), epoch: uint64(g.Epoch()), past: g.pastFingerprint()}
+	c := counter{version: g.Version(), epoch: uint64(g.Epoch()), fingerprint: g.fingerprint()}
 	erased := g.isErased()
-	count := func(t *keyschedule.SecretTree) *ratchets {
-		e := &ratchets{fingerprint: t.Fingerprint()}
-		for kind := range e.own {
+	count := func(t *keyschedule.SecretTree) *ownRatchets {
+		o := new(ownRatchets)
+		for kind := range o {
 			passed, err := t.Passed(keyschedule.RatchetKind(kind))
 			erased = erased || err != nil
-			e.own[kind].passed, e.own[kind].sent = passed, t.Sent(keyschedule.RatchetKind(kind))
+			o[kind].passed, o[kind].sent = passed, t.Sent(keyschedule.RatchetKind(kind))
 		}
-		return e
+		return o
 	}
 	if g.messages != nil {
 		c.present = count(g.messages)
@@ -131,12 +131,51 @@ func (r *recorder) counter(g *Group) {
 	})
 }
 
-// pastFingerprint returns the sum of the fingerprints of all past epochs.
-func (g *Group) pastFingerprint() (n uint64) {
-	for _, p := range g.past {
-		n += p.messages.Fingerprint()
+// fingerprint returns a number that tells Groups of one client apart by what nothing else holds together when it is loaded: the
+// group context vouches for the tree, the private keys and the secrets of an epoch, and for nothing below. Equal ones of
+// different Groups are a matter of one chance in 2^64. It holds no secrets.
+func (g *Group) fingerprint() uint64 {
+	w := &recordWriter{Writer: wire.NewWriter(make([]byte, 0, 512))}
+	w.Uint8(uint8(g.status))
+	w.Opaque(g.lastOwn)
+	w.Optional(g.reInit != nil)
+	w.Optional(g.successor != nil)
+	g.arrivals.write(w)
+	w.list(len(g.resumption), func(i int) { w.Uint64(uint64(g.resumption[i].epoch)) })
+	w.Uint64(uint64(g.proposals.len()))
+	w.Uint64(g.proposals.fingerprint())
+	w.list(len(g.past), func(i int) {
+		w.Uint64(uint64(g.past[i].Epoch()))
+		w.Uint64(g.past[i].messages.Fingerprint())
+	})
+	if g.messages != nil {
+		w.Uint64(g.messages.Fingerprint())
 	}
-	return n
+	if g.pending != nil {
+		w.Opaque(g.pending.digest())
+		w.Uint64(g.pending.next.messages.Fingerprint())
+	}
+	all, _ := w.Bytes() // nothing here is too long
+	sum := sha256.Sum256(all)
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// digest returns a hash of the commit, the Welcomes, and the epoch to which the commit leads. Another pending commit can have led
+// to an epoch of the same number, so that the secrets from which its message keys come count as well.
+func (p *pendingCommit) digest() []byte {
+	p.once.Do(func() {
+		h := sha256.New()
+		h.Write(p.message)
+		h.Write(p.next.tag)
+		for n := range p.next.messages.Nodes(nil) {
+			h.Write(n.Secret.Bytes())
+		}
+		for _, o := range p.welcomes {
+			h.Write(o.Message)
+		}
+		p.hash = h.Sum(nil)
+	})
+	return p.hash
 }
 
 // pendsEpoch reports whether a pending commit leads to another epoch than the Group's. A newcomer's does not.
