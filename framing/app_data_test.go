@@ -121,3 +121,27 @@ func TestBodies(t *testing.T) {
 	_, err := Marshal(&CustomProposal{Type: ProposalTypeSelfRemove})
 	require.Error(t, err, "it has a structure of its own")
 }
+
+// A Body that returns something else each time is a fault of the application's, and no reason to fall over.
+func TestImpureBody(t *testing.T) {
+	list := make([]ProposalOrRef, 200)
+	for i := range list {
+		list[i].Proposal = &CustomProposal{Type: 0xf004, Raw: true}
+	}
+	data, err := Marshal(&Commit{Proposals: list})
+	require.NoError(t, err)
+	refused := 0
+	for wrong := range 300 {
+		calls := 0
+		err := Bodies{0xf004: func([]byte) (int, bool) {
+			if calls++; calls == wrong {
+				return 30, true
+			}
+			return 0, true
+		}}.Unmarshal(data, new(Commit))
+		if err != nil {
+			refused++
+		}
+	}
+	require.NotZero(t, refused)
+}

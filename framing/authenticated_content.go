@@ -91,7 +91,7 @@ func (c *FramedContent) Sign(p SignParams, format WireFormat, context *GroupCont
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkDecodes(); err != nil {
+	if err := c.checkDecodes(p.Bodies); err != nil {
 		return nil, err
 	}
 	if key := c.NewcomerKey(); key != nil {

@@ -9,7 +9,8 @@ import (
 )
 
 // Body says where the body of a proposal ends. It gets everything that is left of the message, and returns how many bytes of
-// that are the body; false when there is none. It is called with hostile bytes.
+// that are the body; false when there is none. It is called with hostile bytes, more than once with the same, and has to return
+// the same each time.
 type Body func(rest []byte) (length int, ok bool)
 
 // EmptyBody returns that the body is empty, as it is of proposals whose type says everything.

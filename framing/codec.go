@@ -38,11 +38,13 @@ func readSome[T any](r *wire.Reader, read readElement[T]) []T {
 			l.grow(r, read)
 		}
 		if r.Err() == nil && read(r, l.place, &l.out[min(l.kept, len(l.out)-1)]) {
-			l.kept++
+			if l.kept++; l.kept > l.room { // a Body that says something else each time it is asked
+				r.Failf("elements do not end where they ended before")
+			}
 		}
 		l.place++
 	})
-	if l.kept == 0 || !l.keeps {
+	if l.kept == 0 || !l.keeps || r.Err() != nil {
 		return nil
 	}
 	return l.out[:l.kept:l.kept]

@@ -130,7 +130,7 @@ func (c *FramedContent) decodeBody(r *wire.Reader) {
 }
 
 // checkDecodes checks that receivers can decode the body, which in a PrivateMessage stands alone.
-func (c *FramedContent) checkDecodes() error {
+func (c *FramedContent) checkDecodes(bodies Bodies) error {
 	if c.ContentType == ContentTypeApplication {
 		return nil
 	}
@@ -138,10 +138,11 @@ func (c *FramedContent) checkDecodes() error {
 	if err != nil {
 		return err
 	}
-	if c.hasRaw() { // whose end receivers know by a grammar that is not at hand
+	if bodies == nil && c.hasRaw() { // whose end receivers know by a grammar that is not at hand
 		return nil
 	}
 	r := wire.NewReader(c.structName(), body)
+	r.Grammar = bodies
 	r.Skim()
 	(&FramedContent{ContentType: c.ContentType}).decodeBody(r)
 	return r.Finish()

@@ -56,7 +56,8 @@ type GroupContextExtensions struct {
 	Extensions Extensions
 }
 
-// SelfRemove is a member's wish to leave (draft-ietf-mls-extensions, SelfRemove). It names nobody: it removes its sender.
+// SelfRemove is a member's wish to leave (draft-ietf-mls-extensions, SelfRemove). It names nobody: it removes its sender. All
+// members have to list ProposalTypeSelfRemove in the Capabilities of their leaves.
 type SelfRemove struct{}
 
 // CustomProposal is a proposal of any other type. RFC 9420 gives such a proposal no length: its body is opaque<V>, and Data

@@ -24,6 +24,7 @@ type SignParams struct {
 	Suite  *ciphersuite.Suite
 	Rand   io.Reader     // crypto/rand.Reader in production
 	Signer crypto.Signer `json:"-" xml:"-"`
+	Bodies Bodies        // of custom proposals, by which receivers will decode what is signed
 }
 
 // Format prints all but the signer, which may be a private key.

@@ -1,7 +1,9 @@
 package mls_test
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -148,4 +150,52 @@ func TestRealWorldBareMessages(t *testing.T) {
 	require.EqualError(t, err, "mls: unexpected kind of message: mls_public_message, expected mls_welcome")
 	_, err = alice.Group.Handle(input(alice.Info()))
 	require.EqualError(t, err, "mls: unexpected kind of message: mls_group_info, expected mls_public_message or mls_private_message")
+}
+
+// TestAdviceToNewcomers: what is easily forgotten is said at once, and by the one who forgot it.
+func TestAdviceToNewcomers(t *testing.T) {
+	alice, bob := two(newCast(t, "alice", "bob"))
+	none := mls.LeafParams{Signer: newMember(t, "carol").Signer}
+	_, err := mls.NewKeyPackage(mls.KeyPackageParams{CipherSuite: testSuite, Leaf: none, Lifetime: mls.LifetimeFrom(mlstest.Now(), time.Hour)})
+	breaks(t, "V-LN-06", err)
+	require.ErrorContains(t, err, "no Credential is given")
+	breaks(t, "V-LN-06", failure(mls.Create(mls.CreateParams{CipherSuite: testSuite, GroupID: []byte("g"), Leaf: none})))
+	breaks(t, "V-LN-06", failure(alice.Group.ProposeUpdate(mls.LeafUpdate{Credential: &framing.Credential{}}, mls.ProposeParams{}, alice.Signer)))
+
+	again := bob.ByGroupInfo(alice.Info())
+	err = failure(mls.JoinExternal(again))
+	breaks(t, "V-LN-18", err)
+	require.ErrorContains(t, err, "by Resync")
+
+	for _, load := range []func(mls.LoadParams) error{
+		func(p mls.LoadParams) error { return failure(mls.Load(p)) },
+		func(p mls.LoadParams) error { return failure(mls.LoadObserver(p)) },
+	} {
+		var bad *mls.RecordError
+		require.ErrorAs(t, load(mls.LoadParams{}), &bad)
+	}
+
+	err = failure(alice.Group.Decline(framing.ProposalRef("none")))
+	var unknown *mls.MissingProposalError
+	require.ErrorAs(t, err, &unknown)
+	require.EqualError(t, err, "mls: 1 proposals are unknown")
+
+	leaf := bob.Group.OwnLeaf()
+	again.Resync = &leaf
+	step := must(mls.JoinExternal(again))
+	require.ErrorIs(t, step.AfterVersion(math.MaxUint64), mls.ErrNotNext)
+}
+
+// TestSelfRemoveProposedAgain: a member that has declined its own SelfRemove and proposes it anew means it.
+func TestSelfRemoveProposedAgain(t *testing.T) {
+	_, bob := two(newCastOf(t, selfRemoving, nil, "alice", "bob"))
+	for _, p := range []framing.Proposal{&framing.SelfRemove{}, &framing.GroupContextExtensions{}} {
+		first := bob.Take(bob.Group.Propose(p, mls.ProposeParams{}, bob.Signer)).Send[0].Message
+		ref := bob.Group.Proposals()[0].Ref
+		bob.Take(bob.Group.Decline(ref))
+		require.Empty(t, bob.Group.Proposals())
+		require.Equal(t, first, bob.Take(bob.Group.Propose(p, mls.ProposeParams{}, bob.Signer)).Send[0].Message)
+		require.Len(t, bob.Group.Proposals(), 1)
+		bob.Take(bob.Group.Decline(ref))
+	}
 }

@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -199,7 +200,11 @@ func TestSignGenerations(t *testing.T) {
 	var all framing.SafeAAD
 	require.NoError(t, framing.Unmarshal(told.AuthenticatedData, &all))
 	require.Equal(t, mine.With(framing.ComponentData{ID: mls.ComponentGeneration, Data: []byte{0, 0, 0, 0}}), all)
-	require.Error(t, failure(alice.Group.Protect(nil, mls.ProtectParams{AuthenticatedData: []byte("text")}, alice.Signer)))
+	for _, bad := range [][]byte{[]byte("text"), told.AuthenticatedData} {
+		require.ErrorIs(t, failure(alice.Group.Protect(nil, mls.ProtectParams{AuthenticatedData: bad}, alice.Signer)), mls.ErrSafeAAD)
+	}
+	s = alice.Take(alice.Group.Protect(nil, mls.ProtectParams{}, alice.Signer))
+	require.EqualValues(t, 1, bob.Hear(s.Send[0].Message).Events[0].(*mls.ApplicationMessage).Generation, "none was lost")
 	s = bob.Take(bob.Group.Protect([]byte("hi"), mls.ProtectParams{AuthenticatedData: []byte("text")}, bob.Signer))
 	require.Equal(t, "hi", alice.Read(s.Send[0].Message))
 	require.Equal(t, "hi", alice.Read(bob.Say("hi")))
@@ -236,4 +241,56 @@ func TestAttackConfirmationTag(t *testing.T) {
 	seen = must(seen.Handle(input(carol.Propose(&framing.PreSharedKey{PSK: externalPSK("key").ID}, alice, bob)))).Next
 	require.Nil(t, seen.Former())
 	require.Equal(t, mlstest.ViewOf(t, seen).Public, mlstest.ViewOf(t, carol.Group).Public)
+}
+
+// TestAttackFormerPuppet: who sent a commit with a wrong tag lets a puppet commit on top of it, and speaks in the puppet's epoch.
+// That confirms nothing.
+func TestAttackFormerPuppet(t *testing.T) {
+	alice, bob, _ := three(newCast(t, "alice", "bob", "carol"))
+	start := alice.Observe()
+	bad := bob.Insider().Commit(t, func(d *mlstest.Draft) {
+		d.OnTag = func(tag []byte) []byte { return append([]byte{tag[0] ^ 1}, tag[1:]...) }
+	})
+	seen := must(start.Handle(input(bad.Commit))).Next
+	puppet := newMember(t, "puppet")
+	in := mlstest.NewNewcomer(t, puppet.Party, bad.Next.GroupInfo(t, func(*framing.GroupInfo) {}))
+	joined := in.Commit(t, func(d *mlstest.Draft) { d.Template = puppet.KeyPackage(t).KeyPackage.LeafNode })
+	seen = must(seen.Handle(input(joined.Commit))).Next
+	for _, speaker := range []*mlstest.Member{bob, puppet} {
+		by := *joined.Next
+		by.Signer, by.Sender = speaker.Signer, framing.Sender{SenderType: framing.SenderTypeMember, LeafIndex: 1}
+		if speaker == puppet {
+			by.Sender.LeafIndex = 3
+		}
+		by.Leaf = by.Sender.LeafIndex
+		message, _ := by.Propose(t, &framing.GroupContextExtensions{}, nil)
+		seen = must(seen.Handle(input(message))).Next
+		require.Same(t, start, seen.Former())
+	}
+	good := alice.MakeCommit(mls.CommitParams{ForcePath: true})
+	require.NoError(t, failure(seen.Former().Handle(input(good.Send[0].Message))))
+}
+
+// TestAttackSmallProposals: nobody sends a commit that others would refuse for the memory that decoding it takes.
+func TestAttackSmallProposals(t *testing.T) {
+	const custom = 0xf004
+	alice, bob := two(newCastOf(t, func(c *mlstest.Party) {
+		c.Capabilities.Proposals = []framing.ProposalType{custom, framing.ProposalTypeAppEphemeral}
+		c.Params.ProposalBodies = framing.Bodies{custom: framing.EmptyBody}
+	}, nil, "alice", "bob"))
+	for _, p := range []framing.Proposal{&framing.CustomProposal{Type: custom, Raw: true}, &framing.AppEphemeral{ID: 1}} {
+		refused := 0
+		for _, n := range []int{1000, 4000, 20000} {
+			s, err := alice.Group.Commit(mls.CommitParams{Proposals: slices.Repeat([]framing.Proposal{p}, n)}, alice.Signer)
+			if err == nil {
+				require.NoError(t, failure(bob.Handle(s.Send[0].Message)))
+				continue
+			}
+			var syntax *mls.SyntaxError
+			require.ErrorAs(t, err, &syntax)
+			require.True(t, syntax.Excess)
+			refused++
+		}
+		require.NotZero(t, refused, "%T", p)
+	}
 }

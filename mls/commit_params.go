@@ -66,6 +66,9 @@ func (u LeafUpdate) isZero() bool {
 func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by crypto.Signer) (framing.LeafNode, crypto.Signer, error) {
 	leaf := *old
 	if u.Credential != nil {
+		if err := checkCredentialGiven(u.Credential); err != nil {
+			return leaf, nil, err
+		}
 		leaf.Credential = *u.Credential
 	}
 	if u.Capabilities != nil {

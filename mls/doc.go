@@ -14,6 +14,7 @@
 //	if err != nil || !answered(step.Claims) { // by the authentication service
 //		return // group is unchanged
 //	}
+//	err = step.After(group) // matters when Join or JoinExternal began anew in a group that is stored; group may be nil
 //	records, err := step.Next.Records(group)
 //	err = db.Transaction(func(tx Tx) { // all of this or nothing
 //		tx.Replace(group.Version(), step.Next.Version()) // or fail: another Step was first
@@ -78,7 +79,8 @@
 //	                       it, rejoin by JoinExternal with Resync
 //	*MissingProposalError  fetch and handle the proposals, then the commit again; if one is an own one that was lost, rejoin
 //	                       by JoinExternal with Resync
-//	*MissingPSKError       find the keys, then call again with them; or commit with LeaveMissingPSKs
+//	*MissingPSKError       find the keys, then call again with them; or commit with LeaveMissingPSKs; if they are resumption PSKs
+//	                       that are erased (Params.ResumptionEpochs), rejoin by JoinExternal with Resync
 //	ErrBeforeMembership    the others went on with a PSK that this member cannot have: rejoin by JoinExternal with Resync
 //	ErrPendingProposals    wait for a commit, or commit, then send, or Decline what must not be; a leave of one's own is void
 //	                       then, and is proposed anew in each epoch until it holds
@@ -89,6 +91,7 @@
 //	ErrInactive            the group is over for this member: *InactiveError says why. Keep it for late messages, then
 //	                       EraseAll; after a ReInit, join or create the successor
 //	ErrErased              use the Group that replaced this one
+//	ErrSafeAAD             give AuthenticatedData as a SafeAAD, or none
 //	ErrSigner              the signer is not that of the member's leaf: after a change of keys, use the new one
 //	ErrNoTime              give the present time
 //	ErrNoTree              fetch the ratchet tree and give it along
@@ -110,6 +113,8 @@
 //
 // A fork looks like damage: message after message of the present epoch fails by decryption, V-FR-05, V-FR-08 or V-CM-14.
 // Compare EpochAuthenticator, or fetch a GroupInfo for Group.Matches, and rejoin by JoinExternal with Resync.
+//
+// To rejoin is to come in anew: call [Step.After] with the Group that is stored.
 //
 // # Time and randomness
 //

@@ -50,6 +50,9 @@ var (
 	ErrSigner = ciphersuite.ErrSigner
 	// ErrErased says that the Group was replaced and its secrets erased: use the one that replaced it.
 	ErrErased = keyschedule.ErrErased
+	// ErrSafeAAD says that the AuthenticatedData given is no framing.SafeAAD, or holds a ComponentGeneration of its own, though
+	// Params.SignGenerations puts one there.
+	ErrSafeAAD = errors.New("mls: beside a signed generation, AuthenticatedData has to be empty or a SafeAAD without ComponentGeneration")
 	// ErrNoTime says that a lifetime has to be checked and no time was given.
 	ErrNoTime = errors.New("mls: the present time is needed to check a lifetime")
 	// ErrTooManyProposals says that the epoch already holds as many proposals as Params allow, in number or in bytes: commit
@@ -91,15 +94,15 @@ func (e *MissingPSKError) Error() string {
 	return fmt.Sprintf("mls: %d pre-shared keys are missing", len(e.IDs))
 }
 
-// MissingProposalError lists the proposals that a commit refers to and this Group has not seen. Handle them, then the
-// commit again. When one of them is the member's own (ErrOwnMessage, or an Echo that changes nothing), the Group is an old
+// MissingProposalError lists the proposals that a commit, or the caller, refers to and this Group has not seen in this epoch.
+// Handle them, then the commit again. When one of them is the member's own (ErrOwnMessage, or an Echo that changes nothing), the Group is an old
 // copy, without the proposal's secrets: rejoin by JoinExternal with Resync.
 type MissingProposalError struct {
 	Refs []framing.ProposalRef
 }
 
 func (e *MissingProposalError) Error() string {
-	return fmt.Sprintf("mls: commit refers to %d unknown proposals", len(e.Refs))
+	return fmt.Sprintf("mls: %d proposals are unknown", len(e.Refs))
 }
 
 func fail(rule string, leaf framing.LeafIndex, format string, args ...any) error {

@@ -18,9 +18,9 @@ type ApplicationMessage struct {
 	Data              []byte
 	AuthenticatedData []byte
 	Generation        framing.Generation
-	// ContentID identifies what the sender signed. The generation is not signed: a member can encrypt another
-	// member's signed content again, under a new generation, and then the same ContentID appears again. A sender that
-	// means to send equal data twice has to give it different AuthenticatedData.
+	// ContentID identifies what the sender signed. The generation is not signed, unless Params.SignGenerations says so: a member
+	// can encrypt another member's signed content again, under a new generation, and then the same ContentID appears again. A
+	// sender that means to send equal data twice has to give it different AuthenticatedData.
 	ContentID []byte
 }
 

@@ -346,6 +346,48 @@ func ExampleGroup_Propose() {
 	// true member was removed
 }
 
+// Carol leaves by a SelfRemove, which all members know. Unlike a Remove of herself, newcomers commit it, too, and it is sent
+// as a PublicMessage.
+func ExampleGroup_Propose_selfRemove() {
+	people := mlstest.NewCast(mlstest.Panics{}, mlstest.CastParams{Change: func(c *mlstest.Party) {
+		c.Capabilities.Proposals = []framing.ProposalType{framing.ProposalTypeSelfRemove} // in LeafParams
+	}}, "alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+
+	proposal := carol.Take(carol.Group.Propose(&framing.SelfRemove{}, mls.ProposeParams{}, carol.Signer)).Send[0].Message
+	alice.Hear(proposal)
+	bob.Hear(proposal)
+	commit := bob.Take(bob.Group.Commit(mls.CommitParams{}, bob.Signer)).Send[0].Message
+	bob.Take(bob.Group.Adopt())
+	alice.Hear(commit)
+	carol.Hear(commit)
+	fmt.Println(agree(alice, bob), carol.Group.Status())
+	// Output:
+	// true member was removed
+}
+
+// A stranger proposes to be added. As long as that waits, nobody may send data; after the application's no, Alice may.
+func ExampleGroup_Decline() {
+	people := friends("alice", "bob")
+	alice, stranger := people[0], newPerson("mallory")
+	k, err := mls.NewKeyPackage(mls.KeyPackageParams{
+		CipherSuite: exampleSuite, Leaf: stranger.LeafParams, Lifetime: mls.LifetimeFrom(mlstest.Now(), time.Hour)})
+	check(err)
+	proposal, err := mls.Outsider{CipherSuite: exampleSuite, GroupID: alice.Group.GroupID(), Epoch: alice.Group.Epoch()}.ProposeSelf(
+		k.KeyPackage, mls.ProposeParams{Now: mlstest.Now()}, stranger.Signer)
+	check(err)
+
+	ref := alice.Hear(proposal).Events[0].(*mls.ProposalReceived).Ref
+	_, err = alice.Group.Protect([]byte("hello"), mls.ProtectParams{}, alice.Signer)
+	fmt.Println(err)
+	alice.Take(alice.Group.Decline(ref))
+	_, err = alice.Group.Protect([]byte("hello"), mls.ProtectParams{}, alice.Signer)
+	fmt.Println(err)
+	// Output:
+	// mls: proposals wait for a commit
+	// <nil>
+}
+
 // Bob changes his signature key by a proposal. The new key signs once it is committed.
 func ExampleGroup_ProposeUpdate() {
 	people := friends("alice", "bob")
@@ -436,23 +478,30 @@ func ExampleJoinExternal() {
 	// true
 }
 
-// Bob has lost his state. He joins again, and his commit removes what he was before.
+// Bob missed a commit that nobody has any more. He joins again, his commit removes what he was before, and After says which Group
+// the new one follows. Who has lost that Group, too, names the leaf by ResyncKey, and calls AfterVersion.
 func ExampleJoinExternal_resync() {
 	people := friends("alice", "bob")
 	alice, bob := people[0], people[1]
-	former := bob.Group.OwnLeaf()
-	bob.Group = nil // a disk fails
+	alice.Take(alice.Group.Commit(mls.CommitParams{}, alice.Signer)) // and the message is lost
+	alice.Take(alice.Group.Adopt())
 
 	info, err := alice.Group.GroupInfo(mls.GroupInfoParams{ExternalPub: true}, alice.Signer)
 	check(err)
-	step := bob.Take(mls.JoinExternal(mls.JoinExternalParams{
-		GroupInfo: info, Leaf: bob.LeafParams, Resync: &former, Now: mlstest.Now()}))
+	former := bob.Group.OwnLeaf()
+	step, err := mls.JoinExternal(mls.JoinExternalParams{
+		GroupInfo: info, Leaf: bob.LeafParams, Resync: &former, Now: mlstest.Now()})
+	check(err)
+	check(step.After(bob.Group))
+	fmt.Printf("version %d after %d\n", step.Next.Version(), bob.Group.Version())
+	bob.Take(step, nil)
 	bob.Take(bob.Group.Adopt())
 
 	change := alice.Hear(step.Send[0].Message).Events[0].(*mls.EpochChanged).Change
 	fmt.Printf("left: %s, came: %s\n", change.Removed[0].Old.Credential.Identity, change.Added[0].New.Credential.Identity)
 	fmt.Println(agree(alice, bob))
 	// Output:
+	// version 2 after 1
 	// left: bob, came: bob
 	// true
 }

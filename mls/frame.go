@@ -5,7 +5,6 @@ package mls
 import (
 	"crypto"
 	"encoding/binary"
-	"fmt"
 	"io"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -16,7 +15,7 @@ import (
 // sign completes content with the group and its epoch, and signs it for one wire format.
 func (p *public) sign(rand io.Reader, by crypto.Signer, format framing.WireFormat, content *framing.FramedContent) (*framing.AuthenticatedContent, error) {
 	content.GroupID, content.Epoch = p.context.GroupID, p.context.Epoch
-	return content.Sign(framing.SignParams{Suite: p.suite, Rand: rand, Signer: by}, format, &p.context)
+	return content.Sign(framing.SignParams{Suite: p.suite, Rand: rand, Signer: by, Bodies: p.params.ProposalBodies}, format, &p.context)
 }
 
 // framer signs and frames one message of a member's own.
@@ -40,10 +39,14 @@ func (f *framer) takeKey(t framing.ContentType) (err error) {
 // fails costs none.
 func (f *framer) sign(content *framing.FramedContent) (err error) {
 	if f.format == framing.WireFormatPrivateMessage && f.group.params.SignGenerations {
+		beside, err := safeAAD(content.AuthenticatedData)
+		if err != nil {
+			return err
+		}
 		if err := f.takeKey(content.ContentType); err != nil {
 			return err
 		}
-		if content.AuthenticatedData, err = withGeneration(content.AuthenticatedData, f.key.Generation); err != nil {
+		if content.AuthenticatedData, err = withGeneration(beside, f.key.Generation); err != nil {
 			return err
 		}
 	}
@@ -89,14 +92,22 @@ func (f *framer) send(content *framing.FramedContent) ([]byte, error) {
 	return f.frame()
 }
 
-// withGeneration returns authenticated data, which is a SafeAAD or empty, with the generation of the message in it.
-func withGeneration(data []byte, generation framing.Generation) ([]byte, error) {
-	var all framing.SafeAAD
-	if len(data) > 0 {
-		if err := framing.Unmarshal(data, &all); err != nil {
-			return nil, fmt.Errorf("AuthenticatedData beside a generation has to be a SafeAAD: %w", err)
-		}
+// safeAAD decodes authenticated data beside which a generation is to be signed.
+func safeAAD(data []byte) (all framing.SafeAAD, err error) {
+	if len(data) == 0 {
+		return nil, nil
 	}
+	if framing.Unmarshal(data, &all) != nil {
+		return nil, ErrSafeAAD
+	}
+	if _, found := all.Find(ComponentGeneration); found {
+		return nil, ErrSafeAAD
+	}
+	return all, nil
+}
+
+// withGeneration returns authenticated data with the generation of the message in it.
+func withGeneration(all framing.SafeAAD, generation framing.Generation) ([]byte, error) {
 	all = all.With(framing.ComponentData{ID: ComponentGeneration, Data: binary.BigEndian.AppendUint32(nil, uint32(generation))})
 	return framing.Marshal(&all)
 }

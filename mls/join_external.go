@@ -38,6 +38,9 @@ type JoinExternalParams struct {
 // commit won, Drop it and begin again with a new GroupInfo. Every credential of the group is in Claims, to be answered
 // before the commit is sent.
 //
+// A client that was in the group before calls [Step.After] with its former Group, lest Versions begin anew and old secrets stay.
+// From then on only Next is there: when the commit is refused, begin again, with Resync as long as the former leaf is there.
+//
 // It fails as Join does, or with ErrNotMember.
 func JoinExternal(p JoinExternalParams) (*Step, error) {
 	params := p.Params.withDefaults()
@@ -61,6 +64,9 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 		}
 		p.Resync = &leaf
 	}
+	if err := p.checkNotThere(public); err != nil {
+		return nil, err
+	}
 	externalInit, init, err := sendExternalInit(public, info)
 	if err != nil {
 		return nil, err
@@ -80,6 +86,19 @@ func JoinExternal(p JoinExternalParams) (*Step, error) {
 	s.Claims = append(public.claimAll(), s.Claims...)
 	s.Lifetimes = public.reportLifetimes(p.Now)
 	return s, nil
+}
+
+// checkNotThere checks that the client comes back by Resync when it has a leaf already (V-LN-18).
+func (p *JoinExternalParams) checkNotThere(public *public) error {
+	key, err := public.suite.PublicKeyOf(p.Leaf.Signer)
+	if err != nil {
+		return err
+	}
+	i, found := public.tree.FindSignatureKey(key)
+	if found && (p.Resync == nil || *p.Resync != i) {
+		return fail("V-LN-18", i, "the client's signature key is there already: if the leaf is its former self, take its place by Resync")
+	}
+	return nil
 }
 
 // sendExternalInit makes the secret that the newcomer's epoch starts from, and the proposal that brings it to the members.

@@ -22,7 +22,8 @@ type LeafParams struct {
 	Credential framing.Credential
 	Signer     crypto.Signer `json:"-" xml:"-"`
 	// Capabilities besides those that Copse adds: the version, the cipher suite, and the credential's type. Default types
-	// must not be listed (rule V-LN-10).
+	// must not be listed (rule V-LN-10). To leave a group by a framing.SelfRemove, and to let others do, list
+	// framing.ProposalTypeSelfRemove in Proposals.
 	Capabilities framing.Capabilities
 	// Extensions of the leaf.
 	Extensions framing.Extensions
@@ -43,6 +44,9 @@ func (c *LeafParams) leaf(suite *ciphersuite.Suite) (framing.LeafNode, error) {
 	}
 	own := c.Capabilities
 	if err := checkOwnCapabilities(&own); err != nil {
+		return framing.LeafNode{}, err
+	}
+	if err := checkCredentialGiven(&c.Credential); err != nil {
 		return framing.LeafNode{}, err
 	}
 	own.Versions = including(own.Versions, framing.MLS10)
@@ -261,6 +265,14 @@ func (k *OwnKeyPackage) pairs(suite *ciphersuite.Suite) (initKey, leafKey cipher
 		return initKey, leafKey, fmt.Errorf("leaf key: %w", err)
 	}
 	return initKey, leafKey, nil
+}
+
+// checkCredentialGiven checks that a credential of the client's own is one: type 0 is reserved (RFC 9420, Section 17.5).
+func checkCredentialGiven(c *framing.Credential) error {
+	if c.Type == 0 {
+		return fail("V-LN-06", framing.NoLeaf, "no Credential is given: nobody supports type 0, which is reserved")
+	}
+	return nil
 }
 
 // checkOwnCapabilities checks that the client's own capabilities list no default types (V-LN-10). Those that others list

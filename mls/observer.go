@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"crypto"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/framing"
@@ -15,8 +16,8 @@ type Observer struct {
 	*public
 	proposals *proposalStore
 	reInit    *framing.ReInit
-	former    *Observer         // before a commit that no member but its author has confirmed yet
-	author    framing.LeafIndex // of that commit
+	former    *Observer           // before commits that no member but their authors has confirmed yet
+	authors   []framing.LeafIndex // of those commits
 }
 
 // Former returns the Observer from before the last commit, or commits, as long as nobody but their author has shown to have
@@ -30,21 +31,21 @@ type Observer struct {
 //     Next.Matches(info) fails: then the tag is not the one that the author meant;
 //   - goes back to Former when members report that they refuse the commit (V-CM-14), and takes another one for that epoch.
 //
-// A commit is confirmed by a message, signed in the new epoch, of a member who was there before and is not its author. It is
-// not confirmed by silence: a service that hears nothing keeps both. When Former is nil and the group is lost nevertheless,
+// A commit is confirmed by a message, signed in the new epoch, of a member who was there at Former and is the author of no
+// commit since. It is not confirmed by silence: a service that hears nothing keeps both. When Former is nil and the group is lost nevertheless,
 // because members plot together or an old tag was wrong, begin anew by Observe with a GroupInfo of a member.
 func (o *Observer) Former() *Observer { return o.former }
 
 // confirmed returns the Observer after a message that its sender signed in the present epoch.
 func (o *Observer) confirmed(sender framing.Sender) *Observer {
-	if o.former == nil || sender.SenderType != framing.SenderTypeMember || sender.LeafIndex == o.author {
+	if o.former == nil || sender.SenderType != framing.SenderTypeMember || slices.Contains(o.authors, sender.LeafIndex) {
 		return o
 	}
 	if key := o.former.tree.SignatureKey(sender.LeafIndex); !bytes.Equal(key, o.tree.SignatureKey(sender.LeafIndex)) {
 		return o
 	}
 	next := *o
-	next.former = nil
+	next.former, next.authors = nil, nil
 	return &next
 }
 
@@ -153,7 +154,7 @@ func (o *Observer) receiveCommit(content *framing.AuthenticatedContent, in Input
 	if len(tag) != o.suite.HashSize {
 		return nil, fail("V-CM-14", t.leaf, "confirmation tag of %d bytes", len(tag))
 	}
-	after := &Observer{public: next.confirmed(tag), reInit: t.change.ReInit, former: o, author: t.leaf}
+	after := &Observer{public: next.confirmed(tag), reInit: t.change.ReInit, former: o, authors: including(o.authors, t.leaf)}
 	if o.former != nil { // not even where this commit begins is sure
 		after.former = o.former
 	}

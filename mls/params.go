@@ -75,7 +75,8 @@ type Params struct {
 	// component ComponentGeneration of a SafeAAD; and refuses private messages that say another generation than their own,
 	// before a key is used up. Otherwise any member can encrypt what another one signed once more, under keys that its sender
 	// has not reached: messages of the sender are then lost, up to Ratchets.ForwardDistance of them for each such copy. Messages
-	// of members that do not sign their generations are taken. AuthenticatedData that is given beside it has to be a SafeAAD.
+	// of members that do not sign their generations are taken. AuthenticatedData that is given beside it has to be a SafeAAD
+	// (ErrSafeAAD); receivers get both together.
 	SignGenerations bool
 	// Padding is added to private messages, unless the parameters of a message say otherwise.
 	Padding framing.Padding

@@ -27,7 +27,9 @@ type ProposeParams struct {
 // Params.Handshake says, and all that a member proposes in one epoch are one and the same message. The delivery service
 // hands them to newcomers, for JoinExternalParams.SelfRemoves (draft-ietf-mls-extensions, SelfRemove).
 //
-// It fails with an *InactiveError, ErrErased, ErrSigner, ErrNoProposal, ErrNoTime, ErrTooManyProposals or a *RuleError.
+// What the member itself declined before waits again when it proposes it anew.
+//
+// It fails with an *InactiveError, ErrErased, ErrSigner, ErrNoProposal, ErrNoTime, ErrTooManyProposals, ErrSafeAAD or a *RuleError.
 func (g *Group) Propose(proposal framing.Proposal, p ProposeParams, by crypto.Signer) (*Step, error) {
 	if err := checkGiven(proposal); err != nil {
 		return nil, err
@@ -99,8 +101,8 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 		return nil, err
 	}
 	stored.leafKey = leafKey
-	fresh := g.proposals.find(stored.ref) == nil // receivers, too, store equal proposals once
-	if fresh {
+	known := g.proposals.find(stored.ref) // receivers, too, store equal proposals once
+	if known == nil {
 		if err := g.params.limitWaiting(g.proposals, f.content); err != nil {
 			return nil, err
 		}
@@ -111,9 +113,12 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 	}
 	next := g.clone()
 	next.messages = f.messages
-	if fresh {
+	switch {
+	case known == nil:
 		stored.keepMessage(message)
 		next.proposals = g.proposals.with(stored)
+	case known.declined:
+		next.proposals = g.proposals.declining(known, false)
 	}
 	s := g.step(next)
 	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: message}}
@@ -163,7 +168,10 @@ func (p *public) outside(proposal framing.Proposal, sender framing.Sender, o Pro
 
 // proposeAgain returns the Step that sends an own SelfRemove once more.
 func (g *Group) proposeAgain(stored *storedProposal) (*Step, error) {
-	s := g.step(g)
+	s, err := g.Admit(stored.ref)
+	if err != nil {
+		return nil, err
+	}
 	s.Send = []Outgoing{{Kind: OutgoingProposal, Message: stored.message}}
 	return s, nil
 }
@@ -198,7 +206,7 @@ func (p *public) checkSigned(proposal framing.Proposal, from framing.Sender, now
 		return claimExternalSenders(x.Extensions), nil
 	case *framing.SelfRemove:
 		if add == MomentAddSent {
-			return nil, p.checkSelfRemoveKnown(from.LeafIndex)
+			return nil, p.checkSelfRemoveKnown()
 		}
 	}
 	return nil, nil

@@ -16,8 +16,8 @@ type ProtectParams struct {
 
 // Protect encrypts data to the group (RFC 9420, Section 15). No two calls use the same key, whichever Groups of one
 // epoch they start from. Store the Step before sending. It fails with ErrPendingProposals when proposals wait, with an
-// *InactiveError, ErrPending while joining, ErrSigner, ErrErased, or a *keyschedule.RatchetError when the epoch's
-// usage limit is reached and a commit is due.
+// *InactiveError, ErrPending while joining, ErrSigner, ErrErased, ErrSafeAAD, by rule V-WIRE-13 when the message is too large, or
+// with a *keyschedule.RatchetError when the epoch's usage limit is reached and a commit is due.
 func (g *Group) Protect(data []byte, o ProtectParams, by crypto.Signer) (*Step, error) {
 	if err := g.maySend(by); err != nil {
 		return nil, err

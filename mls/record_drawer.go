@@ -26,6 +26,9 @@ type drawer struct {
 // shelve sorts records into drawers. bodies are those of custom proposals.
 func shelve(records iter.Seq[Record], bodies framing.Bodies) (*drawer, error) {
 	top := &drawer{shelf: &shelf{bodies: bodies}}
+	if records == nil {
+		return top, nil
+	}
 	for x := range records {
 		if x.Key == "" || len(x.Key) > maxRecordKey {
 			return nil, &RecordError{x.Key[:min(len(x.Key), maxRecordKey)], fmt.Errorf("%w: key of %d bytes", ErrRecords, len(x.Key))}

@@ -27,7 +27,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{successorLink{}, []string{"id", "psk"}},
 		{storedProposal{}, []string{"ref", "twin", "content", "leafKey", "declined", "message"}},
 		{proposalStore{}, []string{"storedProposal", "before", "size", "outside", "wait", "index"}},
-		{Observer{}, []string{"public", "proposals", "reInit", "former", "author"}},
+		{Observer{}, []string{"public", "proposals", "reInit", "former", "authors"}},
 		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
 		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},
 		{LeafChange{}, []string{"Leaf", "Old", "New"}},

@@ -5,7 +5,6 @@ package mls
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -164,29 +163,10 @@ func (t *transition) checkSupport() error {
 	}
 	for _, p := range t.list.beyond {
 		if have := support.Proposal(p) - lost[p]; have != want {
-			return fail("V-PR-16", t.lacking(p), "%d of %d members support proposal type %v", have, want, p)
+			return fail("V-PR-16", t.before.lacking(p, t.list.removedLeaves()), "%d of %d members support proposal type %v", have, want, p)
 		}
 	}
 	return nil
-}
-
-// lacking returns a member that does not support a proposal type and is not removed.
-func (t *transition) lacking(p framing.ProposalType) framing.LeafIndex {
-	removed := map[framing.LeafIndex]bool{}
-	for _, i := range t.list.removedLeaves() {
-		removed[i] = true
-	}
-	for i, leaf := range t.before.tree.Leaves() {
-		if !supports(leaf, p) && !removed[i] {
-			return i
-		}
-	}
-	return framing.NoLeaf
-}
-
-// supports reports whether a leaf supports a type, as treekem.Support counts: GREASE values do not count.
-func supports(leaf *framing.LeafNode, t framing.ProposalType) bool {
-	return !framing.IsGREASE(uint16(t)) && slices.Contains(leaf.Capabilities.Proposals, t)
 }
 
 // verifyProposals verifies the signatures inside proposals that were not verified on arrival (V-KP-03, V-LN-04).

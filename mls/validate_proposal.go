@@ -54,12 +54,32 @@ func (c *proposalCheck) checkSelfRemove(from framing.Sender) error {
 }
 
 // checkSelfRemoveKnown checks that all members know SelfRemove, before one is sent or covered by a newcomer (V-SR-08).
-func (p *public) checkSelfRemoveKnown(leaver framing.LeafIndex) error {
+func (p *public) checkSelfRemoveKnown() error {
 	support := p.tree.Support()
 	if have, want := support.Proposal(framing.ProposalTypeSelfRemove), support.Members(); have < want {
-		return fail("V-SR-08", leaver, "%d of %d members support SelfRemove: propose a Remove", have, want)
+		return fail("V-SR-08", p.lacking(framing.ProposalTypeSelfRemove, nil), "%d of %d members list SelfRemove in their capabilities: "+
+			"propose a Remove", have, want)
 	}
 	return nil
+}
+
+// lacking returns a member that does not support a proposal type and is not one of those that are removed.
+func (p *public) lacking(t framing.ProposalType, removed []framing.LeafIndex) framing.LeafIndex {
+	gone := map[framing.LeafIndex]bool{}
+	for _, i := range removed {
+		gone[i] = true
+	}
+	for i, leaf := range p.tree.Leaves() {
+		if !supports(leaf, t) && !gone[i] {
+			return i
+		}
+	}
+	return framing.NoLeaf
+}
+
+// supports reports whether a leaf supports a type, as treekem.Support counts: GREASE values do not count.
+func supports(leaf *framing.LeafNode, t framing.ProposalType) bool {
+	return !framing.IsGREASE(uint16(t)) && slices.Contains(leaf.Capabilities.Proposals, t)
 }
 
 // checkCustom checks who may send a proposal of a type that RFC 9420 does not define (V-FR-10), and when it is sent, that
