@@ -52,8 +52,11 @@ func Replay(ctx context.Context, p ReplayParams) (*Report, error) {
 		if p.Folder.Named && errors.Is(err, fs.ErrNotExist) {
 			f.Missing = true
 			report.Missing++
-			if report.Missing < len(chosen) {
+			switch {
+			case report.Missing < len(chosen):
 				continue
+			case len(chosen) > 1:
+				err = &InputError{Path: p.Folder.Dir, Err: fmt.Errorf("none of %d vector files, such as %s.json: %w", len(chosen), k.name, fs.ErrNotExist)}
 			}
 		}
 		if err != nil {
