@@ -33,7 +33,7 @@
 //
 // # Builds
 //
-// By default X25519 comes from circl and curve25519-voi, Ed25519 verification from curve25519-voi, X448 and Ed448 from
+// By default X25519 comes from circl and curve25519-voi, Ed25519 from curve25519-voi, X448 and Ed448 from
 // circl, ChaCha20-Poly1305 from golang.org/x/crypto, and all else from the standard library. Two build tags leave modules out:
 //
 //	copse_novoi   compiles nothing of curve25519-voi. All seven suites remain; Ed25519 signatures are verified one at a time

@@ -28,24 +28,30 @@ func (ed25519Scheme) encode(public crypto.PublicKey) SignaturePublicKey {
 }
 
 func (ed25519Scheme) private(signer crypto.Signer) []byte {
-	switch k := signer.(type) {
-	case ed25519.PrivateKey:
-		return k.Seed()
-	case *ed25519.PrivateKey:
+	if k, known := keyEd25519(signer); known {
 		return k.Seed()
 	}
 	return nil
 }
 
-// lacksEd25519 reports whether a private key of crypto/ed25519 is not whole. crypto/ed25519 panics for such a key.
-func lacksEd25519(signer crypto.Signer) bool {
+// keyEd25519 returns the private key when the signer is one of crypto/ed25519, and whether it is.
+func keyEd25519(signer crypto.Signer) (key ed25519.PrivateKey, known bool) {
 	switch k := signer.(type) {
 	case ed25519.PrivateKey:
-		return len(k) != ed25519.PrivateKeySize
+		return k, true
 	case *ed25519.PrivateKey:
-		return k == nil || len(*k) != ed25519.PrivateKeySize
+		if k == nil {
+			return nil, true
+		}
+		return *k, true
 	}
-	return false
+	return nil, false
+}
+
+// lacksEd25519 reports whether a private key of crypto/ed25519 is not whole. crypto/ed25519 panics for such a key.
+func lacksEd25519(signer crypto.Signer) bool {
+	k, known := keyEd25519(signer)
+	return known && len(k) != ed25519.PrivateKeySize
 }
 
 func (ed25519Scheme) check(key SignaturePublicKey) error {
@@ -56,6 +62,9 @@ func (ed25519Scheme) check(key SignaturePublicKey) error {
 }
 
 func (ed25519Scheme) sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error) {
+	if k, known := keyEd25519(signer); known { // the signature has no other form, whoever makes it
+		return signEd25519(k, message), nil
+	}
 	return signEdDSA(rand, signer, message, ed25519.SignatureSize)
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/copse-mls/copse/ciphersuite/internal/edwards"
 )
 
+func signEd25519(key ed25519.PrivateKey, message []byte) []byte { return ed25519.Sign(key, message) }
+
 // validEd25519 takes keys and signatures of the right size. What crypto/ed25519 accepts fulfils the rule's equation
 // too and has a canonical R and S; what it refuses may still fulfil the equation, if somebody went to the length of
 // adding a point of small order to R or to the key.

@@ -1,10 +1,12 @@
 package ciphersuite
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -260,5 +262,26 @@ func TestCanonicalEd25519(t *testing.T) {
 		{encoding(0xff, 0, 0xff), true},
 	} {
 		require.Equal(t, c.canonical, canonicalEd25519(c.encoded), "%x", c.encoded)
+	}
+}
+
+// TestEd25519SignsAsTheStandardLibrary: a signature of RFC 8032 follows from key and message, whichever code makes it.
+func TestEd25519SignsAsTheStandardLibrary(t *testing.T) {
+	r := rand.New(rand.NewChaCha8([32]byte{1}))
+	seed := make([]byte, ed25519.SeedSize)
+	for size := range 400 {
+		message := make([]byte, size)
+		for i := range seed {
+			seed[i] = byte(r.Uint32())
+		}
+		for i := range message {
+			message[i] = byte(r.Uint32())
+		}
+		key := ed25519.NewKeyFromSeed(seed)
+		for _, signer := range []crypto.Signer{key, &key} {
+			signature, err := ed25519Scheme{}.sign(nil, signer, message)
+			require.NoError(t, err)
+			require.Equal(t, ed25519.Sign(key, message), signature)
+		}
 	}
 }
