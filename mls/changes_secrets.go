@@ -209,7 +209,7 @@ func (r *recorder) pending(g *Group) {
 		r.put(fmt.Sprintf("%s/%s/%d", recordPending, recordWelcome, i), 64+len(o.Message), func(w *recordWriter) {
 			w.Opaque(o.Message)
 			w.list(len(o.To), func(i int) { w.Opaque(o.To[i]) })
-			w.Optional(o.RatchetTree != nil)
+			w.Optional(o.tree != nil)
 		})
 	}
 	if g.status == StatusJoining {

@@ -91,7 +91,7 @@ func (u LeafUpdate) leaf(suite *ciphersuite.Suite, old *framing.LeafNode, by cry
 // WelcomeParams say how a commit welcomes new members. In a large group, leave the tree out of the Welcome: a server hands
 // it out once for all newcomers. It needs no protection, because it is compared with the signed tree hash.
 type WelcomeParams struct {
-	// OmitTree leaves the ratchet tree out; it is in Outgoing.RatchetTree instead. Use it for large groups, in which the
+	// OmitTree leaves the ratchet tree out; Outgoing.RatchetTree returns it instead. Use it for large groups, in which the
 	// tree has 255 bytes a member.
 	OmitTree bool
 	// Batch is how many new members share a Welcome; 0 means all.

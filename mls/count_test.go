@@ -1,6 +1,7 @@
 package mls_test
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -98,4 +99,20 @@ func TestCountsOfData(t *testing.T) {
 		require.Equal(t, mlstest.Counts{Verifications: 1, AEADs: 2, Hashes: 1}, received, "one hash names the content")
 		g, other = s.Next, r.Next
 	}
+}
+
+// TestTreeBesideIsNotExported: as long as nobody asks for the tree beside a Welcome, a commit that adds somebody costs nothing that
+// grows with the group.
+func TestTreeBesideIsNotExported(t *testing.T) {
+	f := mlstest.Build(t, mlstest.GroupParams{Members: 8192, Shape: treekemtest.Full})
+	alice := f.Member(t, 0)
+	c := mls.CommitParams{Proposals: []framing.Proposal{newMember(t, "dave").Add()}, Now: mlstest.Now(), Welcome: mls.WelcomeParams{OmitTree: true}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	made, err := alice.Group.Commit(c, alice.Signer)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	tree := must(made.Next.Adopt()).Send[0].RatchetTree()
+	require.Greater(t, len(tree), 2_000_000)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(len(tree)/2))
 }

@@ -262,7 +262,7 @@ func ExampleJoin() {
 
 	step, err := mls.Join(mls.JoinParams{
 		Welcome:     out.Message,
-		RatchetTree: out.RatchetTree,
+		RatchetTree: out.RatchetTree(),
 		KeyPackages: []*mls.OwnKeyPackage{first, second},
 		Now:         mlstest.Now(),
 	})

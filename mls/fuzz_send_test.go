@@ -134,7 +134,7 @@ func (run *fuzzRun) join(out mls.Outgoing, h honest) {
 			if string(to) != string(ref) {
 				continue
 			}
-			s, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree, KeyPackages: run.packages,
+			s, err := mls.Join(mls.JoinParams{Welcome: out.Message, RatchetTree: out.RatchetTree(), KeyPackages: run.packages,
 				Now: mlstest.Now(), PSKs: run.psks})
 			if missing := new(mls.MissingPSKError); errors.As(err, &missing) {
 				return // a resumption PSK, which no newcomer has

@@ -181,10 +181,21 @@ const (
 // A message that waits in the outbox while the group goes on can come too late. Data is read while the others keep its
 // epoch, as their Params.PastEpochs say, and after that has to be protected again; a proposal has to be proposed again.
 type Outgoing struct {
-	Kind        OutgoingKind
-	Message     []byte                  // one MLSMessage
-	To          []framing.KeyPackageRef // of a Welcome: whom it is for
-	RatchetTree []byte                  // of a Welcome without the tree inside: the tree to bring along
+	Kind    OutgoingKind
+	Message []byte                  // one MLSMessage
+	To      []framing.KeyPackageRef // of a Welcome: whom it is for
+
+	tree *treekem.Tree // of a Welcome without the tree inside
+}
+
+// RatchetTree returns the data of a ratchet_tree extension for those whom a Welcome without the tree inside is for, to bring
+// along with it; nil when nothing goes beside the message (RFC 9420, Section 12.4.3.3). It is made with each call, as large as
+// the tree, and the same for all Welcomes of an epoch: an outbox stores it once, or makes it when somebody asks.
+func (o *Outgoing) RatchetTree() []byte {
+	if o.tree == nil {
+		return nil
+	}
+	return o.tree.Export()
 }
 
 // GroupID returns the group id, which must not be changed.

@@ -113,7 +113,7 @@ func TestAttackTreeGrowth(t *testing.T) {
 		m.Reload()
 	}
 	first := alice.Commit(mls.CommitParams{Proposals: []framing.Proposal{large(newMember(t, "dave"))}, Now: mlstest.Now(), Welcome: mls.WelcomeParams{OmitTree: true}}, bob, carol)
-	require.Less(t, len(first.Adopted.Send[0].RatchetTree), limit)
+	require.Less(t, len(first.Adopted.Send[0].RatchetTree()), limit)
 
 	c := mls.CommitParams{Proposals: []framing.Proposal{large(newMember(t, "eve"))}, Now: mlstest.Now(), Welcome: mls.WelcomeParams{OmitTree: true}}
 	err := failure(alice.Group.Commit(c, alice.Signer))

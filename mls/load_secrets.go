@@ -262,19 +262,14 @@ func (l *loader) loadNext(g *Group, p *pendingCommit, d *drawer) error {
 		return err
 	}
 	p.next = &state
-	var tree []byte
 	for i, w := range d.open(recordWelcome).numbers(1<<32 - 1) {
 		o := Outgoing{Kind: OutgoingWelcome}
 		err := w.must(func(r *recordReader) {
 			o.Message = r.bytes()
 			r.list(func() { o.To = append(o.To, r.bytes()) })
-			if !r.Optional() {
-				return
+			if r.Optional() {
+				o.tree = next.tree
 			}
-			if tree == nil {
-				tree = next.tree.Export()
-			}
-			o.RatchetTree = tree
 		})
 		switch {
 		case err != nil:

@@ -160,7 +160,7 @@ func TestJoinNeedsTheTree(t *testing.T) {
 	wrong := join
 	wrong.RatchetTree = newCast(t, "alice", "carol")[0].Group.Tree().Export()
 	breaks(t, "V-TREE-03", failure(mls.Join(wrong)))
-	join.RatchetTree = out.RatchetTree
+	join.RatchetTree = out.RatchetTree()
 	bob.Take(mls.Join(join))
 	mlstest.Agree(alice, bob)
 

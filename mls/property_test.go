@@ -334,17 +334,19 @@ func TestDamagedWelcome(t *testing.T) {
 		alice, bob := newCast(t, "alice")[0], newMember(t, "bob")
 		adopted := alice.Commit(mls.CommitParams{
 			Proposals: []framing.Proposal{bob.Add()}, Welcome: mls.WelcomeParams{OmitTree: omit}}).Adopted
-		genuine := adopted.Send[0]
+		genuine, beside := adopted.Send[0], adopted.Send[0].RatchetTree()
 		join := func(welcome, tree []byte) error {
-			return failure(bob.TryJoin(mls.Outgoing{Message: welcome, RatchetTree: tree}, bob.Packages...))
+			p := bob.ByWelcome(welcome, bob.Packages...)
+			p.RatchetTree = tree
+			return failure(mls.Join(p))
 		}
 		for n, flipped := range damaged(genuine.Message, 1) {
-			require.Error(t, join(flipped, genuine.RatchetTree), "byte %d", n)
-			require.Error(t, join(genuine.Message[:n], genuine.RatchetTree), "%d bytes", n)
+			require.Error(t, join(flipped, beside), "byte %d", n)
+			require.Error(t, join(genuine.Message[:n], beside), "%d bytes", n)
 		}
-		for n, flipped := range damaged(genuine.RatchetTree, 1) {
+		for n, flipped := range damaged(beside, 1) {
 			require.Error(t, join(genuine.Message, flipped), "byte %d of the tree", n)
-			require.Error(t, join(genuine.Message, genuine.RatchetTree[:n]), "%d bytes of the tree", n)
+			require.Error(t, join(genuine.Message, beside[:n]), "%d bytes of the tree", n)
 		}
 		bob.Join(adopted)
 		mlstest.Agree(alice, bob)

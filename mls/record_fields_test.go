@@ -29,7 +29,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{proposalStore{}, []string{"storedProposal", "before", "size", "outside", "wait", "index"}},
 		{Observer{}, []string{"public", "proposals", "reInit", "former", "authors"}},
 		{OwnKeyPackage{}, []string{"KeyPackage", "InitKey", "LeafKey"}},
-		{Outgoing{}, []string{"Kind", "Message", "To", "RatchetTree"}},
+		{Outgoing{}, []string{"Kind", "Message", "To", "tree"}},
 		{LeafChange{}, []string{"Leaf", "Old", "New"}},
 		{CommittedProposal{}, []string{"Proposal", "Sender", "From", "Ref"}},
 		{Change{}, []string{"Epoch", "Committer", "CommitterLeaf", "Own", "AuthenticatedData", "Path", "Proposals", "Added", "Removed",

@@ -249,7 +249,7 @@ func TestGoldenPending(t *testing.T) {
 	require.Len(t, s.Send, 2)
 	for _, out := range s.Send {
 		require.Equal(t, mls.OutgoingWelcome, out.Kind)
-		require.Equal(t, s.Next.Tree().Export(), out.RatchetTree)
+		require.Equal(t, s.Next.Tree().Export(), out.RatchetTree())
 		require.Len(t, out.To, 1)
 	}
 	s.Erase()

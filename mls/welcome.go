@@ -6,6 +6,7 @@ import (
 	"crypto"
 
 	"github.com/copse-mls/copse/framing"
+	"github.com/copse-mls/copse/treekem"
 )
 
 // GroupInfoParams say what a GroupInfo holds.
@@ -121,9 +122,9 @@ func (d *draft) split(welcome *framing.Welcome) ([]Outgoing, error) {
 	if batch <= 0 {
 		batch = len(welcome.Secrets)
 	}
-	var tree []byte
+	var tree *treekem.Tree
 	if d.params.Welcome.OmitTree {
-		tree = d.tree.Export()
+		tree = d.tree
 	}
 	var out []Outgoing
 	for lo := 0; lo < len(welcome.Secrets); lo += batch {
@@ -133,7 +134,7 @@ func (d *draft) split(welcome *framing.Welcome) ([]Outgoing, error) {
 		if err != nil {
 			return nil, err
 		}
-		o := Outgoing{Kind: OutgoingWelcome, Message: message, RatchetTree: tree}
+		o := Outgoing{Kind: OutgoingWelcome, Message: message, tree: tree}
 		for _, s := range part.Secrets {
 			o.To = append(o.To, s.NewMember)
 		}

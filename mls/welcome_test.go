@@ -48,7 +48,7 @@ func TestWelcomeBatches(t *testing.T) {
 		for _, out := range adopted.Send {
 			require.Equal(t, mls.OutgoingWelcome, out.Kind)
 			require.LessOrEqual(t, len(out.To), size)
-			require.Equal(t, params.Welcome.OmitTree, out.RatchetTree != nil)
+			require.Equal(t, params.Welcome.OmitTree, out.RatchetTree() != nil)
 			for _, ref := range out.To {
 				for i, k := range keys {
 					have := must(k.KeyPackage.Ref(bob.Suite))

@@ -64,7 +64,7 @@ func (t *turn) peek(out *clientpb.CommitResponse) error {
 		return err
 	}
 	for _, m := range adopted.Send {
-		out.Welcome, out.RatchetTree = m.Message, m.RatchetTree
+		out.Welcome, out.RatchetTree = m.Message, m.RatchetTree()
 	}
 	return nil
 }

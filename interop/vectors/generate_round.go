@@ -204,7 +204,7 @@ func (t *turn) welcome(w mls.Outgoing) {
 			t.record.SignaturePriv = t.secretOf(a.signer)
 			t.record.begin(a, w)
 		}
-		a.group = must(mls.Join(mls.JoinParams{Welcome: w.Message, RatchetTree: w.RatchetTree,
+		a.group = must(mls.Join(mls.JoinParams{Welcome: w.Message, RatchetTree: w.RatchetTree(),
 			KeyPackages: []*mls.OwnKeyPackage{a.own}, PSKs: t.known(), Now: present(), Params: a.params})).Next
 	}
 }
@@ -214,7 +214,7 @@ func (c *passiveClient) begin(a *actor, w mls.Outgoing) {
 	c.KeyPackage = messageOf(a.own.KeyPackage)
 	c.InitPriv, c.EncryptionPriv = reveal(a.own.InitKey), reveal(a.own.LeafKey)
 	c.Welcome = w.Message
-	c.RatchetTree = optional[hexBytes]{Value: w.RatchetTree, Present: w.RatchetTree != nil}
+	c.RatchetTree = optional[hexBytes]{Value: w.RatchetTree(), Present: w.RatchetTree() != nil}
 }
 
 // external lets a newcomer, or a member that lost its state, join by an external commit.

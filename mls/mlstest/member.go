@@ -209,7 +209,7 @@ func (m *Member) Join(adopted *mls.Step) *mls.Step {
 // TryJoin returns the Step of a join by Welcome, which does not take effect.
 func (m *Member) TryJoin(out mls.Outgoing, keys ...*mls.OwnKeyPackage) (*mls.Step, error) {
 	p := m.ByWelcome(out.Message, keys...)
-	p.RatchetTree, p.PSKs = out.RatchetTree, m.PSKs
+	p.RatchetTree, p.PSKs = out.RatchetTree(), m.PSKs
 	return mls.Join(p)
 }
 
