@@ -167,31 +167,35 @@ func (r *recorder) resumption(now, then []resumptionPSK) {
 }
 
 // proposals records the proposals of the epoch in the order of their arrival.
-func (r *recorder) proposals(now, then *proposalStore) {
-	key := func(i int) string { return fmt.Sprintf("%s/%d", recordProposal, i) }
-	kept := now.shared(then).len()
-	for i, p := range now.after(kept) {
-		r.put(key(kept+i), 1024, func(w *recordWriter) {
+func (r *recorder) proposals(now, then proposalStore) {
+	kept := now.shared(then.proposalChain).len()
+	beside := func(p *storedProposal) string { return fmt.Sprintf("%s/%d", recordMessage, p.number) }
+	replaced := map[string]bool{}
+	for _, p := range now.after(kept) {
+		r.put(fmt.Sprintf("%s/%d", recordProposal, p.number), 1024, func(w *recordWriter) {
 			w.value(p.content.Unverified())
 			w.optionalSecret(p.leafKey.Private)
 		})
-	}
-	for i := now.len(); i < then.len(); i++ {
-		r.drop(key(i))
-	}
-	beside := func(s *proposalStore) func(*recorder) {
-		return func(r *recorder) {
-			for i, p := range s.after(kept) {
-				if p.declined {
-					r.put(fmt.Sprintf("%s/%d", recordDeclined, kept+i), 1, func(*recordWriter) {})
-				}
-				if p.message != nil {
-					r.put(fmt.Sprintf("%s/%d", recordMessage, kept+i), 1+len(p.message), func(w *recordWriter) { w.Opaque(p.message) })
-				}
-			}
+		if p.message != nil {
+			replaced[beside(p)] = true
+			r.put(beside(p), 1+len(p.message), func(w *recordWriter) { w.Opaque(p.message) })
 		}
 	}
-	r.replace(beside(now), beside(then))
+	for _, p := range then.after(kept) {
+		if p.number >= now.len() {
+			r.drop(fmt.Sprintf("%s/%d", recordProposal, p.number))
+		}
+		if p.message != nil && !replaced[beside(p)] {
+			r.drop(beside(p))
+		}
+	}
+	for _, number := range now.declined.differences(then.declined) { // the value says nothing: it is the same for every proposal
+		if key := fmt.Sprintf("%s/%d", recordDeclined, number); now.declined.has(number) {
+			r.put(key, 1, func(*recordWriter) {})
+		} else {
+			r.drop(key)
+		}
+	}
 }
 
 // pending records the pending commit: the message, what it does, the Welcome, and the epoch that it leads to, as far as

@@ -47,7 +47,7 @@ func (g *Group) eraseExcept(next *Group) {
 	if g.pending != next.pending && g.pending != nil {
 		g.pending.next.eraseExcept(next)
 	}
-	if !next.proposals.extends(g.proposals) {
+	if !next.proposals.extends(g.proposals.proposalChain) {
 		for _, p := range g.proposals.all() {
 			if !next.holdsLeafKey(p) {
 				p.leafKey.Private.Erase()

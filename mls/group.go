@@ -27,7 +27,7 @@ type Group struct {
 // groupState is what one Group holds, and what a transition copies of it.
 type groupState struct {
 	epochState
-	proposals  *proposalStore
+	proposals  proposalStore
 	pending    *pendingCommit
 	past       []*pastEpoch    // newest first
 	resumption []resumptionPSK // of past epochs, newest first

@@ -252,11 +252,11 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	case known != nil && own:
 		return g.repeated(&Echo{known.ref}, messages), nil
 	case known != nil:
-		return g.repeated(g.proposalReceived(known, true), messages), nil
+		return g.repeated(g.proposalReceived(known, g.proposals.declines(known), true), messages), nil
 	case own:
 		return nil, ErrOwnMessage
 	}
-	if err := g.params.limitWaiting(g.proposals, fresh.content); err != nil {
+	if err := g.params.limitWaiting(g.proposals.proposalChain, fresh.content); err != nil {
 		return nil, err
 	}
 	claims, err := g.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
@@ -266,13 +266,14 @@ func (g *Group) receiveProposal(content *framing.AuthenticatedContent, in Input,
 	next := g.clone()
 	next.messages = messages
 	fresh.keepMessage(in.Message)
-	next.proposals = g.proposals.with(fresh)
+	declined := g.params.declines(fresh)
+	next.proposals = g.proposals.with(fresh, declined)
 	s := g.step(next)
 	s.Lifetimes = lifetimesIn(c.Proposal, in.Now)
-	if !fresh.declined || g.params.NewcomerProposals != NewcomerProposalsDeclined {
+	if !declined || g.params.NewcomerProposals != NewcomerProposalsDeclined {
 		s.Claims = claims
 	}
-	s.Events = []Event{g.proposalReceived(fresh, false)}
+	s.Events = []Event{g.proposalReceived(fresh, declined, false)}
 	return s, nil
 }
 

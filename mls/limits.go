@@ -181,7 +181,7 @@ func (p *Params) limitGrowth(before, after *treekem.Tree) error {
 
 // limitWaiting checks that there is room for a proposal beside those that wait. Outsiders, of whom there may be any number,
 // leave half of it to the members.
-func (p *Params) limitWaiting(waiting *proposalStore, c *framing.AuthenticatedContent) error {
+func (p *Params) limitWaiting(waiting *proposalChain, c *framing.AuthenticatedContent) error {
 	all, outside := waiting.sizes()
 	if err := p.limitStored(all.plus(c), 1, ""); err != nil || !fromOutside(c) {
 		return err

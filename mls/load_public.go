@@ -131,17 +131,21 @@ func loadBlocks(d *drawer, blank bool) ([]treekem.BlockRecord, error) {
 }
 
 // proposals loads the proposals of the present epoch and verifies their signatures again.
-func (l *loader) proposals(p *public) (*proposalStore, error) {
-	var store *proposalStore
+func (l *loader) proposals(p *public) (proposalStore, error) {
+	var store proposalStore
 	for i, d := range l.top.open(recordProposal).numbers(1<<32 - 1) {
 		if d.number != uint64(i) {
-			return nil, d.fail("proposal %d is missing", i)
+			return store, d.fail("proposal %d is missing", i)
 		}
 		stored, err := l.proposal(p, d)
 		if err != nil {
-			return nil, err
+			return store, err
 		}
-		store = store.with(stored)
+		declined, err := l.beside(stored, strconv.FormatUint(d.number, 10))
+		if err != nil {
+			return store, err
+		}
+		store = store.with(stored, declined)
 	}
 	return store, nil
 }
@@ -171,9 +175,6 @@ func (l *loader) proposal(p *public, d numbered) (*storedProposal, error) {
 	if err != nil {
 		return nil, d.failWith(err)
 	}
-	if err := l.beside(s, strconv.FormatUint(d.number, 10)); err != nil {
-		return nil, err
-	}
 	if private.IsZero() {
 		return s, nil
 	}
@@ -187,11 +188,11 @@ func (l *loader) proposal(p *public, d numbered) (*storedProposal, error) {
 	return s, nil
 }
 
-// beside loads what is stored beside a proposal.
-func (l *loader) beside(s *storedProposal, number string) (err error) {
-	if s.declined, err = l.top.open(recordDeclined).open(number).load(func(*recordReader) {}); err != nil {
-		return err
+// beside loads what is stored beside a proposal. It reports whether that is declined.
+func (l *loader) beside(s *storedProposal, number string) (declined bool, err error) {
+	if declined, err = l.top.open(recordDeclined).open(number).load(func(*recordReader) {}); err != nil {
+		return false, err
 	}
 	_, err = l.top.open(recordMessage).open(number).load(func(r *recordReader) { s.message = r.bytes() })
-	return err
+	return declined, err
 }

@@ -173,7 +173,6 @@ func (p *public) stored(content *framing.AuthenticatedContent) (*storedProposal,
 		return nil, err
 	}
 	s := &storedProposal{ref: ref, content: content}
-	s.declined = s.fromNewcomer() && p.params.NewcomerProposals != NewcomerProposalsWait
 	if twin := p.suite.TwinSignature(content.Auth().Signature); twin != nil {
 		other := content.Unverified()
 		other.Auth.Signature = twin
@@ -182,9 +181,14 @@ func (p *public) stored(content *framing.AuthenticatedContent) (*storedProposal,
 	return s, err
 }
 
+// declines reports whether a proposal that arrives does not wait for a commit unless it is admitted.
+func (p *Params) declines(s *storedProposal) bool {
+	return s.fromNewcomer() && p.NewcomerProposals != NewcomerProposalsWait
+}
+
 // proposalReceived returns the Event for a proposal.
-func (p *public) proposalReceived(s *storedProposal, again bool) *ProposalReceived {
+func (p *public) proposalReceived(s *storedProposal, declined, again bool) *ProposalReceived {
 	c := s.content.Content()
 	return &ProposalReceived{Ref: s.ref, Sender: c.Sender, From: p.senderIdentity(c.Sender, c.Proposal), Proposal: c.Proposal,
-		AuthenticatedData: c.AuthenticatedData, Again: again, Declined: s.declined}
+		AuthenticatedData: c.AuthenticatedData, Again: again, Declined: declined}
 }

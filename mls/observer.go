@@ -14,7 +14,7 @@ import (
 // and external senders. It is immutable and safe for concurrent use.
 type Observer struct {
 	*public
-	proposals *proposalStore
+	proposals proposalStore
 	reInit    *framing.ReInit
 	former    *Observer           // before commits that no member but their authors has confirmed yet
 	authors   []framing.LeafIndex // of those commits
@@ -117,9 +117,9 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 		return nil, err
 	}
 	if known := o.proposals.find(fresh.ref); known != nil {
-		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(known, true)}}, nil
+		return &ObserverStep{Next: o, Events: []Event{o.proposalReceived(known, o.proposals.declines(known), true)}}, nil
 	}
-	if err := o.params.limitWaiting(o.proposals, content); err != nil {
+	if err := o.params.limitWaiting(o.proposals.proposalChain, content); err != nil {
 		return nil, err
 	}
 	judged, err := o.checkSigned(c.Proposal, c.Sender, in.Now, MomentAdd)
@@ -128,8 +128,9 @@ func (o *Observer) receiveProposal(content *framing.AuthenticatedContent, in Inp
 	}
 	fresh.keepMessage(in.Message)
 	next := *o
-	next.proposals = o.proposals.with(fresh)
-	events := []Event{o.proposalReceived(fresh, false)}
+	declined := o.params.declines(fresh)
+	next.proposals = o.proposals.with(fresh, declined)
+	events := []Event{o.proposalReceived(fresh, declined, false)}
 	return &ObserverStep{Next: &next, Events: events, Claims: judged, Lifetimes: lifetimesIn(c.Proposal, in.Now)}, nil
 }
 

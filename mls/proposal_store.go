@@ -3,7 +3,6 @@ package mls
 import (
 	"bytes"
 	"encoding/binary"
-	"math/bits"
 
 	"github.com/copse-mls/copse/ciphersuite"
 	"github.com/copse-mls/copse/framing"
@@ -11,12 +10,12 @@ import (
 
 // storedProposal is a proposal of the present epoch that is valid by itself.
 type storedProposal struct {
-	ref      framing.ProposalRef
-	twin     framing.ProposalRef // under the twin of the signature, where there is one: anybody can make that, and send it to others
-	content  *framing.AuthenticatedContent
-	message  []byte              // that it came in, when it is a SelfRemove, for newcomers
-	leafKey  ciphersuite.KeyPair // of the member's own Update: the new leaf's
-	declined bool                // does not wait for a commit, but is known when a commit names it
+	ref     framing.ProposalRef
+	twin    framing.ProposalRef // under the twin of the signature, where there is one: anybody can make that, and send it to others
+	content *framing.AuthenticatedContent
+	message []byte              // that it came in, when it is a SelfRemove, for newcomers
+	leafKey ciphersuite.KeyPair // of the member's own Update: the new leaf's
+	number  int                 // of those that came before it
 }
 
 func (p *storedProposal) proposal() framing.Proposal { return p.content.Content().Proposal }
@@ -45,15 +44,24 @@ func (p *storedProposal) removedLeaf() (framing.LeafIndex, bool) {
 	return 0, false
 }
 
-// proposalStore holds the proposals of one epoch: the latest, and the store without it. It is immutable; nil is the empty
-// store.
+// proposalStore holds the proposals of one epoch. Which of them are declined is held apart from the proposals, of which there
+// may be many, so that a decline leaves these as they are. It is immutable; the zero value is the empty store.
 type proposalStore struct {
+	*proposalChain
+	declined *numberSet // do not wait for a commit, but are known when a commit names them
+	wait     int        // how many wait for a commit
+	marks    uint64     // of the declined ones, for fingerprint
+}
+
+// proposalChain holds proposals in the order of their arrival: the latest, and the chain without it. It is immutable; nil is
+// the empty chain.
+type proposalChain struct {
 	*storedProposal
-	before  *proposalStore
+	before  *proposalChain
 	size    proposalSizes
 	outside proposalSizes // of those from outside of the group
-	wait    int           // how many wait for a commit
 	index   *proposalIndex
+	sum     uint64 // of the references, for fingerprint
 }
 
 // proposalSizes says how many proposals there are, and how many bytes their contents have.
@@ -68,82 +76,45 @@ func fromOutside(c *framing.AuthenticatedContent) bool {
 	return c.Content().Sender.SenderType != framing.SenderTypeMember
 }
 
-// with returns the store with one more proposal, of which it keeps no more than it needs.
-func (s *proposalStore) with(p *storedProposal) *proposalStore {
-	kept := *p
-	kept.content = p.content.Compact()
-	out := &proposalStore{storedProposal: &kept, before: s}
-	size, outside := s.sizes()
-	if out.size = size.plus(kept.content); fromOutside(kept.content) {
-		outside = outside.plus(kept.content)
-	}
-	out.outside = outside
-	if s != nil {
-		out.wait, out.index = s.wait, s.index
-	}
-	if !kept.declined {
-		out.wait++
-	}
-	out.index = out.index.with(kept.ref, &kept, 0)
-	if kept.twin != nil {
-		out.index = out.index.with(kept.twin, &kept, 0)
+// with returns the store with one more proposal.
+func (s proposalStore) with(p *storedProposal, declined bool) proposalStore {
+	out := proposalStore{s.proposalChain.with(p), s.declined, s.wait + 1, s.marks}
+	if declined {
+		return out.declining(out.storedProposal, true)
 	}
 	return out
 }
 
-// declining returns the store in which one of its proposals waits for a commit, or does not. It copies what came after that.
-func (s *proposalStore) declining(p *storedProposal, declined bool) *proposalStore {
-	changed := *p
-	changed.declined = declined
-	out := s
-	for !bytes.Equal(out.ref, p.ref) {
-		out = out.before
+// declines reports whether one of the store's proposals is declined.
+func (s proposalStore) declines(p *storedProposal) bool { return s.declined.has(p.number) }
+
+// declining returns the store in which one of its proposals that waits for a commit does not, or the other way round.
+func (s proposalStore) declining(p *storedProposal, declined bool) proposalStore {
+	s.declined = s.declined.flip(p.number)
+	mark := binary.BigEndian.Uint64(p.ref[8:])
+	if declined {
+		s.wait, s.marks = s.wait-1, s.marks+mark
+	} else {
+		s.wait, s.marks = s.wait+1, s.marks-mark
 	}
-	at := out.len()
-	out = out.before.with(&changed)
-	for _, later := range s.after(at) {
-		out = out.with(later)
-	}
-	return out
+	return s
 }
 
-// fingerprint returns a number that tells apart stores of an epoch with as many proposals.
-func (s *proposalStore) fingerprint() (sum uint64) {
-	for i, p := range s.all() {
-		own := binary.BigEndian.Uint64(p.ref) * uint64(2*i+1)
-		if p.declined {
-			own = bits.ReverseBytes64(own)
-		}
-		sum += own
-	}
-	return sum
-}
-
-// sizes returns the size of all proposals, and of those from outside of the group.
-func (s *proposalStore) sizes() (all, outside proposalSizes) {
-	if s == nil {
-		return all, outside
-	}
-	return s.size, s.outside
-}
-
-func (s *proposalStore) len() int {
-	if s == nil {
+// fingerprint returns a number that tells apart stores of an epoch: by their proposals, the order of these, and which are declined.
+func (s proposalStore) fingerprint() uint64 {
+	if s.proposalChain == nil {
 		return 0
 	}
-	return s.size.number
+	return s.sum + s.marks
 }
 
-// all lists the proposals in the order of their arrival.
-func (s *proposalStore) all() []*storedProposal { return s.after(0) }
-
 // waiting lists those that wait for a commit, in the order of their arrival.
-func (s *proposalStore) waiting() []*storedProposal { return s.those(false) }
+func (s proposalStore) waiting() []*storedProposal { return s.those(false) }
 
 // those lists the proposals that are declined, or that are not, in the order of their arrival.
-func (s *proposalStore) those(declined bool) (out []*storedProposal) {
+func (s proposalStore) those(declined bool) (out []*storedProposal) {
 	for _, p := range s.all() {
-		if p.declined == declined {
+		if s.declines(p) == declined {
 			out = append(out, p)
 		}
 	}
@@ -151,10 +122,49 @@ func (s *proposalStore) those(declined bool) (out []*storedProposal) {
 }
 
 // waits reports whether any proposal waits for a commit.
-func (s *proposalStore) waits() bool { return s != nil && s.wait > 0 }
+func (s proposalStore) waits() bool { return s.wait > 0 }
+
+// with returns the chain with one more proposal, of which it keeps no more than it needs.
+func (s *proposalChain) with(p *storedProposal) *proposalChain {
+	kept := *p
+	kept.content, kept.number = p.content.Compact(), s.len()
+	out := &proposalChain{storedProposal: &kept, before: s}
+	size, outside := s.sizes()
+	if out.size = size.plus(kept.content); fromOutside(kept.content) {
+		outside = outside.plus(kept.content)
+	}
+	out.outside = outside
+	if s != nil {
+		out.index, out.sum = s.index, s.sum
+	}
+	out.sum += binary.BigEndian.Uint64(kept.ref) * uint64(2*kept.number+1)
+	out.index = out.index.with(kept.ref, &kept, 0)
+	if kept.twin != nil {
+		out.index = out.index.with(kept.twin, &kept, 0)
+	}
+	return out
+}
+
+// sizes returns the size of all proposals, and of those from outside of the group.
+func (s *proposalChain) sizes() (all, outside proposalSizes) {
+	if s == nil {
+		return all, outside
+	}
+	return s.size, s.outside
+}
+
+func (s *proposalChain) len() int {
+	if s == nil {
+		return 0
+	}
+	return s.size.number
+}
+
+// all lists the proposals in the order of their arrival.
+func (s *proposalChain) all() []*storedProposal { return s.after(0) }
 
 // after lists the proposals without the first n, in the order of their arrival.
-func (s *proposalStore) after(n int) []*storedProposal {
+func (s *proposalChain) after(n int) []*storedProposal {
 	list := make([]*storedProposal, s.len()-n)
 	for ; s.len() > n; s = s.before {
 		list[s.len()-1-n] = s.storedProposal
@@ -163,7 +173,7 @@ func (s *proposalStore) after(n int) []*storedProposal {
 }
 
 // find returns the proposal with a reference, or nil when there is none.
-func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
+func (s *proposalChain) find(ref framing.ProposalRef) *storedProposal {
 	if s == nil {
 		return nil
 	}
@@ -171,7 +181,7 @@ func (s *proposalStore) find(ref framing.ProposalRef) *storedProposal {
 }
 
 // selfRemoves lists the messages in which SelfRemoves came.
-func (s *proposalStore) selfRemoves() (out [][]byte) {
+func (s *proposalChain) selfRemoves() (out [][]byte) {
 	for _, p := range s.all() {
 		if p.message != nil {
 			out = append(out, p.message)
@@ -181,7 +191,7 @@ func (s *proposalStore) selfRemoves() (out [][]byte) {
 }
 
 // selfRemoveOf returns the SelfRemove of a leaf, or nil when there is none.
-func (s *proposalStore) selfRemoveOf(leaf framing.LeafIndex) *storedProposal {
+func (s *proposalChain) selfRemoveOf(leaf framing.LeafIndex) *storedProposal {
 	for ; s != nil; s = s.before {
 		if _, leaves := s.proposal().(*framing.SelfRemove); leaves && s.sender().LeafIndex == leaf {
 			return s.storedProposal
@@ -191,10 +201,10 @@ func (s *proposalStore) selfRemoveOf(leaf framing.LeafIndex) *storedProposal {
 }
 
 // extends reports whether s was made from o by adding proposals, or none.
-func (s *proposalStore) extends(o *proposalStore) bool { return s.shared(o) == o }
+func (s *proposalChain) extends(o *proposalChain) bool { return s.shared(o) == o }
 
-// shared returns the largest store that both s and o came from.
-func (s *proposalStore) shared(o *proposalStore) *proposalStore {
+// shared returns the largest chain that both s and o came from.
+func (s *proposalChain) shared(o *proposalChain) *proposalChain {
 	for s != o {
 		if s.len() >= o.len() {
 			s = s.before

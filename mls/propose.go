@@ -103,7 +103,7 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 	stored.leafKey = leafKey
 	known := g.proposals.find(stored.ref) // receivers, too, store equal proposals once
 	if known == nil {
-		if err := g.params.limitWaiting(g.proposals, f.content); err != nil {
+		if err := g.params.limitWaiting(g.proposals.proposalChain, f.content); err != nil {
 			return nil, err
 		}
 	}
@@ -116,8 +116,8 @@ func (g *Group) propose(leafKey ciphersuite.KeyPair, proposal framing.Proposal, 
 	switch {
 	case known == nil:
 		stored.keepMessage(message)
-		next.proposals = g.proposals.with(stored)
-	case known.declined:
+		next.proposals = g.proposals.with(stored, false)
+	case g.proposals.declines(known):
 		next.proposals = g.proposals.declining(known, false)
 	}
 	s := g.step(next)
@@ -146,7 +146,7 @@ func (g *Group) declining(ref framing.ProposalRef, declined bool) (*Step, error)
 	switch {
 	case p == nil:
 		return nil, &MissingProposalError{[]framing.ProposalRef{ref}}
-	case p.declined == declined:
+	case g.proposals.declines(p) == declined:
 		return g.step(g), nil
 	}
 	next := g.clone()

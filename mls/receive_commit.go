@@ -44,7 +44,7 @@ func (g *Group) receiveCommit(content *framing.AuthenticatedContent, in Input, m
 
 // beginReceived resolves, validates and applies what a received commit covers, and merges its path: everything that needs
 // no secrets.
-func (p *public) beginReceived(content *framing.AuthenticatedContent, known *proposalStore, in Input) (*transition, error) {
+func (p *public) beginReceived(content *framing.AuthenticatedContent, known proposalStore, in Input) (*transition, error) {
 	c := content.Content()
 	list, err := resolve(c.Commit, c.Sender, known)
 	if err != nil {
@@ -78,7 +78,7 @@ func (p ExternalCommitPolicy) checkCommit(l *proposalList) error {
 }
 
 // resolve finds the proposals that a commit covers (RFC 9420, Section 12.4). It fails with a *MissingProposalError.
-func resolve(c *framing.Commit, committer framing.Sender, known *proposalStore) (*proposalList, error) {
+func resolve(c *framing.Commit, committer framing.Sender, known proposalStore) (*proposalList, error) {
 	var missing []framing.ProposalRef
 	all := make([]covered, 0, len(c.Proposals))
 	for _, p := range c.Proposals {

@@ -166,6 +166,7 @@ func packageRooms() map[string]rooms {
 			"arrivals.go",
 			"event.go", "params.go", "psk.go",
 			"claim.go", "doc.go", "errors.go", "proposal_store.go",
+			"number_set.go",
 		}},
 		"framing": {upward: 0, files: []string{
 			"message.go",
