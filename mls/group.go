@@ -54,6 +54,7 @@ type public struct {
 	context framing.GroupContext
 	encoded []byte             // context, encoded
 	rules   *treekem.LeafRules // that the context gives
+	senders func() (framing.ExternalSenders, error)
 	tree    *treekem.Tree
 	interim []byte // interim transcript hash
 	tag     []byte // confirmation tag with which the epoch began
@@ -276,9 +277,18 @@ func newPublic(suite *ciphersuite.Suite, params *Params, context framing.GroupCo
 	if err != nil {
 		return nil, err
 	}
-	p := &public{suite: suite, params: params, context: context, encoded: encoded, tree: tree}
+	p := &public{suite: suite, params: params, context: context, encoded: encoded, tree: tree, senders: readSenders(context.Extensions)}
 	p.rules, err = treekem.NewLeafRules(&p.context)
 	return p, err
+}
+
+// readSenders returns a function that gives the external senders in the extensions. It decodes them when it is first called, and
+// then no more: each proposal of one of them asks several times who that is, and there may be many.
+func readSenders(list framing.Extensions) func() (framing.ExternalSenders, error) {
+	return sync.OnceValues(func() (senders framing.ExternalSenders, err error) {
+		_, err = list.Get(&senders)
+		return senders, err
+	})
 }
 
 // confirmed returns p with its confirmation tag and the interim transcript hash that follows from it (RFC 9420,
@@ -365,8 +375,7 @@ func (p *public) senderIdentity(from framing.Sender, proposal framing.Proposal) 
 			return identityOf(leaf)
 		}
 	case framing.SenderTypeExternal:
-		var senders framing.ExternalSenders
-		if _, err := p.context.Extensions.Get(&senders); err == nil && int64(from.SenderIndex) < int64(len(senders)) {
+		if senders, err := p.senders(); err == nil && int64(from.SenderIndex) < int64(len(senders)) {
 			return Identity{senders[from.SenderIndex].Credential, senders[from.SenderIndex].SignatureKey}
 		}
 	case framing.SenderTypeNewMemberProposal:

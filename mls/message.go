@@ -154,8 +154,8 @@ func (p *public) senderKey(s framing.Sender) (ciphersuite.SignaturePublicKey, er
 		}
 		return key, nil
 	case framing.SenderTypeExternal:
-		var senders framing.ExternalSenders
-		if _, err := p.context.Extensions.Get(&senders); err != nil {
+		senders, err := p.senders()
+		if err != nil {
 			return nil, err
 		}
 		if int64(s.SenderIndex) >= int64(len(senders)) {

@@ -20,7 +20,7 @@ func TestEveryFieldIsStored(t *testing.T) {
 		{counter{}, []string{"version", "epoch", "fingerprint", "present", "pending"}},
 		{arrivals{}, []string{"own", "floor", "recent"}},
 		{epochState{}, []string{"public", "private", "secrets", "messages"}},
-		{public{}, []string{"suite", "params", "context", "encoded", "rules", "tree", "interim", "tag"}},
+		{public{}, []string{"suite", "params", "context", "encoded", "rules", "senders", "tree", "interim", "tag"}},
 		{pastEpoch{}, []string{"public", "senderData", "messages"}},
 		{resumptionPSK{}, []string{"epoch", "secret"}},
 		{pendingCommit{}, []string{"message", "next", "welcomes", "change", "once", "hash"}},
