@@ -22,7 +22,7 @@ func breaksRule(err error) bool {
 // yet not go with others, or with what has changed since: without this, somebody outside of the group who may propose
 // could keep everybody from committing.
 func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (*proposalList, []LeftProposal) {
-	f := &fitter{group: g, now: c.Now}
+	f := &fitter{group: g, now: c.Now, path: c.ForcePath}
 	if !c.Leaf.isZero() {
 		old, _ := g.tree.Leaf(g.OwnLeaf())
 		leaf, _, err := c.Leaf.leaf(g.suite, old, by)
@@ -78,6 +78,7 @@ const maxConflicts = 64
 type fitter struct {
 	group     *Group
 	now       time.Time
+	path      bool              // whether the commit has a path even when the proposals need none
 	leaf      *framing.LeafNode // the committer's, when the commit changes more of it than its key
 	byValue   []covered
 	fit       []covered
@@ -128,5 +129,11 @@ func (f *fitter) try(list []covered) error {
 			return err
 		}
 	}
-	return t.finish()
+	if err := t.finish(); err != nil {
+		return err
+	}
+	if f.path || f.leaf != nil || t.list.needsPath(f.group.params) {
+		return t.limitWithPath()
+	}
+	return nil
 }

@@ -170,13 +170,42 @@ func (p *Params) limitTree(data []byte) error {
 	return nil
 }
 
-// limitGrowth checks the tree that a commit leads to: what is larger could not be joined. A tree that is too large already may
-// shrink.
-func (p *Params) limitGrowth(before, after *treekem.Tree) error {
-	if n := after.ExportSize(); n > p.MaxMessage && n > before.ExportSize() {
-		return overLimit(framing.NoLeaf, "MaxMessage", "bytes of the ratchet tree", n, p.MaxMessage)
+// limitGrowth checks the tree that a commit leads to, where changed are all leaves that may differ: what is larger could not be
+// joined. A tree that is too large already keeps nobody from commits after which its leaves say no more than before: from
+// renewing paths, from removing members, from coming back. room is what the tree will need beyond what it has.
+func (p *Params) limitGrowth(before, after *treekem.Tree, changed []framing.LeafIndex, room int) error {
+	n := after.ExportSize() + room
+	if n <= p.MaxMessage {
+		return nil
 	}
-	return nil
+	old, err := substance(before, changed)
+	if err != nil {
+		return err
+	}
+	if fresh, err := substance(after, changed); err != nil || fresh <= old {
+		return err
+	}
+	return overLimit(framing.NoLeaf, "MaxMessage", "bytes of the ratchet tree, to whose leaves the commit adds", n, p.MaxMessage)
+}
+
+// substance returns the number of bytes that some leaves of a tree take: all but signatures and what goes with the leaves'
+// sources, for these vary although nobody wants it. Keys are as long as the suite says, so that what counts is credentials,
+// capabilities and extensions.
+func substance(t *treekem.Tree, leaves []framing.LeafIndex) (n int, err error) {
+	for _, i := range leaves {
+		leaf, ok := t.Leaf(i)
+		if !ok {
+			continue
+		}
+		bare := *leaf
+		bare.LeafNodeSource, bare.Signature = framing.LeafNodeSourceUpdate, nil
+		encoded, err := framing.Marshal(&bare)
+		if err != nil {
+			return 0, err
+		}
+		n += len(encoded)
+	}
+	return n, nil
 }
 
 // limitWaiting checks that there is room for a proposal beside those that wait. Outsiders, of whom there may be any number,

@@ -37,7 +37,11 @@ type Params struct {
 	// MaxExternalSenders bounds the external_senders extension. Default: 1,024.
 	MaxExternalSenders int
 	// MaxMessage is the largest Welcome or GroupInfo that is read or made, and the largest ratchet tree, in one of them or
-	// beside it, in bytes. No commit makes the tree larger. Default: 256 MiB.
+	// beside it, in bytes. No commit that leads to a larger tree adds members, or adds to what leaves hold beside keys and
+	// signatures, on balance. Other commits are not refused, because that would stop everybody: paths that fill blank parents
+	// and lengthen signatures can make the tree larger by up to 512 bytes for each of its leaves, blank ones included. Who joins
+	// it then, or comes back, is told so by an error that names MaxMessage, raises that by so much for the join, and goes on
+	// by loading the Group with what the other members have. Default: 256 MiB.
 	MaxMessage int
 	// MaxContent is the largest PublicMessage, PrivateMessage or KeyPackage that is read or sent, in bytes. In a group, there are
 	// 256 bytes more for each leaf of its tree, blank ones included, for a commit may hold a ciphertext for each. MaxMessage

@@ -305,7 +305,7 @@ func (t *transition) finish() error {
 	if t.tree, err = t.edit.Tree(); err != nil {
 		return err
 	}
-	if err := t.before.params.limitGrowth(t.before.tree, t.tree); err != nil {
+	if err := t.before.params.limitGrowth(t.before.tree, t.tree, t.changedLeaves(), 0); err != nil {
 		return err
 	}
 	if err := t.tree.CheckCredentials(); err != nil {
@@ -322,6 +322,30 @@ func (t *transition) finish() error {
 	t.context.TreeHash = t.tree.Hash()
 	t.encoded, err = framing.Marshal(&t.context)
 	return err
+}
+
+// changedLeaves lists the leaves that the commit may change, each once.
+func (t *transition) changedLeaves() []framing.LeafIndex {
+	all := slices.Concat(t.list.removedLeaves(), t.added, []framing.LeafIndex{t.leaf})
+	for _, u := range t.list.updates {
+		all = append(all, u.leaf)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// limitWithPath checks the size of the tree once more, which lacks the committer's path: with that, which is made when the
+// proposals are chosen, there is less room for what they add.
+func (t *transition) limitWithPath() error {
+	suite := t.before.suite
+	const rest = 16 // lengths; and the signature, which can be some bytes longer than the one before
+	room := suite.HashSize + rest
+	for _, x := range t.tree.FilteredDirectPath(t.leaf) {
+		if _, filled := t.tree.Parent(x); !filled {
+			room += suite.HPKEPublicKeySize + suite.HashSize + rest
+		}
+	}
+	return t.before.params.limitGrowth(t.before.tree, t.tree, t.changedLeaves(), room)
 }
 
 // checkInitKeys checks that no node of the tree holds the init key of an Add, before or after the commit (V-KP-08).
