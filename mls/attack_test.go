@@ -223,9 +223,9 @@ func TestAttackTwinKeys(t *testing.T) {
 	breaks(t, "V-LN-17", by(&framing.Add{KeyPackage: dave.ForgeKeyPackage(t, func(l *framing.LeafNode) {
 		l.EncryptionKey = twin(leaf.EncryptionKey)
 	}, nil)}))
-	breaks(t, "V-KP-08", by(&framing.Add{KeyPackage: dave.ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) {
-		k.InitKey = twin(leaf.EncryptionKey)
-	})}))
+	breaks(t, "V-KP-08", failure(alice.Group.Commit(mls.CommitParams{Now: mlstest.Now(), Proposals: []framing.Proposal{
+		&framing.Add{KeyPackage: dave.ForgeKeyPackage(t, nil, func(k *framing.KeyPackage) { k.InitKey = twin(leaf.EncryptionKey) })},
+	}}, alice.Signer)))
 	update := carol.Insider().UpdateLeaf(t, "update", func(l *framing.LeafNode) { l.EncryptionKey = twin(leaf.EncryptionKey) })
 	proposed, _ := carol.Insider().Propose(t, update, nil)
 	breaks(t, "V-LN-19", failure(alice.Handle(proposed)))

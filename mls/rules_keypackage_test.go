@@ -110,81 +110,45 @@ func keyPackageRules() []ruleTest {
 			a.gives(open(dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.EncryptionKey = bad }, nil)))
 			a.gives(open(dave.ForgeKeyPackage(a, func(l *framing.LeafNode) { l.SignatureKey = ciphersuite.SignaturePublicKey(bad) }, nil)))
 		}},
-		{"V-KP-08", "value", "one init key", func(a *attempt) {
+		{"V-KP-08", "send", "one init key", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			dave, eve := newMember(a.T, "dave"), newMember(a.T, "eve")
-			first := dave.Add()
-			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			in := bob.Insider()
-			a.refusesMessage(alice.Group, a.over(in, first, &framing.Add{KeyPackage: second}), a.over(in, first, eve.Add()))
+			first := newMember(a.T, "dave").Add()
+			a.onlyTakes(alice, bob, first, initialized(a, first.KeyPackage.InitKey))
 		}},
-		{"V-KP-08", "value", "the key of a node", func(a *attempt) {
+		{"V-KP-08", "send", "the key of a node", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			carol.Commit(mls.CommitParams{ForcePath: true}, alice, bob)
-			in, dave := bob.Insider(), newMember(a.T, "dave")
-			genuine := a.over(in, dave.Add())
-			for _, x := range []treekem.NodeIndex{0, 3, 4} { // a leaf, the root, the newcomer's sibling
-				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
-				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: k}), true, false
-				}).Commit, genuine)
+			for _, x := range []treekem.NodeIndex{0, 3, 4} { // the committer, the root, the newcomer's sibling
+				a.onlyTakes(alice, bob, initialized(a, alice.Group.Tree().EncryptionKey(x)))
 			}
 		}},
-		{"V-KP-08", "value", "a key that the commit takes away", func(a *attempt) {
+		{"V-KP-08", "send", "a key that the commit takes away", func(a *attempt) {
 			alice, bob, carol := a.trio()
 			carol.Commit(mls.CommitParams{ForcePath: true}, alice, bob)
-			in, dave := bob.Insider(), newMember(a.T, "dave")
-			over := func(p framing.Proposal) []byte {
-				return a.over(in, &framing.Remove{Removed: 2}, p)
-			}
-			for _, x := range []treekem.NodeIndex{2, 3, 4} { // the committer, the root, the member who leaves
-				k := dave.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = in.Tree.Key(x) })
-				a.refusesMessage(alice.Group, over(&framing.Add{KeyPackage: k}), over(dave.Add()))
-				a.refusesCommit(alice, &framing.Remove{Removed: 2}, &framing.Add{KeyPackage: k})
+			for _, x := range []treekem.NodeIndex{2, 3, 4} { // another member, the root, the member who leaves
+				a.onlyTakes(alice, bob, &framing.Remove{Removed: 2}, initialized(a, alice.Group.Tree().EncryptionKey(x)))
 			}
 		}},
-		{"V-KP-08", "value", "the leaf key of another Add", func(a *attempt) {
+		{"V-KP-08", "send", "the leaf key of another Add", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			in, dave, eve := bob.Insider(), newMember(a.T, "dave").Add(), newMember(a.T, "eve")
-			genuine := a.over(in, dave, eve.Add())
-			for _, noPath := range []bool{false, true} {
-				k := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = dave.KeyPackage.LeafNode.EncryptionKey })
-				a.refusesMessage(alice.Group, in.Commit(a, func(d *mlstest.Draft) {
-					d.Proposals, d.NoPath, d.Welcome = in.ByValue(&framing.Add{KeyPackage: k}, dave), noPath, false
-				}).Commit, genuine)
-				a.names(3) // eve's, who comes first
-			}
+			dave := newMember(a.T, "dave").Add()
+			a.onlyTakes(alice, bob, initialized(a, dave.KeyPackage.LeafNode.EncryptionKey), dave)
+			a.names(3) // eve's, who comes first
 		}},
-		{"V-KP-08", "reference", "one init key", func(a *attempt) {
+		{"V-KP-08", "send", "by reference", func(a *attempt) {
 			alice, bob, _ := a.trio()
-			dave, eve := newMember(a.T, "dave"), newMember(a.T, "eve")
-			first := dave.Add()
-			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			in := bob.Insider()
+			dave, in := newMember(a.T, "dave").Add(), bob.Insider()
 			var covered []mlstest.Covered
-			for _, p := range []framing.Proposal{first, &framing.Add{KeyPackage: second}} {
+			var refs []framing.ProposalRef
+			for _, p := range []framing.Proposal{dave, initialized(a, dave.KeyPackage.InitKey)} {
 				message, c := in.Propose(a, p, nil)
 				alice.Hear(message)
-				covered = append(covered, c)
+				covered, refs = append(covered, c), append(refs, c.Ref)
 			}
-			over := func(list []mlstest.Covered) []byte {
-				return in.Commit(a, func(d *mlstest.Draft) { d.Proposals, d.Welcome = list, false }).Commit
-			}
-			a.refusesMessage(alice.Group, over(covered), over(covered[:1]))
-		}},
-		{"V-KP-08", "send", "a leaf's key", func(a *attempt) {
-			alice, _, _ := a.trio()
-			k := newMember(a.T, "dave").ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) {
-				k.InitKey = alice.Insider().OwnLeaf().EncryptionKey
-			})
-			a.refusesCommit(alice, &framing.Add{KeyPackage: k})
-		}},
-		{"V-KP-08", "send", "one init key", func(a *attempt) {
-			alice, _, _ := a.trio()
-			dave, eve := newMember(a.T, "dave"), newMember(a.T, "eve")
-			first := dave.Add()
-			second := eve.ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = first.KeyPackage.InitKey })
-			a.refusesCommit(alice, first, &framing.Add{KeyPackage: second})
+			a.refusesCommitting(alice, mls.CommitParams{References: refs})
+			s := must(alice.Group.Commit(mls.CommitParams{Now: mlstest.Now()}, alice.Signer))
+			a.holds(len(s.Left) == 1 && len(s.Change.Added) == 1, "%v left, %d added", s.Left, len(s.Change.Added))
+			require.Len(a, a.takes(alice, a.covering(in, covered...)).Change.Added, 2)
 		}},
 		{"V-LN-15", "published", "the first and the last second", func(a *attempt) {
 			now := uint64(mlstest.Now().Unix())
@@ -221,4 +185,19 @@ func keyPackageRules() []ruleTest {
 			a.gives(create(testSuite, nil, invited, carol))
 		}},
 	}...)
+}
+
+// initialized returns the Add of a client that takes a key of somebody else's as its init key.
+func initialized(a *attempt, key ciphersuite.HPKEPublicKey) *framing.Add {
+	a.Helper()
+	return &framing.Add{KeyPackage: newMember(a.T, "eve").ForgeKeyPackage(a, nil, func(k *framing.KeyPackage) { k.InitKey = key })}
+}
+
+// onlyTakes checks that a member does not commit proposals, and that it takes them in a commit of another's, as an observer does.
+func (a *attempt) onlyTakes(p, other *mlstest.Member, list ...framing.Proposal) {
+	a.Helper()
+	message := a.over(other.Insider(), list...)
+	a.takes(p, message)
+	require.NoError(a, failure(p.Observe().Handle(input(message))))
+	a.refusesCommit(p, list...)
 }

@@ -348,11 +348,22 @@ func (t *transition) limitWithPath() error {
 	return t.before.params.limitGrowth(t.before.tree, t.tree, t.changedLeaves(), room)
 }
 
-// checkInitKeys checks that no node of the tree holds the init key of an Add, before or after the commit (V-KP-08).
+// checkInitKeys checks that the init keys of the Adds differ from each other and from the keys of all nodes, before and after a
+// commit that is to be sent (V-KP-08). Receivers do not check it: RFC 9420 asks it of nobody but the author of a KeyPackage, and a
+// newcomer that took a key which everybody can see would cut off the members that refuse the commit.
 func (t *transition) checkInitKeys() error {
-	for _, tree := range []*treekem.Tree{t.before.tree, t.tree} {
-		for k, a := range t.list.adds {
-			if x, found := tree.FindEncryptionKey(a.KeyPackage.InitKey); found {
+	if !t.sending {
+		return nil
+	}
+	seen := map[string]bool{}
+	for k, a := range t.list.adds {
+		key := a.KeyPackage.InitKey
+		if seen[string(key.Canonical())] {
+			return fail("V-KP-08", t.added[k], "two Adds hold one init key")
+		}
+		seen[string(key.Canonical())] = true
+		for _, tree := range []*treekem.Tree{t.before.tree, t.tree} {
+			if x, found := tree.FindEncryptionKey(key); found {
 				return fail("V-KP-08", t.added[k], "init key of an Add is the encryption key of node %d", x)
 			}
 		}
