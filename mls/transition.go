@@ -5,6 +5,7 @@ package mls
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -169,7 +170,8 @@ func (t *transition) checkSupport() error {
 	return nil
 }
 
-// verifyProposals verifies the signatures inside proposals that were not verified on arrival (V-KP-03, V-LN-04).
+// verifyProposals verifies the signatures inside proposals that were not verified on arrival, or by an attempt before
+// (V-KP-03, V-LN-04).
 func (t *transition) verifyProposals() error {
 	var packages []*framing.KeyPackage
 	for _, c := range t.list.all {
@@ -185,7 +187,13 @@ func (t *transition) verifyProposals() error {
 			}
 		}
 	}
-	return verifyKeyPackages(t.before.suite, packages)
+	if err := verifyKeyPackages(t.before.suite, packages); err != nil {
+		return err
+	}
+	for i := range t.list.all {
+		t.list.all[i].verified = true
+	}
+	return nil
 }
 
 // apply changes the tree as the proposals say, in the order of RFC 9420, Section 12.3.

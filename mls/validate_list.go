@@ -14,7 +14,7 @@ type covered struct {
 	proposal framing.Proposal
 	sender   framing.Sender
 	ref      framing.ProposalRef // nil when by value
-	verified bool                // its signatures were verified on arrival
+	verified bool                // the signatures inside were verified already, on arrival or by an attempt before
 }
 
 // proposalList holds the proposals of a commit by kind, each kind in the order of the commit (RFC 9420, Section 12.3).
