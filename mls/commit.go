@@ -38,10 +38,9 @@ func (g *Group) Commit(c CommitParams, by crypto.Signer) (*Step, error) {
 	}
 	s, err := g.commitTo(list, &c, by)
 	if c.References == nil && breaksRule(err) {
-		var unfit []LeftProposal
-		if list, unfit = g.fitting(list, &c, by); len(unfit) > 0 {
-			left = append(left, unfit...)
-			s, err = g.commitTo(list, &c, by)
+		if f := g.fitting(list, &c, by); f != nil {
+			left = f.left()
+			s, err = g.commitTo(f.list(), &c, by)
 		}
 	}
 	if err != nil {

@@ -188,7 +188,7 @@ func TestUnfit(t *testing.T) {
 	var missing *mls.MissingPSKError
 	require.ErrorAs(t, err, &missing, "a PSK may be found")
 	without := alice.MakeCommit(mls.CommitParams{Now: later, LeaveMissingPSKs: true})
-	require.Equal(t, waiting[6].Ref, without.Left[0].Ref)
+	require.Equal(t, waiting[6].Ref, without.Left[5].Ref)
 	require.Len(t, without.Left, 6)
 	alice.Take(alice.Group.Drop())
 	psk := mls.PSKs{{ID: mls.ExternalPSKID([]byte("known to nobody")), Secret: externalPSK("now").Secret}}
@@ -244,20 +244,23 @@ func TestUnfitTogether(t *testing.T) {
 	breaks(t, "V-PR-07", failure(alice.Group.Commit(mls.CommitParams{Proposals: []framing.Proposal{&framing.Remove{Removed: 7}}}, alice.Signer)))
 }
 
-// TestManyConflicts: the search for proposals that fit each other ends. What was found by then is committed, and the rest is
-// left with a reason, whether it fits or not.
+// TestManyConflicts: the search for proposals that fit each other ends. What was found by then is committed, and the rest of who
+// made too many goes as a whole or not at all: it is left with a reason, whether it fits or not.
 func TestManyConflicts(t *testing.T) {
 	alice, bob := two(newCast(t, "alice", "bob"))
-	one := newMember(t, "one").KeyPackage(t).KeyPackage
-	add := func(name string, change func(*framing.LeafNode)) {
-		bob.Propose(&framing.Add{KeyPackage: newMember(t, name).ForgeKeyPackage(t, change, nil)}, alice)
+	alice.Params.MaxMessage = alice.Group.Tree().ExportSize() + 7000
+	alice.Reload()
+	add := func(name string, size int) {
+		id := extension(t, &framing.ApplicationID{ApplicationID: make([]byte, size)})
+		k := newMember(t, name).ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Extensions = framing.Extensions{id} }, nil)
+		bob.Propose(&framing.Add{KeyPackage: k}, alice)
 	}
-	bob.Propose(&framing.Add{KeyPackage: one}, alice)
-	add("early", nil)
+	add("fills the tree", 4000)
+	add("early", 1)
 	for i := range 80 {
-		add(fmt.Sprint(i), func(l *framing.LeafNode) { l.EncryptionKey = one.LeafNode.EncryptionKey })
+		add(fmt.Sprint("too much ", i), 4000)
 	}
-	add("late", nil)
+	add("late", 1)
 	waiting := alice.Group.Proposals()
 	s := alice.MakeCommit(mls.CommitParams{})
 	require.Len(t, s.Change.Proposals, 2)

@@ -3,6 +3,7 @@ package mls
 // RFC 9420, Section 12.2: which waiting proposals a committer leaves out because the others do not go with them.
 
 import (
+	"cmp"
 	"crypto"
 	"errors"
 	"slices"
@@ -18,106 +19,187 @@ func breaksRule(err error) bool {
 	return errors.As(err, &rule) || errors.As(err, &syntax)
 }
 
-// fitting leaves out waiting proposals that no valid commit can cover, and says why. A proposal may be valid by itself and
-// yet not go with others, or with what has changed since: without this, somebody outside of the group who may propose
-// could keep everybody from committing.
-func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) (*proposalList, []LeftProposal) {
-	f := &fitter{group: g, now: c.Now, path: c.ForcePath}
+// fitting chooses the waiting proposals anew, now by trying, after those that seemed to go together did not. It returns nil
+// when the cause is not among them. A proposal may be valid by itself and yet not go with others, or with what has changed
+// since: without this, somebody outside of the group who may propose could keep everybody from committing. What is not
+// covered in the end displaces nothing.
+//
+// Of n waiting proposals it makes at most 4n + 3 tries: halving makes two for each at most, and for each of a sender who made too
+// many that do not fit it makes two more. The signatures inside proposals by value are verified by the first that gets there.
+func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) *fitter {
+	f := &fitter{selection: g.newSelection(c), now: c.Now, path: c.ForcePath}
 	if !c.Leaf.isZero() {
 		old, _ := g.tree.Leaf(g.OwnLeaf())
 		leaf, _, err := c.Leaf.leaf(g.suite, old, by)
 		if err != nil {
-			return list, nil
+			return nil
 		}
 		f.leaf = &leaf
 	}
-	var waiting []covered
-	for _, p := range list.all {
-		if p.ref == nil {
-			f.byValue = append(f.byValue, p)
-		} else {
-			waiting = append(waiting, p)
+	f.byValue = slices.DeleteFunc(slices.Clone(list.all), func(c covered) bool { return c.ref != nil })
+	byRank := make([][]int, ranks)
+	for _, i := range f.inTurn() {
+		rank := f.waiting[i].rank()
+		byRank[rank] = append(byRank[rank], i)
+	}
+	if !f.begin(byRank) {
+		return nil
+	}
+	for _, list := range byRank {
+		f.fitRank(list)
+	}
+	return f
+}
+
+// begin covers the proposals by value, and takes out of the ranks what they cannot do without: the removals, or Updates, of
+// members who lack what a change of the group context demands. It reports false when that is not enough.
+func (f *fitter) begin(byRank [][]int) bool {
+	for n := range rankUpdate + 2 {
+		picked, _ := f.pick(slices.Concat(byRank[:n]...), f.byValue)
+		if !f.addWhole(picked) {
+			continue
 		}
+		for rank := range n {
+			byRank[rank] = slices.DeleteFunc(byRank[rank], func(i int) bool { return f.reasons[i] == "" })
+		}
+		return true
 	}
-	if f.try(nil) != nil {
-		return list, nil // the cause is a proposal by value
-	}
-	waiting = slices.DeleteFunc(waiting, f.misfits)
-	for rank := range ranks {
-		f.conflicts = maxConflicts
-		f.add(slices.DeleteFunc(slices.Clone(waiting), func(c covered) bool { return c.rank() != rank }))
-	}
-	fits := map[string]bool{}
-	for _, c := range f.fit {
-		fits[string(c.ref)] = true
-	}
-	inOrder := slices.DeleteFunc(waiting, func(c covered) bool { return !fits[string(c.ref)] })
-	return newProposalList(append(inOrder, f.byValue...)), f.left
+	return false
 }
 
-// ranks is how many ranks there are.
-const ranks = 3
+// list returns what the commit covers.
+func (f *fitter) list() *proposalList { return newProposalList(append(f.chosen(), f.byValue...)) }
 
-// rank returns the turn in which a proposal is fitted: Removes and Updates first, then what members ask for, then the rest.
-// Anybody may send any number of Adds from outside, and none may displace a removal or what a member asked for.
-func (c *covered) rank() int {
-	switch t := c.proposal.ProposalType(); {
-	case t == framing.ProposalTypeRemove || t == framing.ProposalTypeUpdate || t == framing.ProposalTypeSelfRemove:
-		return 0
-	case c.sender.SenderType == framing.SenderTypeMember:
-		return 1
-	}
-	return 2
-}
-
-// maxConflicts bounds the search for proposals that fit alone, but not together. Once it is reached, a list that does not
-// fit as a whole is left out as a whole.
+// maxConflicts bounds the search in each rank for proposals that do not fit. All who sent any have an equal share of it, and one
+// at least, so that nobody uses up what others need. All newcomers together are one sender, for one stranger can be any number of
+// them.
 const maxConflicts = 64
 
 // fitter finds the waiting proposals that fit.
 type fitter struct {
-	group     *Group
+	*selection
 	now       time.Time
 	path      bool              // whether the commit has a path even when the proposals need none
 	leaf      *framing.LeafNode // the committer's, when the commit changes more of it than its key
 	byValue   []covered
 	fit       []covered
-	left      []LeftProposal
-	conflicts int // how many more to look for
+	conflicts map[framing.Sender]int // how many more to look for
+	late      []int                  // of senders who have used up their share
 }
 
-// misfits reports whether a proposal does not even fit alone.
-func (f *fitter) misfits(c covered) bool {
-	err := f.try([]covered{c})
-	if err != nil {
-		f.left = append(f.left, LeftProposal{c.ref, err.Error()})
+// fitRank covers what fits of one rank. What was displaced by a proposal that does not fit gets another chance.
+func (f *fitter) fitRank(list []int) {
+	f.conflicts = map[framing.Sender]int{}
+	for _, i := range list {
+		f.conflicts[f.waiting[i].sender] = 0
 	}
-	return err != nil
+	for sender := range f.conflicts {
+		f.conflicts[sender] = max(maxConflicts/len(f.conflicts), 1)
+	}
+	for picked := list; len(picked) > 0; {
+		picked, list = f.pick(f.active(list), f.covers())
+		slices.SortFunc(picked, f.compareOrder)
+		f.add(picked)
+	}
+	for len(f.late) > 0 {
+		sender := f.waiting[f.late[0]].sender
+		other := func(i int) bool { return f.waiting[i].sender != sender }
+		list := slices.DeleteFunc(slices.Clone(f.late), other)
+		f.late = slices.DeleteFunc(f.late, func(i int) bool { return !other(i) })
+		f.addLate(list)
+	}
 }
 
-// add adds the proposals of a list that fit. It halves a list that does not fit as a whole.
-func (f *fitter) add(list []covered) {
-	if len(list) == 0 {
+// compareOrder puts proposals of one rank in the order in which they are tried: as they came, but Removes before SelfRemoves,
+// for somebody who does not support these may be among those who are removed.
+func (f *fitter) compareOrder(i, j int) int {
+	first := func(i int) int {
+		if f.waiting[i].proposal.ProposalType() == framing.ProposalTypeSelfRemove {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(first(i), first(j)), cmp.Compare(i, j))
+}
+
+// active returns those of a list whose senders have conflicts left. The others go last.
+func (f *fitter) active(list []int) (out []int) {
+	for _, i := range list {
+		if f.conflicts[f.waiting[i].sender] > 0 {
+			out = append(out, i)
+		} else {
+			f.late = append(f.late, i)
+		}
+	}
+	return out
+}
+
+// add covers those of a list that fit. It halves a list that does not fit as a whole.
+func (f *fitter) add(list []int) {
+	if list = f.active(list); len(list) == 0 {
 		return
 	}
-	err := f.try(list)
-	switch half := len(list) / 2; {
-	case err == nil:
-		f.fit = append(f.fit, list...)
-	case half == 0 || f.conflicts == 0:
-		f.conflicts = max(f.conflicts-1, 0)
-		for _, c := range list {
-			f.left = append(f.left, LeftProposal{c.ref, err.Error()})
-		}
-	default:
-		f.add(list[:half])
-		f.add(list[half:])
+	half := len(list) / 2
+	if f.addWhole(list) {
+		return
+	}
+	if half == 0 {
+		f.conflicts[f.waiting[list[0]].sender]--
+		return
+	}
+	f.add(list[:half])
+	f.add(list[half:])
+}
+
+// addLate covers what is left of a sender who has used up its share, without what does not even fit alone: as a whole, or not at
+// all.
+func (f *fitter) addLate(list []int) {
+	list = slices.DeleteFunc(list, func(i int) bool {
+		err := f.attempt(f.waiting[i : i+1])
+		f.note(err, i)
+		return err != nil
+	})
+	if picked, _ := f.pick(list, f.covers()); len(picked) > 0 {
+		f.addWhole(picked)
 	}
 }
 
-// try makes a commit without a path, up to where secrets are needed.
-func (f *fitter) try(list []covered) error {
-	t, err := f.group.beginOwn(newProposalList(slices.Concat(f.fit, list, f.byValue)), f.now)
+// addWhole covers a list if it fits as a whole.
+func (f *fitter) addWhole(list []int) bool {
+	more := make([]covered, len(list))
+	for k, i := range list {
+		more[k] = f.waiting[i]
+	}
+	err := f.try(more)
+	if err == nil {
+		f.fit = append(f.fit, more...)
+	}
+	f.note(err, list...)
+	return err == nil
+}
+
+// note writes down why proposals are left out, or that they are covered.
+func (f *fitter) note(err error, list ...int) {
+	why := ""
+	if err != nil {
+		why = err.Error()
+	}
+	for _, i := range list {
+		f.reasons[i] = why
+	}
+}
+
+// covers lists what is covered so far.
+func (f *fitter) covers() []covered { return slices.Concat(f.fit, f.byValue) }
+
+// try makes a commit of what is covered so far and more.
+func (f *fitter) try(more []covered) error { return f.attempt(slices.Concat(f.fit, more)) }
+
+// attempt makes a commit of waiting proposals and those by value without a path, up to where secrets are needed.
+func (f *fitter) attempt(list []covered) error {
+	all := slices.Concat(list, f.byValue)
+	t, err := f.group.beginOwn(newProposalList(all), f.now)
+	copy(f.byValue, all[len(list):]) // of which the signatures may be verified now
 	if err != nil {
 		return err
 	}

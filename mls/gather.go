@@ -4,6 +4,7 @@ package mls
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"reflect"
 	"slices"
@@ -29,30 +30,15 @@ func (g *Group) gather(rand io.Reader, c *CommitParams) (*proposalList, []LeftPr
 	return newProposalList(all), left, nil
 }
 
-// choose finds the waiting proposals to cover: those named, or else all that go together.
+// choose finds the waiting proposals to cover: those named, or else all that go together as far as that shows at once.
 func (g *Group) choose(c *CommitParams, byValue []covered) ([]covered, []LeftProposal, error) {
 	if c.References != nil {
 		chosen, err := g.byReference(c.References)
 		return chosen, nil, err
 	}
-	ch := newChooser(g, byValue)
-	if c.LeaveMissingPSKs {
-		ch.known = indexPSKs(pskSources(g, c.PSKs)...)
-	}
-	var chosen []covered
-	stored := g.proposals.waiting()
-	for _, p := range stored {
-		if ch.reject(p) == "" {
-			chosen = append(chosen, coveredRef(p))
-		}
-	}
-	var left []LeftProposal
-	for _, p := range stored {
-		if why := ch.reasons[p]; why != "" {
-			left = append(left, LeftProposal{p.ref, why})
-		}
-	}
-	return chosen, left, nil
+	s := g.newSelection(c)
+	s.pick(s.inTurn(), byValue)
+	return s.chosen(), s.left(), nil
 }
 
 // onlyOwnRemoval reports whether proposals wait, and all of them would remove the member itself.
@@ -135,132 +121,263 @@ func (g *Group) byReference(refs []framing.ProposalRef) ([]covered, error) {
 	return out, nil
 }
 
-// chooser decides which waiting proposals go together with each other and with those by value.
+// selection is what a commit covers of the waiting proposals. These are named by their places in the order of arrival.
+type selection struct {
+	group   *Group
+	known   pskIndex // where the secret of a PSK has to be; nil when that does not decide
+	waiting []covered
+	reasons []string // why each is left out; empty when it is covered
+}
+
+func (g *Group) newSelection(c *CommitParams) *selection {
+	s := &selection{group: g}
+	if c.LeaveMissingPSKs {
+		s.known = indexPSKs(pskSources(g, c.PSKs)...)
+	}
+	for _, p := range g.proposals.waiting() {
+		s.waiting = append(s.waiting, coveredRef(p))
+	}
+	s.reasons = make([]string, len(s.waiting))
+	return s
+}
+
+// chosen lists what is covered, in the order of arrival.
+func (s *selection) chosen() (out []covered) {
+	for i, why := range s.reasons {
+		if why == "" {
+			out = append(out, s.waiting[i])
+		}
+	}
+	return out
+}
+
+// left lists what is not covered, in the order of arrival.
+func (s *selection) left() (out []LeftProposal) {
+	for i, why := range s.reasons {
+		if why != "" {
+			out = append(out, LeftProposal{s.waiting[i].ref, why})
+		}
+	}
+	return out
+}
+
+// pick goes through waiting proposals and takes each that goes with those that are covered already and those taken before,
+// as far as that shows without trying. It returns the others as displaced, and notes why.
+func (s *selection) pick(list []int, already []covered) (picked, displaced []int) {
+	c := newChooser(s.group, s.known)
+	for _, a := range already {
+		c.cover(a)
+	}
+	for _, i := range list {
+		if s.reasons[i] = c.reject(s.waiting[i]); s.reasons[i] != "" {
+			displaced = append(displaced, i)
+			continue
+		}
+		c.cover(s.waiting[i])
+		picked = append(picked, i)
+	}
+	return picked, displaced
+}
+
+// Ranks of proposals. Those of a lower rank displace those of a higher one. Nothing may come before the removal of a member,
+// and anybody may send any number of Adds from outside. A ReInit waits for all others, as RFC 9420, Section 12.2 says.
+const (
+	rankRemoval = iota
+	rankUpdate
+	rankMember   // what members ask for
+	rankExternal // what the external senders ask for that the group lists
+	rankNewcomer
+	rankReInit         // of a member
+	rankExternalReInit // of an external sender
+	ranks
+)
+
+func (c *covered) rank() int {
+	switch c.proposal.ProposalType() {
+	case framing.ProposalTypeRemove, framing.ProposalTypeSelfRemove:
+		return rankRemoval
+	case framing.ProposalTypeUpdate:
+		return rankUpdate
+	case framing.ProposalTypeReInit:
+		return rankReInit + c.senderRank() - rankMember
+	}
+	return c.senderRank()
+}
+
+func (c *covered) senderRank() int {
+	switch c.sender.SenderType {
+	case framing.SenderTypeMember:
+		return rankMember
+	case framing.SenderTypeExternal:
+		return rankExternal
+	}
+	return rankNewcomer
+}
+
+// inTurn lists the waiting proposals by rank, and those of one rank in the order in which they may displace each other: as they
+// came, but the latest Update of a member and the latest GroupContextExtensions before those that they replace, and who leaves
+// by itself before any Remove.
+func (s *selection) inTurn() []int {
+	type slot struct {
+		rank int
+		leaf framing.LeafIndex
+	}
+	newer := map[slot]int{}
+	all, turn := make([]int, len(s.waiting)), make([]int, len(s.waiting))
+	for i, c := range slices.Backward(s.waiting) {
+		all[i] = i
+		at := slot{rank: c.rank()}
+		switch c.proposal.(type) {
+		case *framing.Update:
+			at.leaf = c.sender.LeafIndex
+		case *framing.GroupContextExtensions:
+		case *framing.SelfRemove:
+			turn[i] = -1
+			continue
+		default:
+			continue
+		}
+		turn[i] = newer[at]
+		newer[at]++
+	}
+	slices.SortFunc(all, func(i, j int) int {
+		return cmp.Or(cmp.Compare(s.waiting[i].rank(), s.waiting[j].rank()), cmp.Compare(turn[i], turn[j]), cmp.Compare(i, j))
+	})
+	return all
+}
+
+// chooser tells whether a proposal goes with those that are covered, as far as that shows without trying.
 type chooser struct {
 	group   *Group
-	reasons map[*storedProposal]string            // why a proposal is left out
-	removes map[framing.LeafIndex]bool            // leaves that some proposal removes
-	leaves  map[framing.LeafIndex]*storedProposal // the first SelfRemove of each leaf
-	removed map[framing.LeafIndex]bool            // leaves that a covered proposal removes
-	last    map[framing.LeafIndex]*storedProposal // the latest Update of each leaf
-	clients map[string]bool                       // signature keys of Adds that are covered
-	inits   map[string]bool                       // init keys of Adds that are covered
-	psks    map[pskIdentifier]bool                // that are covered
-	known   pskIndex                              // where the secret of a PSK has to be; nil when that does not decide
-	others  bool                                  // whether there is anything but a ReInit to cover
-	context *storedProposal                       // the latest GroupContextExtensions
-	byValue *proposalList
+	known   pskIndex
+	leaves  map[framing.LeafIndex]bool // that a SelfRemove removes
+	removed map[framing.LeafIndex]bool // that a Remove or SelfRemove removes
+	updated map[framing.LeafIndex]bool
+	clients map[string]bool // signature keys of Adds and Updates
+	keys    map[string]bool // init keys and encryption keys of Adds and Updates
+	psks    map[pskIdentifier]bool
+	context bool // whether there is a GroupContextExtensions
+	reInit  bool
+	any     bool
 }
 
-func newChooser(g *Group, byValue []covered) *chooser {
-	c := &chooser{
-		group: g, byValue: newProposalList(byValue), reasons: map[*storedProposal]string{},
-		removes: map[framing.LeafIndex]bool{}, removed: map[framing.LeafIndex]bool{},
-		leaves: map[framing.LeafIndex]*storedProposal{},
-		last:   map[framing.LeafIndex]*storedProposal{}, clients: map[string]bool{}, inits: map[string]bool{},
-		psks: map[pskIdentifier]bool{},
+func newChooser(g *Group, known pskIndex) *chooser {
+	return &chooser{
+		group: g, known: known,
+		leaves: map[framing.LeafIndex]bool{}, removed: map[framing.LeafIndex]bool{}, updated: map[framing.LeafIndex]bool{},
+		clients: map[string]bool{}, keys: map[string]bool{}, psks: map[pskIdentifier]bool{},
 	}
-	for _, r := range c.byValue.removes {
-		c.removes[r.Removed], c.removed[r.Removed] = true, true
-	}
-	for _, a := range c.byValue.adds {
-		c.clients[string(a.KeyPackage.LeafNode.SignatureKey)] = true
-		c.inits[string(a.KeyPackage.InitKey.Canonical())] = true
-	}
-	for _, id := range c.byValue.psks {
-		c.psks[identifierOf(id)] = true
-	}
-	c.others = len(byValue) > 0
-	for _, p := range g.proposals.waiting() {
-		c.survey(p)
-	}
-	return c
 }
 
-// survey collects what the choice between proposals depends on, before any is chosen.
-func (c *chooser) survey(p *storedProposal) {
-	_, reInit := p.proposal().(*framing.ReInit)
-	c.others = c.others || !reInit
-	if leaf, removes := p.removedLeaf(); removes {
-		c.removes[leaf] = true
-	}
-	switch from := p.sender().LeafIndex; p.proposal().(type) {
+// cover notes that a proposal is covered.
+func (c *chooser) cover(p covered) {
+	c.any = true
+	switch x := p.proposal.(type) {
 	case *framing.Update:
-		c.last[from] = p
-	case *framing.GroupContextExtensions:
-		c.context = p
-	case *framing.SelfRemove:
-		if c.leaves[from] == nil && !c.removed[from] {
-			c.leaves[from] = p
-		}
-	}
-}
-
-// reject returns why a proposal cannot go with those chosen so far, or chooses it and returns "".
-func (c *chooser) reject(p *storedProposal) string {
-	why := ""
-	switch x := p.proposal().(type) {
-	case *framing.Update:
-		why = c.rejectUpdate(p)
+		c.updated[p.sender.LeafIndex] = true
+		c.coverKeys(&x.LeafNode)
 	case *framing.Remove:
-		why = c.rejectRemove(x.Removed, p)
+		c.removed[x.Removed] = true
 	case *framing.SelfRemove:
-		why = c.rejectRemove(p.sender().LeafIndex, p)
-	case *framing.AppDataUpdate:
-		why = "the component is not known"
+		c.leaves[p.sender.LeafIndex], c.removed[p.sender.LeafIndex] = true, true
 	case *framing.Add:
-		why = c.rejectAdd(x)
+		c.coverKeys(&x.KeyPackage.LeafNode, x.KeyPackage.InitKey)
 	case *framing.PreSharedKey:
-		why = c.rejectPSK(x.PSK)
+		c.psks[identifierOf(x.PSK)] = true
 	case *framing.ReInit:
-		if c.others {
-			why = "ReInit stands alone, and there are other proposals"
-		}
-		c.others = true // a second ReInit has to wait
+		c.reInit = true
 	case *framing.GroupContextExtensions:
-		if len(c.byValue.extensions) > 0 || c.context != p {
-			why = "other GroupContextExtensions are covered"
-		}
+		c.context = true
 	}
-	c.reasons[p] = why
-	return why
 }
 
-func (c *chooser) rejectUpdate(p *storedProposal) string {
-	i := p.sender().LeafIndex
+func (c *chooser) coverKeys(leaf *framing.LeafNode, more ...ciphersuite.HPKEPublicKey) {
+	c.clients[string(leaf.SignatureKey)] = true
+	for _, key := range append(more, leaf.EncryptionKey) {
+		c.keys[string(key.Canonical())] = true
+	}
+}
+
+// reject returns why a proposal cannot go with those that are covered, or "".
+func (c *chooser) reject(p covered) string {
+	if c.reInit {
+		return "ReInit stands alone, and one is covered"
+	}
+	switch x := p.proposal.(type) {
+	case *framing.Update:
+		return c.rejectUpdate(p.sender.LeafIndex, &x.LeafNode)
+	case *framing.Remove:
+		return c.rejectRemove(x.Removed)
+	case *framing.SelfRemove:
+		return c.rejectRemove(p.sender.LeafIndex)
+	case *framing.AppDataUpdate:
+		return "the component is not known"
+	case *framing.Add:
+		return c.rejectAdd(x.KeyPackage)
+	case *framing.PreSharedKey:
+		return c.rejectPSK(x.PSK)
+	case *framing.ReInit:
+		return because(c.any, "ReInit stands alone, and there are other proposals")
+	case *framing.GroupContextExtensions:
+		return because(c.context, "other GroupContextExtensions are covered")
+	}
+	return ""
+}
+
+// because returns the reason if it holds.
+func because(holds bool, reason string) string {
+	if holds {
+		return reason
+	}
+	return ""
+}
+
+func (c *chooser) rejectUpdate(i framing.LeafIndex, leaf *framing.LeafNode) string {
 	switch {
 	case i == c.group.OwnLeaf():
 		return "a member does not commit its own Update; the commit's path does the same"
-	case c.removes[i]:
+	case c.removed[i]:
 		return "the leaf is removed"
-	case c.last[i] != p:
+	case c.updated[i]:
 		return "there is a later Update"
 	}
-	return ""
+	return c.rejectKeys(leaf)
 }
 
-func (c *chooser) rejectRemove(leaf framing.LeafIndex, p *storedProposal) string {
-	switch leaver := c.leaves[leaf]; {
-	case leaf == c.group.OwnLeaf():
+func (c *chooser) rejectRemove(i framing.LeafIndex) string {
+	switch {
+	case i == c.group.OwnLeaf():
 		return "a member does not commit its own removal; another member has to"
-	case leaver != nil && leaver != p:
+	case c.leaves[i]:
 		return "the member leaves by itself"
-	case c.removed[leaf]:
-		return "the leaf is removed already"
 	}
-	c.removed[leaf] = true
-	return ""
+	return because(c.removed[i], "the leaf is removed already")
 }
 
-func (c *chooser) rejectAdd(a *framing.Add) string {
-	key := a.KeyPackage.LeafNode.SignatureKey
-	if i, member := c.group.tree.FindSignatureKey(key); member && !c.removes[i] {
+func (c *chooser) rejectAdd(k *framing.KeyPackage) string {
+	key := k.LeafNode.SignatureKey
+	i, member := c.group.tree.FindSignatureKey(key)
+	switch {
+	case member && !c.removed[i]:
 		return "the client is a member"
+	case c.clients[string(key)]:
+		return "the same client is added already"
 	}
-	if why := once(c.clients, string(key), "the same client is added already"); why != "" {
-		return why
+	return c.rejectKeys(&k.LeafNode, k.InitKey)
+}
+
+// rejectKeys looks for keys that two covered proposals would bring, of which there may be any number in proposals that are
+// valid one by one. Those that are in the tree already show when trying.
+func (c *chooser) rejectKeys(leaf *framing.LeafNode, more ...ciphersuite.HPKEPublicKey) string {
+	if c.clients[string(leaf.SignatureKey)] {
+		return "the same signature key is used already"
 	}
-	return once(c.inits, string(a.KeyPackage.InitKey.Canonical()), "the same init key is used already")
+	for _, key := range append(more, leaf.EncryptionKey) {
+		if c.keys[string(key.Canonical())] {
+			return "the same HPKE key is used already"
+		}
+	}
+	return ""
 }
 
 func (c *chooser) rejectPSK(id framing.PreSharedKeyID) string {
@@ -271,13 +388,5 @@ func (c *chooser) rejectPSK(id framing.PreSharedKeyID) string {
 		id.PSKEpoch < c.group.arrivals.complete() {
 		return "some members came after the epoch of the PSK, and could not follow"
 	}
-	return once(c.psks, identifierOf(id), "the same PSK is covered already")
-}
-
-func once[K comparable](seen map[K]bool, key K, why string) string {
-	if seen[key] {
-		return why
-	}
-	seen[key] = true
-	return ""
+	return because(c.psks[identifierOf(id)], "the same PSK is covered already")
 }

@@ -142,7 +142,7 @@ type Step struct {
 	// UnusedPSKs lists the PSKs that were given and that the commit or Welcome does not name: they are no part of what Next
 	// knows to be shared. A message that is neither uses none.
 	UnusedPSKs []framing.PreSharedKeyID
-	// Left lists stored proposals that a commit did not cover although it might have, and why.
+	// Left lists stored proposals that a commit did not cover although it might have, and why, in the order of their arrival.
 	Left []LeftProposal
 
 	old *Group
