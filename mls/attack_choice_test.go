@@ -143,6 +143,19 @@ func TestAttackImpossibleContext(t *testing.T) {
 	require.Len(t, s.Left, 71)
 }
 
+// Somebody who is removed and added again in one commit is so also when a stranger's Add does not fit: what fits only beside a
+// removal is not looked at alone.
+func TestAttackReturningMember(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	carol.Propose(bob.Add(), alice)
+	carol.Propose(&framing.Remove{Removed: bob.Group.OwnLeaf()}, alice)
+	tell(t, alice, newMember(t, "eve"), copyingKey(alice))
+	s := alice.MakeCommit(mls.CommitParams{})
+	require.Equal(t, []string{"bob"}, added(s))
+	require.Len(t, s.Change.Removed, 1)
+	require.Len(t, s.Left, 1)
+}
+
 // A member's Update that cannot be covered keeps out no earlier one of it, and a SelfRemove that cannot be covered none at all.
 func TestAttackImpossibleUpdate(t *testing.T) {
 	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
@@ -214,6 +227,18 @@ func always(s *ciphersuite.Suite) func(ciphersuite.CipherSuite) (*ciphersuite.Su
 	return func(ciphersuite.CipherSuite) (*ciphersuite.Suite, error) { return s, nil }
 }
 
+// A ReInit of a member goes before that of an external sender.
+func TestAttackReInitFromOutside(t *testing.T) {
+	cast, moderator, seen := moderated(t, supportsAnnouncement, "alice", "bob")
+	alice, bob := two(cast)
+	other := &framing.ReInit{GroupID: []byte("elsewhere"), Version: framing.MLS10, CipherSuite: nextSuite}
+	alice.Hear(must(seen.Propose(other, 1, mls.ProposeParams{}, moderator.Signer)))
+	bob.Propose(announcement(), alice)
+	s := alice.MakeCommit(mls.CommitParams{})
+	require.Equal(t, announcement(), s.Change.ReInit)
+	require.Len(t, s.Left, 1)
+}
+
 // crowd makes Adds that no commit of tomorrow can cover.
 func crowd(t *testing.T, n int) (out []*mlstest.Member, adds []*framing.Add) {
 	for i := range n {
@@ -255,15 +280,39 @@ func TestAttackCrowdedSearch(t *testing.T) {
 	mlstest.Agree(alice, carol)
 }
 
-// Two Adds of one key are told apart before anything is tried, so that strangers with one key keep no other stranger out.
+// A member whose proposals do not all go together has its share of the search, whatever another member has used up.
+func TestAttackShareOfTheSearch(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	_, adds := crowd(t, 70)
+	for _, add := range adds {
+		bob.Propose(add, alice)
+	}
+	for _, size := range []int{4000, 4001, 1} {
+		id := extension(t, &framing.ApplicationID{ApplicationID: make([]byte, size)})
+		k := newMember(t, fmt.Sprint(size)).ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Extensions = framing.Extensions{id} }, nil)
+		carol.Propose(&framing.Add{KeyPackage: k}, alice)
+	}
+	alice.Params.MaxMessage = alice.Group.Tree().ExportSize() + 6000 // room for one that is large
+	alice.Reload()
+	s := alice.MakeCommit(mls.CommitParams{Now: mlstest.Now().AddDate(0, 0, 1)})
+	require.Equal(t, []string{"4000", "1"}, added(s))
+}
+
+// Two Adds of one key are told apart before anything is tried, so that strangers with one key keep no other stranger out. So it is
+// with what else does not go together whatever the group is.
 func TestAttackSharedKey(t *testing.T) {
 	counts, suite := mlstest.NewCounting(t, testSuite)
-	alice, _ := two(newCastOf(t, func(c *mlstest.Party) { c.Params.Suites = always(suite) }, nil, "alice", "bob"))
+	alice, bob, carol := three(newCastOf(t, func(c *mlstest.Party) { c.Params.Suites = always(suite) }, nil, "alice", "bob", "carol"))
 	for _, message := range conflicting(t, alice.Observe(), 80) {
 		alice.Hear(message)
 	}
 	tell(t, alice, newMember(t, "dave"), nil)
-	waiting := alice.Group.Proposals()
+	bob.Update(mls.LeafUpdate{}, alice)
+	for _, p := range []framing.Proposal{&framing.Remove{Removed: bob.Group.OwnLeaf()}, &framing.GroupContextExtensions{},
+		&framing.ReInit{GroupID: []byte("next"), Version: framing.MLS10, CipherSuite: testSuite}} {
+		carol.Propose(p, alice)
+		bob.Propose(p, alice)
+	}
 	commit := func(refs []framing.ProposalRef) (s *mls.Step, c mlstest.Counts) {
 		c = counts.During(func() {
 			s = must(alice.Group.Commit(mls.CommitParams{References: refs, Now: mlstest.Now()}, alice.Signer))
@@ -272,8 +321,12 @@ func TestAttackSharedKey(t *testing.T) {
 	}
 	s, cost := commit(nil)
 	require.Equal(t, []string{"newcomer 0", "dave"}, added(s))
-	require.Len(t, s.Left, 79)
-	_, least := commit([]framing.ProposalRef{waiting[0].Ref, waiting[80].Ref})
+	require.Len(t, s.Left, 79+1+1+1+2)
+	var refs []framing.ProposalRef
+	for _, p := range s.Change.Proposals {
+		refs = append(refs, p.Ref)
+	}
+	_, least := commit(refs)
 	require.Equal(t, least, cost, "one attempt")
 }
 

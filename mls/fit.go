@@ -3,7 +3,6 @@ package mls
 // RFC 9420, Section 12.2: which waiting proposals a committer leaves out because the others do not go with them.
 
 import (
-	"cmp"
 	"crypto"
 	"errors"
 	"slices"
@@ -98,7 +97,7 @@ func (f *fitter) fitRank(list []int) {
 	}
 	for picked := list; len(picked) > 0; {
 		picked, list = f.pick(f.active(list), f.covers())
-		slices.SortFunc(picked, f.compareOrder)
+		slices.Sort(picked) // so that of two that do not go together, the first that came is covered
 		f.add(picked)
 	}
 	for len(f.late) > 0 {
@@ -108,18 +107,6 @@ func (f *fitter) fitRank(list []int) {
 		f.late = slices.DeleteFunc(f.late, func(i int) bool { return !other(i) })
 		f.addLate(list)
 	}
-}
-
-// compareOrder puts proposals of one rank in the order in which they are tried: as they came, but Removes before SelfRemoves,
-// for somebody who does not support these may be among those who are removed.
-func (f *fitter) compareOrder(i, j int) int {
-	first := func(i int) int {
-		if f.waiting[i].proposal.ProposalType() == framing.ProposalTypeSelfRemove {
-			return 1
-		}
-		return 0
-	}
-	return cmp.Or(cmp.Compare(first(i), first(j)), cmp.Compare(i, j))
 }
 
 // active returns those of a list whose senders have conflicts left. The others go last.
