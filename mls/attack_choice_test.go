@@ -280,22 +280,32 @@ func TestAttackCrowdedSearch(t *testing.T) {
 	mlstest.Agree(alice, carol)
 }
 
-// A member whose proposals do not all go together has its share of the search, whatever another member has used up.
+// Whose proposals do not all go together has a share of the search, whatever others have used up: here there is room for one large
+// leaf, and a small one of a member and one of an external sender come after too many.
 func TestAttackShareOfTheSearch(t *testing.T) {
-	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
-	_, adds := crowd(t, 70)
-	for _, add := range adds {
-		bob.Propose(add, alice)
-	}
-	for _, size := range []int{4000, 4001, 1} {
+	cast, moderator, seen := moderated(t, nil, "alice", "bob", "carol")
+	alice, bob, carol := three(cast)
+	sized := func(size int) func(*framing.LeafNode) {
 		id := extension(t, &framing.ApplicationID{ApplicationID: make([]byte, size)})
-		k := newMember(t, fmt.Sprint(size)).ForgeKeyPackage(t, func(l *framing.LeafNode) { l.Extensions = framing.Extensions{id} }, nil)
-		carol.Propose(&framing.Add{KeyPackage: k}, alice)
+		return func(l *framing.LeafNode) { l.Extensions = framing.Extensions{id} }
 	}
-	alice.Params.MaxMessage = alice.Group.Tree().ExportSize() + 6000 // room for one that is large
+	add := func(name string, size int) *framing.Add {
+		c := newMember(t, name)
+		return &framing.Add{KeyPackage: c.ForgeKeyPackage(t, sized(size), nil)}
+	}
+	for i := range 70 {
+		c := newMember(t, fmt.Sprint("stranger ", i))
+		tell(t, alice, c, sized(4000))
+		bob.Propose(add(fmt.Sprint("bob's ", i), 4000), alice)
+	}
+	carol.Propose(add("large", 4000), alice)
+	carol.Propose(add("large, too", 4000), alice)
+	carol.Propose(add("small", 1), alice)
+	alice.Hear(must(seen.Propose(add("the moderator's", 1), 1, mls.ProposeParams{Now: mlstest.Now()}, moderator.Signer)))
+	alice.Params.MaxMessage = alice.Group.Tree().ExportSize() + 6000
 	alice.Reload()
-	s := alice.MakeCommit(mls.CommitParams{Now: mlstest.Now().AddDate(0, 0, 1)})
-	require.Equal(t, []string{"4000", "1"}, added(s))
+	s := alice.MakeCommit(mls.CommitParams{})
+	require.Equal(t, []string{"bob's 0", "small", "the moderator's"}, added(s))
 }
 
 // Two Adds of one key are told apart before anything is tried, so that strangers with one key keep no other stranger out. So it is
