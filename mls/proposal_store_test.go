@@ -1,7 +1,9 @@
 package mls
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -65,12 +67,18 @@ func TestProposalStoreDeclines(t *testing.T) {
 				declined[p.number] = !declined[p.number]
 			} else {
 				declined[n] = rapid.Bool().Draw(t, "declined")
-				ref := binary.LittleEndian.AppendUint64(nil, uint64(n))
-				s = s.with(&storedProposal{ref: ref, content: new(framing.AuthenticatedContent)}, declined[n])
+				ref := sha256.Sum256(binary.LittleEndian.AppendUint64(nil, uint64(n)))
+				s = s.with(&storedProposal{ref: ref[:], content: new(framing.AuthenticatedContent)}, declined[n])
 			}
 			stores, want = append(stores, s), append(want, maps.Clone(declined))
 		}
+		prints := map[uint64]string{}
 		for k, s := range stores {
+			state := fmt.Sprint(s.len(), want[k])
+			if same, known := prints[s.fingerprint()]; known {
+				require.Equal(t, same, state)
+			}
+			prints[s.fingerprint()] = state
 			require.Len(t, s.waiting(), s.wait)
 			require.Equal(t, s.wait > 0, s.waits())
 			for _, p := range s.all() {
