@@ -11,7 +11,8 @@ import (
 	"runtime"
 )
 
-type ed25519Scheme struct{}
+// ed25519Scheme may remember keys.
+type ed25519Scheme struct{ keys *keysEd25519 }
 
 func (ed25519Scheme) privateBits() int { return 8 * ed25519.SeedSize }
 
@@ -86,7 +87,7 @@ func (s ed25519Scheme) verify(key SignaturePublicKey, message, signature []byte)
 	if len(key) != ed25519.PublicKeySize {
 		return ErrPublicKey
 	}
-	if len(signature) == ed25519.SignatureSize && validEd25519(key, message, signature) {
+	if len(signature) == ed25519.SignatureSize && s.keys.valid(key, message, signature) {
 		return nil
 	}
 	if err := s.check(key); err != nil {

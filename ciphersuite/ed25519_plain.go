@@ -12,10 +12,13 @@ import (
 
 func signEd25519(key ed25519.PrivateKey, message []byte) []byte { return ed25519.Sign(key, message) }
 
-// validEd25519 takes keys and signatures of the right size. What crypto/ed25519 accepts fulfils the rule's equation
+// keysEd25519 remembers nothing: the standard library has no form of a key that would save work.
+type keysEd25519 struct{}
+
+// valid takes keys and signatures of the right size. What crypto/ed25519 accepts fulfils the rule's equation
 // too and has a canonical R and S; what it refuses may still fulfil the equation, if somebody went to the length of
 // adding a point of small order to R or to the key.
-func validEd25519(key, message, signature []byte) bool {
+func (*keysEd25519) valid(key, message, signature []byte) bool {
 	if !canonicalEd25519(key) || smallOrderEd25519(key) || !canonicalEd25519(signature[:32]) {
 		return false
 	}
@@ -24,7 +27,7 @@ func validEd25519(key, message, signature []byte) bool {
 
 func validEd25519Batch(items []SignedMessage) bool {
 	for _, it := range items {
-		if ed25519Scheme.verify(ed25519Scheme{}, it.Key, it.Message, it.Signature) != nil {
+		if (ed25519Scheme{}).verify(it.Key, it.Message, it.Signature) != nil {
 			return false
 		}
 	}

@@ -8,9 +8,11 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/copse-mls/copse/ciphersuite/internal/edwards"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -279,9 +281,38 @@ func TestEd25519SignsAsTheStandardLibrary(t *testing.T) {
 		}
 		key := ed25519.NewKeyFromSeed(seed)
 		for _, signer := range []crypto.Signer{key, &key} {
-			signature, err := ed25519Scheme{}.sign(nil, signer, message)
+			signature, err := (ed25519Scheme{}).sign(nil, signer, message)
 			require.NoError(t, err)
 			require.Equal(t, ed25519.Sign(key, message), signature)
 		}
 	}
+}
+
+// TestEd25519ManyKeys verifies by more keys than are remembered, again and again, at the same time.
+func TestEd25519ManyKeys(t *testing.T) {
+	s, err := New(MLS128DHKEMX25519AES128GCMSHA256Ed25519)
+	require.NoError(t, err)
+	signed := make([]SignedMessage, 150)
+	for i := range signed {
+		key := ed25519.NewKeyFromSeed(slices.Repeat([]byte{byte(i)}, ed25519.SeedSize))
+		m := &signed[i]
+		m.Key, m.Message = SignaturePublicKey(key.Public().(ed25519.PublicKey)), []byte{byte(i)}
+		m.Signature = ed25519.Sign(key, m.Message)
+	}
+	var all sync.WaitGroup
+	for worker := range 4 {
+		all.Go(func() {
+			for round := range 600 {
+				i := (round*(worker+1) + worker) % len(signed)
+				if round%3 == 0 {
+					i %= 7
+				}
+				m := signed[i]
+				assert.NoError(t, s.Verify(m.Key, m.Message, m.Signature))
+				assert.ErrorIs(t, s.Verify(m.Key, append(m.Message, 0), m.Signature), ErrSignature)
+				assert.ErrorIs(t, s.Verify(signed[(i+1)%len(signed)].Key, m.Message, m.Signature), ErrSignature)
+			}
+		})
+	}
+	all.Wait()
 }

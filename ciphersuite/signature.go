@@ -37,7 +37,7 @@ type batchScheme interface {
 func schemeFor(cs CipherSuite) (scheme, bool) {
 	switch cs {
 	case MLS128DHKEMX25519AES128GCMSHA256Ed25519, MLS128DHKEMX25519CHACHA20POLY1305SHA256Ed25519:
-		return ed25519Scheme{}, true
+		return ed25519Scheme{new(keysEd25519)}, true
 	case MLS128DHKEMP256AES128GCMSHA256P256:
 		return ecdsaScheme{elliptic.P256(), crypto.SHA256}, true
 	case MLS256DHKEMP384AES256GCMSHA384P384:
