@@ -111,12 +111,18 @@ func writeComponents(w *wire.Writer, list []ComponentData) {
 }
 
 func readComponents(r *wire.Reader) []ComponentData {
-	start := r.Offset()
-	list := readList[ComponentData](r)
-	if id, found := outOfOrder(list); found {
-		r.FailAt(start, "component %v is out of order, or there twice", id)
-	}
-	return list
+	last := -1 // held apart, for a reader that skims keeps no list
+	return readEvery(r, func(r *wire.Reader, into *ComponentData) {
+		start := r.Offset()
+		read(r, into)
+		switch {
+		case r.Err() != nil || r.Counts():
+		case int(into.ID) <= last:
+			r.FailAt(start, "component %v is out of order, or there twice", into.ID)
+		default:
+			last = int(into.ID)
+		}
+	})
 }
 
 // outOfOrder finds a component that does not stand above the one before it.

@@ -63,6 +63,9 @@ func (r *Reader) Skim() { r.skims = true }
 // Skims reports whether a decoder need not keep what it reads.
 func (r *Reader) Skims() bool { return r.skims || r.counting }
 
+// Counts reports whether the reader is within Count, and will read the same once more.
+func (r *Reader) Counts() bool { return r.counting }
+
 // Spare returns a value that a decoder keeps for itself as long as it skims: the one that create makes for key.
 func (r *Reader) Spare(key any, create func() any) any {
 	v, ok := r.spares[key]
