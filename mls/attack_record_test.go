@@ -465,3 +465,20 @@ func TestAttackMixtures(t *testing.T) {
 		refused(mixed, "%v", slices.Sorted(maps.Keys(mixed)))
 	}
 }
+
+// TestAttackKeptMessage: the message of a SelfRemove, which is handed to newcomers and sent again, is missing or another one.
+func TestAttackKeptMessage(t *testing.T) {
+	alice, bob := two(newCastOf(t, selfRemoving, nil, "alice", "bob"))
+	alice.Hear(bob.Take(bob.Group.Propose(&framing.SelfRemove{}, mls.ProposeParams{}, bob.Signer)).Send[0].Message)
+	for _, m := range []*mlstest.Member{alice, bob} {
+		for _, change := range []func(shelf){
+			func(s shelf) { delete(s, "message/0") },
+			func(s shelf) { s["message/0"][len(s["message/0"])-1] ^= 1 },
+		} {
+			records := whole(t, m.Group)
+			must(records.load(m.Params))
+			change(records)
+			requireStale(t, records, "counter", mls.ErrStaleRecord)
+		}
+	}
+}

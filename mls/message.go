@@ -43,15 +43,15 @@ func (p Params) Peek(message []byte) (MessageInfo, error) {
 	switch m := body.(type) {
 	case *framing.PublicMessage:
 		c := &m.Content
-		info.GroupID, info.Epoch, info.ContentType, info.Sender = c.GroupID, c.Epoch, c.ContentType, &c.Sender
+		info.GroupID, info.Epoch, info.ContentType, info.Sender = present(c.GroupID), c.Epoch, c.ContentType, &c.Sender
 		if c.Commit != nil {
 			info.Proposals = referencesOf(c.Commit)
 		}
 	case *framing.PrivateMessage:
-		info.GroupID, info.Epoch, info.ContentType = m.GroupID, m.Epoch, m.ContentType
+		info.GroupID, info.Epoch, info.ContentType = present(m.GroupID), m.Epoch, m.ContentType
 	case *framing.GroupInfo:
 		c := &m.GroupContext
-		info.CipherSuite, info.GroupID, info.Epoch = c.CipherSuite, c.GroupID, c.Epoch
+		info.CipherSuite, info.GroupID, info.Epoch = c.CipherSuite, present(c.GroupID), c.Epoch
 	case *framing.Welcome:
 		info.CipherSuite = m.CipherSuite
 		info.KeyPackages = make([]framing.KeyPackageRef, len(m.Secrets))
@@ -71,6 +71,14 @@ func (p Params) Peek(message []byte) (MessageInfo, error) {
 		info.KeyPackages = []framing.KeyPackageRef{ref}
 	}
 	return info, nil
+}
+
+// present returns a group id that is not nil, be it of no bytes.
+func present(id []byte) []byte {
+	if id == nil {
+		return []byte{}
+	}
+	return id
 }
 
 // referencesOf lists the proposals that a commit covers by reference.

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/copse-mls/copse/ciphersuite"
@@ -61,7 +62,7 @@ type proposalChain struct {
 	size    proposalSizes
 	outside proposalSizes // of those from outside of the group
 	index   *proposalIndex
-	sum     uint64 // of the references, for fingerprint
+	sum     uint64 // of the references and kept messages, for fingerprint
 }
 
 // proposalSizes says how many proposals there are, and how many bytes their contents have.
@@ -137,7 +138,8 @@ func (s *proposalChain) with(p *storedProposal) *proposalChain {
 	if s != nil {
 		out.index, out.sum = s.index, s.sum
 	}
-	out.sum += binary.BigEndian.Uint64(kept.ref) * uint64(2*kept.number+1)
+	message := sha256.Sum256(kept.message)
+	out.sum += (binary.BigEndian.Uint64(kept.ref) + binary.BigEndian.Uint64(message[:])) * uint64(2*kept.number+1)
 	out.index = out.index.with(kept.ref, &kept, 0)
 	if kept.twin != nil {
 		out.index = out.index.with(kept.twin, &kept, 0)

@@ -41,10 +41,10 @@ import (
 // that waits for its commit is part of the records; when it holds the ratchet tree, it is as large as the tree.
 //
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
-// and reveals both messages to whoever has them. Load refuses records of several times that were put together. A copy that
-// is old altogether looks like any other. Whoever has to restore backups keeps Group.Version elsewhere, written after each
-// transaction and before anything is sent, as LoadParams.Version. Or give up the old copy and come back by JoinExternal with
-// Resync.
+// and reveals both messages to whoever has them. Load refuses records of several times that were put together, but not
+// message keys of a branch that lost and had the same epoch and leaf. A copy that is old altogether looks like any other.
+// Whoever has to restore backups keeps Group.Version elsewhere, written after each transaction and before anything is sent, as
+// LoadParams.Version. Or give up the old copy and come back by JoinExternal with Resync.
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record
