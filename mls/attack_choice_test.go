@@ -432,3 +432,39 @@ func TestAttackTries(t *testing.T) {
 		require.LessOrEqual(t, p.number, n+64+2*bits.Len(uint(n))+3+beside)
 	}
 }
+
+// TestAttackUpdateByCopiedKey: a member sends an Update by a key of a KeyPackage that another member wants to add. What came first
+// is covered; an Add of a stranger, who can have copied the key in turn, does not stop the Update.
+func TestAttackUpdateByCopiedKey(t *testing.T) {
+	for name, key := range map[string]func(*framing.KeyPackage) ciphersuite.HPKEPublicKey{
+		"leaf": func(k *framing.KeyPackage) ciphersuite.HPKEPublicKey { return k.LeafNode.EncryptionKey },
+		"init": func(k *framing.KeyPackage) ciphersuite.HPKEPublicKey { return k.InitKey },
+	} {
+		alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+		add := newMember(t, "dave").Add()
+		alice.Hear(bob.Propose(add, carol))
+		in := carol.Insider()
+		copied, _ := in.Propose(t, in.UpdateLeaf(t, "copied", func(l *framing.LeafNode) { l.EncryptionKey = key(add.KeyPackage) }), nil)
+		alice.Hear(copied)
+		made := alice.MakeCommit(mls.CommitParams{})
+		require.Equal(t, []string{"dave"}, added(made), name)
+		require.Len(t, made.Left, 1)
+		require.Equal(t, "the same HPKE key is used already", made.Left[0].Reason)
+	}
+
+	alice, carol := two(newCastOf(t, func(c *mlstest.Party) {
+		if c.Name == "alice" {
+			supportsAnnouncement(c)
+		}
+	}, nil, "alice", "carol"))
+	supporting, _ := alice.Group.Tree().Leaf(0)
+	message := carol.Update(mls.LeafUpdate{Capabilities: &supporting.Capabilities})
+	update := carol.Group.Proposals()[0].Proposal.(*framing.Update)
+	tell(t, alice, newMember(t, "eve"), func(l *framing.LeafNode) { l.EncryptionKey = update.LeafNode.EncryptionKey })
+	alice.Hear(message)
+	tell(t, alice, newMember(t, "mallory"), copyingKey(alice))
+	s := alice.MakeCommit(mls.CommitParams{Proposals: []framing.Proposal{
+		&framing.GroupContextExtensions{Extensions: announcement().Extensions}}})
+	require.Len(t, s.Change.Proposals, 2, "the Update is what the change of the context needs")
+	alice.Adopt(s, carol)
+}

@@ -38,8 +38,7 @@ func (g *Group) fitting(list *proposalList, c *CommitParams, by crypto.Signer) *
 	f.byValue = slices.DeleteFunc(slices.Clone(list.all), func(c covered) bool { return c.ref != nil })
 	byRank := make([][]int, ranks)
 	for _, i := range f.inTurn() {
-		rank := f.waiting[i].rank()
-		byRank[rank] = append(byRank[rank], i)
+		byRank[f.ranks[i]] = append(byRank[f.ranks[i]], i)
 	}
 	if !f.begin(byRank) {
 		return nil

@@ -126,6 +126,7 @@ type selection struct {
 	group   *Group
 	known   pskIndex // where the secret of a PSK has to be; nil when that does not decide
 	waiting []covered
+	ranks   []int
 	reasons []string // why each is left out; empty when it is covered
 }
 
@@ -137,6 +138,7 @@ func (g *Group) newSelection(c *CommitParams) *selection {
 	for _, p := range g.proposals.waiting() {
 		s.waiting = append(s.waiting, coveredRef(p))
 	}
+	s.ranks = ranksOf(s.waiting)
 	s.reasons = make([]string, len(s.waiting))
 	return s
 }
@@ -204,6 +206,27 @@ func (c *covered) rank() int {
 	return c.senderRank()
 }
 
+// ranksOf returns the rank of each. An Update by a key of a KeyPackage that a member wanted to add before has the rank of what
+// members ask for: whoever sent it has copied the key, and may not displace the Add by that.
+func ranksOf(waiting []covered) []int {
+	ranks, added := make([]int, len(waiting)), map[string]bool{}
+	for i := range waiting {
+		ranks[i] = waiting[i].rank()
+		switch x := waiting[i].proposal.(type) {
+		case *framing.Add:
+			if ranks[i] == rankMember {
+				added[string(x.KeyPackage.InitKey.Canonical())] = true
+				added[string(x.KeyPackage.LeafNode.EncryptionKey.Canonical())] = true
+			}
+		case *framing.Update:
+			if added[string(x.LeafNode.EncryptionKey.Canonical())] {
+				ranks[i] = rankMember
+			}
+		}
+	}
+	return ranks
+}
+
 func (c *covered) senderRank() int {
 	switch c.sender.SenderType {
 	case framing.SenderTypeMember:
@@ -226,7 +249,7 @@ func (s *selection) inTurn() []int {
 	all, turn := make([]int, len(s.waiting)), make([]int, len(s.waiting))
 	for i, c := range slices.Backward(s.waiting) {
 		all[i] = i
-		at := slot{rank: c.rank()}
+		at := slot{rank: s.ranks[i]}
 		switch c.proposal.(type) {
 		case *framing.Update:
 			at.leaf = c.sender.LeafIndex
@@ -241,7 +264,7 @@ func (s *selection) inTurn() []int {
 		newer[at]++
 	}
 	slices.SortFunc(all, func(i, j int) int {
-		return cmp.Or(cmp.Compare(s.waiting[i].rank(), s.waiting[j].rank()), cmp.Compare(turn[i], turn[j]), cmp.Compare(i, j))
+		return cmp.Or(cmp.Compare(s.ranks[i], s.ranks[j]), cmp.Compare(turn[i], turn[j]), cmp.Compare(i, j))
 	})
 	return all
 }
