@@ -61,20 +61,20 @@ func guessEncoding(input []byte) ([]byte, Encoding, error) {
 	case text == "":
 		return nil, Guess, fmt.Errorf("%w: there is no input", ErrEncoding)
 	}
+	inner := unwrap(text)
 	for _, decode := range []func(string) ([]byte, Encoding, bool){
 		decodePEM, decodeDump, decodeLiteral, decodeNumbers, decodeDigits,
 	} {
-		for _, t := range []string{text, unwrap(text)} {
+		for _, t := range []string{text, inner} {
 			if data, e, ok := decode(t); ok {
 				return data, e, nil
 			}
 		}
 	}
-	text = unwrap(text)
-	if err := almostHex(text); err != nil {
+	if err := almostHex(inner); err != nil {
 		return nil, Guess, err
 	}
-	if data, e, ok := decodeLines(text); ok {
+	if data, e, ok := decodeLines(inner); ok {
 		return data, e, nil
 	}
 	return nil, Guess, fmt.Errorf("%w: this is text, and neither hexadecimal, a hex dump, a list of numbers, a literal nor base64", ErrEncoding)
