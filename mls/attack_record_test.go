@@ -482,3 +482,97 @@ func TestAttackKeptMessage(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackLostBranch: a client adopted a commit that lost, sent a message, and came back at the same epoch number and leaf. A
+// record of the lost branch among the new ones would have it use a key again.
+func TestAttackLostBranch(t *testing.T) {
+	alice, bob, carol := three(newCast(t, "alice", "bob", "carol"))
+	again := alice.ByGroupInfo(bob.Info())
+	alice.Commit(mls.CommitParams{ForcePath: true}) // nobody takes it
+	lost := whole(t, alice.Group)
+	alice.Say("by the first key")
+	lostLater := whole(t, alice.Group)
+	leaf := alice.Group.OwnLeaf()
+	again.Resync = &leaf
+	s := must(mls.JoinExternal(again))
+	require.NoError(t, s.After(alice.Group))
+	bob.Hear(s.Send[0].Message)
+	carol.Hear(s.Send[0].Message)
+	g := must(s.Next.Adopt()).Next
+	require.Equal(t, alice.Group.Epoch(), g.Epoch())
+	require.Equal(t, leaf, g.OwnLeaf())
+	now := whole(t, g)
+	wrong := requireUnmixed(t, now, lost) + requireUnmixed(t, now, lostLater)
+	require.NotZero(t, wrong)
+}
+
+// TestAttackLostPast: the same with past epochs, and the PSKs of those before.
+func TestAttackLostPast(t *testing.T) {
+	alice, _ := two(newCastOf(t, func(c *mlstest.Party) { c.Params.PastEpochs, c.Params.ResumptionEpochs = 3, 3 }, nil, "alice", "bob"))
+	base := whole(t, alice.Group)
+	branch := func() shelf {
+		g := must(base.load(alice.Params))
+		for range 2 {
+			g = must(must(g.Commit(mls.CommitParams{ForcePath: true}, alice.Signer)).Next.Adopt()).Next
+		}
+		return whole(t, g)
+	}
+	require.Greater(t, requireUnmixed(t, branch(), branch()), 4)
+}
+
+// TestAttackBranches: two members follow different commits of one epoch, or one has another commit pending: all but the counter, or
+// all that is pending, is of the other.
+func TestAttackBranches(t *testing.T) {
+	alice, bob := two(newCastOf(t, func(c *mlstest.Party) { c.Params.PastEpochs = 3 }, nil, "alice", "bob"))
+	var pending, followed []shelf
+	for range 2 {
+		made := must(bob.Group.Commit(mls.CommitParams{ForcePath: true}, bob.Signer))
+		pending = append(pending, whole(t, made.Next))
+		g := must(alice.Group.Handle(input(made.Send[0].Message))).Next
+		followed = append(followed, whole(t, g))
+		next := must(must(made.Next.Adopt()).Next.Commit(mls.CommitParams{ForcePath: true}, bob.Signer))
+		followed = append(followed, whole(t, must(g.Handle(input(next.Send[0].Message))).Next))
+	}
+	requireUnmixed(t, pending[0], pending[1])
+	requireUnmixed(t, followed[0], followed[2])
+	requireUnmixed(t, followed[1], followed[3])
+}
+
+// requireUnmixed puts each record of one Group among those of another, where they differ, and each family of them: all but one
+// record, and all with a beginning in common. It requires that Load refuses, and returns how many there were.
+func requireUnmixed(t *testing.T, now, other shelf) (n int) {
+	t.Helper()
+	must(now.load(mls.Params{}))
+	mix := func(name string, of func(key string) bool) {
+		t.Helper()
+		mixed := shelf{}
+		for key, value := range now {
+			if !of(key) {
+				mixed[key] = value
+			}
+		}
+		for key, value := range other {
+			if of(key) {
+				mixed[key] = value
+			}
+		}
+		if maps.EqualFunc(mixed, now, slices.Equal) || maps.EqualFunc(mixed, other, slices.Equal) {
+			return
+		}
+		_, err := mixed.load(mls.Params{})
+		var bad *mls.RecordError
+		require.ErrorAs(t, err, &bad, name)
+		n++
+	}
+	for key := range maps.Keys(now) {
+		mix(key, func(k string) bool { return k == key })
+		mix("all but "+key, func(k string) bool { return k != key })
+		for i, c := range key {
+			if c == '/' {
+				mix(key[:i+1], func(k string) bool { return strings.HasPrefix(k, key[:i+1]) })
+				mix("all but "+key[:i+1], func(k string) bool { return !strings.HasPrefix(k, key[:i+1]) })
+			}
+		}
+	}
+	return n
+}

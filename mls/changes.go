@@ -179,11 +179,11 @@ func (r *recorder) epoch(now, then keptEpoch) {
 		r.drop(senderData)
 	}
 	if now.public == then.public {
-		r.messages(key+"/", now.messages, then.messages)
+		r.messages(key+"/", now.public, now.messages, then.messages)
 	} else { // the same number, but another epoch
 		r.replace(
-			func(r *recorder) { r.messages(key+"/", now.messages, nil) },
-			func(r *recorder) { r.messages(key+"/", then.messages, nil) })
+			func(r *recorder) { r.messages(key+"/", now.public, now.messages, nil) },
+			func(r *recorder) { r.messages(key+"/", then.public, then.messages, nil) })
 	}
 	if now.public != then.public || now.newer != then.newer {
 		r.replace(

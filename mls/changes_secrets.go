@@ -80,13 +80,13 @@ func hasPair(p *treekem.PrivatePath, x treekem.NodeIndex, pair ciphersuite.KeyPa
 	return false
 }
 
-// messages records the secret tree of an epoch: nodes that hold a secret, and ratchets.
-func (r *recorder) messages(prefix string, now, then *keyschedule.SecretTree) {
+// messages records the secret tree of an epoch: nodes that hold a secret, and ratchets, each with the mark of the epoch.
+func (r *recorder) messages(prefix string, of *public, now, then *keyschedule.SecretTree) {
 	switch {
 	case now == then:
 		return
 	case now == nil:
-		r.replace(func(*recorder) {}, func(r *recorder) { r.messages(prefix, then, nil) })
+		r.replace(func(*recorder) {}, func(r *recorder) { r.messages(prefix, of, then, nil) })
 		return
 	}
 	for s := range now.Nodes(then) {
@@ -95,19 +95,23 @@ func (r *recorder) messages(prefix string, now, then *keyschedule.SecretTree) {
 			r.drop(key)
 			continue
 		}
-		r.put(key, 128, func(w *recordWriter) { w.secret(s.Secret) })
+		r.put(key, 128, func(w *recordWriter) {
+			w.Raw(of.mark())
+			w.secret(s.Secret)
+		})
 	}
 	written := map[string]bool{}
 	for s := range now.Ratchets(then) {
 		key := ratchetKey(prefix, s.Leaf, s.Kind)
 		written[key] = true
 		r.put(key, 160, func(w *recordWriter) {
+			w.Raw(of.mark())
 			w.Uint64(s.Next)
 			w.optionalSecret(s.Secret)
 			w.Uint64(s.Floor)
 		})
 	}
-	r.skipped(prefix, now, then)
+	r.skipped(prefix, of, now, then)
 	if then == nil {
 		return
 	}
@@ -120,7 +124,7 @@ func (r *recorder) messages(prefix string, now, then *keyschedule.SecretTree) {
 
 // skipped records keys for late messages. They are apart from their ratchets, so that a message writes the blocks that it
 // touches, however many keys wait.
-func (r *recorder) skipped(prefix string, now, then *keyschedule.SecretTree) {
+func (r *recorder) skipped(prefix string, of *public, now, then *keyschedule.SecretTree) {
 	for s := range now.Skipped(then) {
 		key := fmt.Sprintf("%s%s/%d/%d/%d", prefix, recordSkipped, s.Leaf, s.Kind, s.Block)
 		if len(s.Keys) == 0 {
@@ -128,6 +132,7 @@ func (r *recorder) skipped(prefix string, now, then *keyschedule.SecretTree) {
 			continue
 		}
 		r.put(key, 16+64*len(s.Keys), func(w *recordWriter) {
+			w.Raw(of.mark())
 			w.list(len(s.Keys), func(i int) {
 				w.Uint32(uint32(s.Keys[i].Generation))
 				w.secret(s.Keys[i].Material)
@@ -223,7 +228,7 @@ func (r *recorder) pending(g *Group) {
 	r.public(prefix+recordEpoch, p.next.public)
 	r.secrets(prefix+recordSecrets, p.next.Epoch(), p.next.secrets, nil)
 	r.private(prefix+recordPrivate, p.next.private, g.private)
-	r.messages(prefix, p.next.messages, nil)
+	r.messages(prefix, p.next.public, p.next.messages, nil)
 	for b := range p.next.tree.Blocks(g.tree) {
 		r.block(prefix, b)
 	}

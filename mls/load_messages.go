@@ -5,17 +5,19 @@ import (
 
 	"github.com/copse-mls/copse/framing"
 	"github.com/copse-mls/copse/keyschedule"
-	"github.com/copse-mls/copse/treekem"
 )
 
 // messages loads the secret tree of an epoch. counted is how far its own ratchets have to be; nil when nothing counted.
-func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ownRatchets) (*keyschedule.SecretTree, error) {
+func (l *loader) messages(d *drawer, of *public, counted *ownRatchets) (*keyschedule.SecretTree, error) {
 	state := keyschedule.TreeRecord{TreeParams: keyschedule.TreeParams{
-		Suite: l.suite, Leaves: tree.Width(), Own: l.header.leaf, Limits: l.params.Ratchets}}
+		Suite: l.suite, Leaves: of.tree.Width(), Own: l.header.leaf, Limits: l.params.Ratchets}}
 	for _, level := range d.open(recordNode).numbers(1<<8 - 1) {
 		for _, position := range level.numbers(1<<32 - 1) {
 			n := keyschedule.NodeRecord{Level: uint8(level.number), Position: uint32(position.number)}
-			found, err := position.load(func(r *recordReader) { n.Secret = r.secret() })
+			found, err := position.load(func(r *recordReader) {
+				r.mark(of)
+				n.Secret = r.secret()
+			})
 			if err != nil {
 				return nil, err
 			}
@@ -26,7 +28,7 @@ func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ownRatchets) (
 	}
 	for _, leaf := range d.open(recordRatchet).numbers(1<<32 - 1) {
 		for _, kind := range ratchetKinds() {
-			if err := loadRatchet(leaf, kind, &state); err != nil {
+			if err := loadRatchet(leaf, kind, of, &state); err != nil {
 				return nil, err
 			}
 		}
@@ -34,7 +36,7 @@ func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ownRatchets) (
 	for _, leaf := range d.open(recordSkipped).numbers(1<<32 - 1) {
 		for _, kind := range leaf.numbers(uint64(keyschedule.ApplicationRatchet)) {
 			for _, block := range kind.numbers(1<<32 - 1) {
-				if err := loadSkipped(leaf, kind, block, &state); err != nil {
+				if err := loadSkipped(leaf, kind, block, of, &state); err != nil {
 					return nil, err
 				}
 			}
@@ -56,13 +58,14 @@ func (l *loader) messages(d *drawer, tree *treekem.Tree, counted *ownRatchets) (
 }
 
 // loadRatchet loads one ratchet.
-func loadRatchet(leaf numbered, kind keyschedule.RatchetKind, state *keyschedule.TreeRecord) error {
+func loadRatchet(leaf numbered, kind keyschedule.RatchetKind, of *public, state *keyschedule.TreeRecord) error {
 	s := keyschedule.RatchetRecord{Leaf: framing.LeafIndex(leaf.number), Kind: kind}
 	found, err := leaf.open(kind.String()).load(func(r *recordReader) {
 		if r.version == 1 {
 			readRatchet1(r, s, state)
 			return
 		}
+		r.mark(of)
 		readRatchet(r, &s)
 	})
 	if found && err == nil && leaf.shelf.version > 1 {
@@ -110,10 +113,11 @@ func readRatchet1(r *recordReader, s keyschedule.RatchetRecord, state *keyschedu
 }
 
 // loadSkipped loads a block of skipped keys.
-func loadSkipped(leaf, kind, block numbered, state *keyschedule.TreeRecord) error {
+func loadSkipped(leaf, kind, block numbered, of *public, state *keyschedule.TreeRecord) error {
 	s := keyschedule.SkippedRecord{
 		Leaf: framing.LeafIndex(leaf.number), Kind: keyschedule.RatchetKind(kind.number), Block: uint32(block.number)}
 	found, err := block.load(func(r *recordReader) {
+		r.mark(of)
 		r.list(func() { s.Keys = append(s.Keys, readSkipped(r)) })
 	})
 	if found && err == nil {

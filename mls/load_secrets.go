@@ -78,7 +78,7 @@ func (l *loader) state(p *public, d *drawer, base *treekem.PrivatePath) (epochSt
 	case c != nil:
 		counted = c.pending
 	}
-	s.messages, err = l.messages(d, p.tree, counted)
+	s.messages, err = l.messages(d, p, counted)
 	return s, err
 }
 
@@ -188,7 +188,7 @@ func (l *loader) loadPast(g *Group) error {
 		if uint64(p.Epoch()) != d.number {
 			return d.fail("context of epoch %d", p.Epoch())
 		}
-		if p.messages, err = l.messages(d.drawer, p.tree, nil); err != nil {
+		if p.messages, err = l.messages(d.drawer, p.public, nil); err != nil {
 			return err
 		}
 		newer = p.public

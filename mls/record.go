@@ -41,10 +41,10 @@ import (
 // that waits for its commit is part of the records; when it holds the ratchet tree, it is as large as the tree.
 //
 // Never load an old copy. A Group that is loaded from an old backup and sends, sends with keys that were used already,
-// and reveals both messages to whoever has them. Load refuses records of several times that were put together, but not
-// message keys of a branch that lost and had the same epoch and leaf. A copy that is old altogether looks like any other.
-// Whoever has to restore backups keeps Group.Version elsewhere, written after each transaction and before anything is sent, as
-// LoadParams.Version. Or give up the old copy and come back by JoinExternal with Resync.
+// and reveals both messages to whoever has them. Load refuses records of several times that were put together, those of a
+// branch that lost among them; LoadObserver does not. A copy that is old altogether looks like any other. Whoever has to restore
+// backups keeps Group.Version elsewhere, written after each transaction and before anything is sent, as LoadParams.Version. Or
+// give up the old copy and come back by JoinExternal with Resync.
 type Record struct {
 	Key   string
 	Value []byte // nil to delete the record
@@ -67,7 +67,7 @@ var (
 	ErrStale = errors.New("mls: records are older than they should be")
 	// ErrStaleRecord says that a record is older, or newer, than the others.
 	ErrStaleRecord = errors.New("mls: record is not of the same time as the others")
-	// ErrRecordEpoch says that a record holds secrets of another epoch than that of the Group.
+	// ErrRecordEpoch says that a record holds secrets of another epoch than that of the Group, be it one of the same number.
 	ErrRecordEpoch = errors.New("mls: record is of another epoch")
 )
 

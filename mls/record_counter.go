@@ -133,7 +133,7 @@ func (r *recorder) counter(g *Group) {
 
 // fingerprint returns a number that tells Groups of one client apart by what nothing else holds together when it is loaded: the
 // group context vouches for the tree, the private keys and the secrets of an epoch, and for nothing below. Equal ones of
-// different Groups are a matter of one chance in 2^64. It holds no secrets.
+// different Groups are a matter of one chance in 2^64. It tells nothing of the secrets that it depends on.
 func (g *Group) fingerprint() uint64 {
 	w := &recordWriter{Writer: wire.NewWriter(make([]byte, 0, 512))}
 	w.Uint8(uint8(g.status))
@@ -156,26 +156,40 @@ func (g *Group) fingerprint() uint64 {
 		w.Uint64(g.pending.next.messages.Fingerprint())
 	}
 	all, _ := w.Bytes() // nothing here is too long
-	sum := sha256.Sum256(all)
-	return binary.BigEndian.Uint64(sum[:])
+	h := sha256.New()
+	h.Write(all)
+	for _, p := range g.resumption {
+		h.Write(p.secret.Bytes())
+	}
+	for _, p := range g.past {
+		h.Write(p.senderData.Bytes())
+	}
+	return binary.BigEndian.Uint64(h.Sum(nil))
 }
 
-// digest returns a hash of the commit, the Welcomes, and the epoch to which the commit leads. Another pending commit can have led
-// to an epoch of the same number, so that the secrets from which its message keys come count as well.
+// digest returns a hash of the commit, the Welcomes, and the epoch to which the commit leads.
 func (p *pendingCommit) digest() []byte {
 	p.once.Do(func() {
 		h := sha256.New()
 		h.Write(p.message)
 		h.Write(p.next.tag)
-		for n := range p.next.messages.Nodes(nil) {
-			h.Write(n.Secret.Bytes())
-		}
 		for _, o := range p.welcomes {
 			h.Write(o.Message)
 		}
 		p.hash = h.Sum(nil)
 	})
 	return p.hash
+}
+
+// mark returns what the records of an epoch's message keys begin with, to tell them from those of an epoch of the same number, of
+// a branch that lost.
+func (p *public) mark() []byte { return p.tag[:8] }
+
+// mark checks the mark of a record. Version 1 has none.
+func (r *recordReader) mark(of *public) {
+	if r.version > 1 && !bytes.Equal(r.Fixed(len(of.mark())), of.mark()) && r.Err() == nil {
+		r.Reject(ErrRecordEpoch)
+	}
 }
 
 // pendsEpoch reports whether a pending commit leads to another epoch than the Group's. A newcomer's does not.
