@@ -57,7 +57,11 @@ func TestSelfRemoveUnsupported(t *testing.T) {
 			selfRemoving(c)
 		}
 	}, nil, "alice", "bob", "carol"))
-	breaks(t, "V-SR-08", failure(bob.Group.Propose(&framing.SelfRemove{}, mls.ProposeParams{}, bob.Signer)))
+	err := failure(bob.Group.Propose(&framing.SelfRemove{}, mls.ProposeParams{}, bob.Signer))
+	breaks(t, "V-SR-08", err)
+	var rule *mls.RuleError
+	require.ErrorAs(t, err, &rule)
+	require.Equal(t, carol.Group.OwnLeaf(), rule.Leaf, "who does not support it")
 	message, _ := bob.Insider().Propose(t, &framing.SelfRemove{}, nil)
 	mlstest.Tell(message, alice, carol)
 	made := alice.MakeCommit(mls.CommitParams{ForcePath: true})
