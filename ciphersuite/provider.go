@@ -100,6 +100,9 @@ type Provider interface {
 	// which a nil pointer is not either, or its public key is not of the suite. A signer's Public may return a
 	// SignaturePublicKey, or the type of the scheme's Go package.
 	PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error)
+	// CheckSigner fails with ErrSigner as PublicKeyOf does, and when the signer's public key is not key, which others have
+	// checked: it is compared and nothing else, for a member signs each message.
+	CheckSigner(signer crypto.Signer, key SignaturePublicKey) error
 	// CheckSignaturePublicKey fails with ErrPublicKey for a key of wrong size, off the curve, or of low order.
 	CheckSignaturePublicKey(key SignaturePublicKey) error
 	// Sign signs message, which is not hashed beforehand. It fails with ErrSigner as PublicKeyOf does.

@@ -135,6 +135,14 @@ func (p *provider) PublicKeyOf(signer crypto.Signer) (SignaturePublicKey, error)
 	return append(SignaturePublicKey(nil), key...), nil
 }
 
+func (p *provider) CheckSigner(signer crypto.Signer, key SignaturePublicKey) error {
+	have, err := p.encodedKey(signer)
+	if err == nil && !bytes.Equal(have, key) {
+		err = fmt.Errorf("%w: its public key is not the one that it is to sign for", ErrSigner)
+	}
+	return err
+}
+
 func (p *provider) CheckSignaturePublicKey(key SignaturePublicKey) error { return p.signs.check(key) }
 
 func (p *provider) Sign(rand io.Reader, signer crypto.Signer, message []byte) ([]byte, error) {

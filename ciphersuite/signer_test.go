@@ -152,3 +152,21 @@ func TestPointerSigner(t *testing.T) {
 	_, err = s.Sign(nil, &key, []byte("message"))
 	require.NoError(t, err)
 }
+
+// TestCheckSigner: a signer is held against the key that it is to sign for, whoever made it.
+func TestCheckSigner(t *testing.T) {
+	eachSuite(t, func(t *testing.T, s *Suite) {
+		signer, err := s.GenerateSigner(nil)
+		require.NoError(t, err)
+		key, err := s.PublicKeyOf(signer)
+		require.NoError(t, err)
+		require.NoError(t, s.CheckSigner(signer, key))
+		require.NoError(t, s.CheckSigner(remote{public: key}, key))
+		other, err := s.GenerateSigner(nil)
+		require.NoError(t, err)
+		for _, wrong := range []crypto.Signer{other, nil, remote{public: key[1:]}} {
+			require.ErrorIs(t, s.CheckSigner(wrong, key), ErrSigner)
+		}
+		require.ErrorIs(t, s.CheckSigner(signer, key[1:]), ErrSigner)
+	})
+}

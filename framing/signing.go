@@ -3,7 +3,6 @@ package framing
 // RFC 9420, Section 5.1.2: Signing.
 
 import (
-	"bytes"
 	"crypto"
 	"fmt"
 	"io"
@@ -41,12 +40,8 @@ func (p SignParams) sign(label string, tbs []byte) ([]byte, error) {
 
 // signAs signs tbs, in which stated is the key by which others will verify.
 func (p SignParams) signAs(stated ciphersuite.SignaturePublicKey, label string, tbs []byte) ([]byte, error) {
-	key, err := p.Suite.PublicKeyOf(p.Signer)
-	if err != nil {
+	if err := p.Suite.CheckSigner(p.Signer, stated); err != nil {
 		return nil, err
-	}
-	if !bytes.Equal(key, stated) {
-		return nil, fmt.Errorf("%w: it does not belong to the signature key in the structure", ciphersuite.ErrSigner)
 	}
 	return p.sign(label, tbs)
 }

@@ -356,14 +356,7 @@ func (g *Group) maySend(by crypto.Signer) error {
 	if err := g.usable(); err != nil {
 		return err
 	}
-	key, err := g.suite.PublicKeyOf(by)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(key, g.tree.SignatureKey(g.OwnLeaf())) {
-		return ErrSigner
-	}
-	return nil
+	return g.suite.CheckSigner(by, g.tree.SignatureKey(g.OwnLeaf()))
 }
 
 // senderIdentity returns who sends a proposal: a member, an external sender, or a newcomer that asks to be added. It is zero

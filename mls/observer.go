@@ -182,12 +182,8 @@ func (o *Observer) Propose(proposal framing.Proposal, index uint32, p ProposePar
 	if err != nil {
 		return nil, err
 	}
-	have, err := o.suite.PublicKeyOf(by)
-	if err != nil {
+	if err := o.suite.CheckSigner(by, want); err != nil {
 		return nil, err
-	}
-	if string(have) != string(want) {
-		return nil, ErrSigner
 	}
 	rand := o.params.rand
 	if proposal, err = withNonce(o.suite, rand, proposal); err != nil {
